@@ -1,0 +1,109 @@
+"""What goes into the execution of one notebook, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbexp.states import State
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to execute.
+
+    Attributes:
+        variant: Name of the variant, such as ``train-3f9a2c``.
+        template: Absolute path of the notebook.
+        folder: Absolute path of the variant's folder, which exists.
+        parameters: Values for the notebook's parameters; JSON values.
+        key: Identity of the variant; written into its result.
+        kernel: Name of the kernel, or None for the template's own.
+        environment: Environment variables for the kernel, over those of the worker.
+        secrets: Environment variables whose values are masked in all that is written.
+        timeout_s: Seconds after which the execution is ended, or None.
+    """
+
+    variant: str
+    template: Path
+    folder: Path
+    parameters: Mapping[str, Any]
+    key: str = ""
+    kernel: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True)
+class CellError:
+    """Why and where a notebook ended.
+
+    Attributes:
+        cell: Number of the cell among all cells, from 1; None where no cell is to blame.
+        source: First lines of that cell's source.
+        name: Kind of the error, such as ``ValueError`` or ``KernelDied``.
+        message: Text of the error.
+        traceback: The traceback's last lines, without colours.
+    """
+
+    name: str
+    message: str
+    cell: int | None = None
+    source: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one execution ended, and what it left; also the content of ``result.json``.
+
+    Attributes:
+        variant: Name of the variant.
+        key: Identity of the variant.
+        state: `State.FINISHED`, `FAILED`, `STOPPED` or `TIMED_OUT`.
+        scraps: Values that the notebook glued, by name; JSON values.
+        artifacts: Content hash of each saved artifact, by name; it lies in ``artifacts/NAME``.
+        figures: Names of the image files written into ``figures/``.
+        started: Seconds since 1970 when the execution began.
+        ended: Seconds since 1970 when it ended.
+        cells: Number of code cells that ran to their end.
+        error: Why it did not finish, where it did not.
+        note: A remark for the user, such as that a cell ended the notebook early.
+    """
+
+    variant: str
+    key: str
+    state: State
+    started: float
+    ended: float
+    scraps: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    figures: tuple[str, ...] = ()
+    cells: int = 0
+    error: CellError | None = None
+    note: str = ""
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from start to end."""
+        return self.ended - self.started
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the outcome as a table for JSON."""
+        return asdict(self) | {"state": self.state.value}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Outcome:
+        """Return the outcome that `to_record` gave."""
+        error = record.get("error")
+        return cls(
+            **{
+                **record,
+                "state": State(record["state"]),
+                "figures": tuple(record.get("figures", ())),
+                "error": CellError(**error) if error else None,
+            }
+        )

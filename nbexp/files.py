@@ -1,0 +1,113 @@
+"""Files written whole or not at all, JSON that keeps NaN and infinity, and content hashes.
+
+Numbers that strict JSON can't hold are written as ``{"$float": "nan"}`` (``inf``, ``-inf``), so
+that every file of a run can be read by any JSON reader.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_FLOAT = "$float"
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """Return `value` as strict JSON, with numbers that are not finite tagged."""
+    return json.dumps(_tagged(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def from_json(text: str | bytes) -> Any:
+    """Return the value written by `to_json`."""
+    return json.loads(text, object_hook=_untagged)
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, ASCII."""
+    return json.dumps(_tagged(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of a JSON value, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a folder's relative paths and contents."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    return digest({p.relative_to(path).as_posix(): file_digest(p) for p in files})
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file beside its place and rename it there, so that a reader never sees half."""
+    data = content.encode() if isinstance(content, str) else content
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file, whole or not at all."""
+    write_atomic(path, to_json(value, indent=1) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a file that `write_json` wrote.
+
+    Raises:
+        OSError: The file can't be read.
+        ValueError: It holds no JSON.
+    """
+    return from_json(path.read_bytes())
+
+
+def append_line(path: Path, value: Any) -> None:
+    """Append one JSON line, in a single write."""
+    line = (to_json(value) + "\n").encode()
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(handle, line)
+    finally:
+        os.close(handle)
+
+
+def read_lines(path: Path) -> Iterator[Any]:
+    """Yield the values of a file of JSON lines; a last line that was cut off is left out."""
+    if not path.exists():
+        return
+    for line in path.read_bytes().splitlines(keepends=True):
+        if not line.endswith(b"\n"):
+            return
+        yield from_json(line)
+
+
+def _tagged(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {_FLOAT: repr(float(value))}
+    if isinstance(value, dict):
+        return {str(key): _tagged(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tagged(item) for item in value]
+    return value
+
+
+def _untagged(table: dict[str, Any]) -> Any:
+    if len(table) == 1 and isinstance(table.get(_FLOAT), str):
+        return float(table[_FLOAT])
+    return table
