@@ -1,1 +1,26 @@
-"""TODO."""
+"""From ``pipeline.toml`` to a frozen pipeline, wholly checked before anything runs."""
+
+from nbexp.pipeline.links import Gather, Link
+from nbexp.pipeline.read import build_pipeline, read_pipeline
+from nbexp.pipeline.spaces import Distribution, Grid
+from nbexp.pipeline.spec import Environment, Mode, Pipeline, Resources, Search, Stage, Tracking
+from nbexp.pipeline.templates import Template
+from nbexp.pipeline.values import Secret
+
+__all__ = [
+    "Distribution",
+    "Environment",
+    "Gather",
+    "Grid",
+    "Link",
+    "Mode",
+    "Pipeline",
+    "Resources",
+    "Search",
+    "Secret",
+    "Stage",
+    "Template",
+    "Tracking",
+    "build_pipeline",
+    "read_pipeline",
+]

@@ -1,0 +1,177 @@
+"""What can only be checked across stages: links, cycles, scraps, parameters, sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nbexp.errors import did_you_mean
+from nbexp.pipeline.links import Link
+from nbexp.pipeline.problems import Problems
+from nbexp.pipeline.spaces import Distribution, Grid
+from nbexp.pipeline.spec import Stage
+from nbexp.pipeline.templates import Template
+from nbexp.pipeline.values import leaves
+
+MAX_VARIANTS = 100_000
+
+
+def check_stages(stages: Mapping[str, Stage], problems: Problems) -> None:
+    """Note what is wrong between stages, and between stages and their templates."""
+    for stage in stages.values():
+        where = f"stages.{stage.name}"
+        for name in stage.after:
+            if name not in stages:
+                problems.unknown(f"{where}.after", name, stages, "stage")
+        for template in stage.templates:
+            _check_parameters(stage, template, where, problems)
+        for key, link in _links(stage):
+            _check_link(link, f"{where}.{key}", stages, problems)
+        _check_metric(stage, where, problems)
+        _check_size(stage, where, problems)
+    _check_cycles(stages, problems)
+
+
+def ordered(stages: Mapping[str, Stage]) -> dict[str, Stage]:
+    """Return the stages so that each comes after those it depends on, else as written."""
+    done: dict[str, Stage] = {}
+    waiting = dict(stages)
+    while waiting:
+        free = [n for n, s in waiting.items() if not any(u in waiting for u in s.upstream)]
+        name = free[0] if free else next(iter(waiting))
+        done[name] = waiting.pop(name)
+    return done
+
+
+def _links(stage: Stage) -> list[tuple[str, Link]]:
+    own = [(f"params.{path[0]}", link) for path, link in leaves(dict(stage.params), Link)]
+    cases = [
+        (f"variants[{i}].{path[0]}", link)
+        for i, case in enumerate(stage.cases)
+        for path, link in leaves(dict(case), Link)
+    ]
+    return own + cases
+
+
+def _check_parameters(stage: Stage, template: Template, where: str, problems: Problems) -> None:
+    given = dict.fromkeys(stage.params, "params")
+    given |= {key: f"variants[{i}]" for i, case in enumerate(stage.cases) for key in case}
+    if given and not template.has_parameters:
+        remedy = "In Jupyter, tag the cell that holds the defaults with 'parameters'."
+        message = (
+            f"{template.path.name} has no cell tagged 'parameters', but is given {_list(given)}"
+        )
+        problems.add(f"{where}.params", message, remedy)
+        return
+    if template.parameters is None:
+        return
+    for key, place in given.items():
+        if key not in template.parameters:
+            message = f"{template.path.name} has no parameter {key!r}"
+            remedy = did_you_mean(key, sorted(template.parameters))
+            problems.add(f"{where}.{place}.{key}", message, remedy)
+
+
+def _check_link(link: Link, where: str, stages: Mapping[str, Stage], problems: Problems) -> None:
+    source = stages.get(link.stage)
+    if source is None:
+        problems.unknown(where, link.stage, stages, f"stage in the link {link.text}:")
+        return
+    if link.name == "params":
+        _check_linked_param(link, where, source, problems)
+    elif link.name not in (None, "notebook"):
+        _check_linked_scrap(link, where, source, problems)
+
+
+def _check_linked_param(link: Link, where: str, source: Stage, problems: Problems) -> None:
+    known = {key for table in (source.params, *source.cases) for key in table}
+    known |= {key for t in source.templates for key in t.parameters or ()}
+    if not link.path or link.path[0] not in known:
+        word = str(link.path[0]) if link.path else ""
+        problems.unknown(where, word, sorted(known), f"parameter in the link {link.text}:")
+
+
+def _check_linked_scrap(link: Link, where: str, source: Stage, problems: Problems) -> None:
+    for template in source.templates:
+        if template.emits is not None and link.name not in template.emits:
+            message = f"the link {link.text} can't be met: {template.path.name} " + _emitted(
+                template
+            )
+            problems.add(where, message, _emit_remedy(str(link.name), template))
+
+
+def _check_metric(stage: Stage, where: str, problems: Problems) -> None:
+    if stage.keep is not None and stage.metric is None:
+        remedy = (
+            'Name the scrap to compare by: metric = "val_accuracy" (and mode = "max" or "min").'
+        )
+        problems.add(f"{where}.reduce", "reduce needs a metric, and the stage has none", remedy)
+    for template in stage.templates:
+        if stage.metric and template.emits is not None and stage.metric not in template.emits:
+            message = f"no metric {stage.metric!r}: {template.path.name} " + _emitted(template)
+            problems.add(f"{where}.metric", message, _emit_remedy(stage.metric, template))
+
+
+def _emitted(template: Template) -> str:
+    names = sorted(template.emits or ())
+    return f"glues or saves only {', '.join(names)}" if names else "glues and saves nothing"
+
+
+def _emit_remedy(name: str, template: Template) -> str:
+    if template.emits:
+        return did_you_mean(name, sorted(template.emits))
+    return f"Glue it in the notebook: nbexp.glue({name!r}, value)."
+
+
+def _check_size(stage: Stage, where: str, problems: Problems) -> None:
+    tables = [{**stage.params, **case} for case in stage.cases or ({},)]
+    has_draws = any(leaves(table, Distribution) for table in tables)
+    if stage.search.samples > 1 and not has_draws:
+        remedy = "Give a parameter a distribution, such as { loguniform = [1e-4, 1e-1] }."
+        problems.add(f"{where}.search.samples", "there is nothing to sample", remedy)
+    samples = stage.search.samples if has_draws else 1
+    size = max(len(stage.templates), 1) * samples * sum(_size(table) for table in tables)
+    if size > MAX_VARIANTS:
+        message = f"it would have {size:,} variants; the limit is {MAX_VARIANTS:,}"
+        problems.add(where, message, "Draw from distributions instead of listing every value.")
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, Grid):
+        return sum(_size(item) for item in value.values)
+    if isinstance(value, dict):
+        return math.prod(_size(item) for item in value.values())
+    if isinstance(value, list):
+        return math.prod(_size(item) for item in value)
+    return 1
+
+
+def _check_cycles(stages: Mapping[str, Stage], problems: Problems) -> None:
+    position = {name: index for index, name in enumerate(ordered(stages))}
+    for name, stage in stages.items():
+        for upstream in stage.upstream:
+            if position.get(upstream, -1) < position[name]:
+                continue
+            cycle = " → ".join([*_way(stages, upstream, name), upstream])
+            message = f"the stages depend on each other in a circle: {cycle}"
+            problems.add(f"stages.{name}", message, "Remove one of these links.")
+            return
+
+
+def _way(stages: Mapping[str, Stage], start: str, goal: str) -> list[str]:
+    ways = [[goal]]
+    seen = {goal}
+    while ways:
+        way = ways.pop(0)
+        if way[0] == start:
+            return way
+        for upstream in stages[way[0]].upstream:
+            if upstream in stages and upstream not in seen:
+                seen.add(upstream)
+                ways.append([upstream, *way])
+    return [start, goal]
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(words)

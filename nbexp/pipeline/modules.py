@@ -1,0 +1,74 @@
+"""The local modules that code imports: files beside the notebook, found without importing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from nbexp.pipeline.source import parse_cell
+
+
+def find_modules(trees: Iterable[ast.Module | None], folders: tuple[Path, ...]) -> dict[str, Path]:
+    """Return the local modules that source imports, transitively, by dotted name.
+
+    Args:
+        trees: Syntax trees of the source.
+        folders: Folders that modules are looked for in, in order.
+    """
+    found: dict[str, Path] = {}
+    waiting = [name for tree in trees if tree for name in _imports(tree, package="")]
+    while waiting:
+        name = waiting.pop()
+        file = None if name in found else _locate(name, folders)
+        if file is None:
+            continue
+        found[name] = file
+        tree = parse_cell(file.read_text(errors="replace")) if file.suffix == ".py" else None
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        waiting += _imports(tree, package) if tree else []
+    return found
+
+
+def _locate(name: str, folders: tuple[Path, ...]) -> Path | None:
+    if name.endswith((".py", ".ipynb")):  # a file that %run names
+        tries = [folder / name for folder in folders]
+    else:
+        stems = [folder.joinpath(*name.split(".")) for folder in folders]
+        tries = [t for stem in stems for t in (stem / "__init__.py", stem.with_suffix(".py"))]
+    return next((file for file in tries if file.is_file()), None)
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _prefixes(alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            yield from _prefixes(base)
+            yield from (f"{base}.{alias.name}" for alias in node.names if base)
+            yield from (alias.name for alias in node.names if not base)
+        elif isinstance(node, ast.Call):
+            yield from _named_by_call(node)
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    parts = name.split(".") if name else []
+    yield from (".".join(parts[: n + 1]) for n in range(len(parts)))
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".") if package else []
+    parts = parts[: len(parts) - node.level + 1]
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def _named_by_call(call: ast.Call) -> Iterator[str]:
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    first = call.args[0] if call.args else None
+    is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
+    if name in ("import_module", "__import__", "run_file") and is_text:
+        yield first.value  # type: ignore[union-attr,misc]

@@ -1,0 +1,125 @@
+"""Reads the value of a parameter: literals, links, secrets and search spaces, nested at will."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from nbexp.errors import suggest
+from nbexp.pipeline.links import FORMS, Link, follow, is_link, parse_link
+from nbexp.pipeline.problems import Problems
+from nbexp.pipeline.spaces import SPACE_KEYS, Distribution, Grid, read_space
+from nbexp.pipeline.values import Secret, leaves
+
+
+class ParamReader:
+    """Reads parameter values as written into trees of values.
+
+    Args:
+        shared: The pipeline's own values, for ``@params.NAME``.
+        environment: Environment variables, for secrets.
+        problems: Where mistakes are noted.
+    """
+
+    def __init__(
+        self, shared: Mapping[str, Any], environment: Mapping[str, str], problems: Problems
+    ) -> None:
+        self.shared = shared
+        self.environment = environment
+        self.problems = problems
+
+    def read(self, value: Any, where: str) -> Any:
+        """Return the value that a parameter is written as."""
+        if isinstance(value, Grid | Distribution):  # built in code
+            kind = "grid" if isinstance(value, Grid) else value.kind
+            items = value.values if isinstance(value, Grid) else value.arguments
+            return self._space(kind, list(items), where)
+        if isinstance(value, dict):
+            return self._table(value, where)
+        if isinstance(value, list | tuple):
+            return [self.read(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        if isinstance(value, str):
+            return self._text(value, where)
+        if value is None or isinstance(value, bool | int | float | Link | Secret):
+            return value
+        self._refuse(value, where)
+        return None
+
+    def _refuse(self, value: Any, where: str) -> None:
+        if isinstance(value, datetime.date | datetime.time):
+            remedy = f'Write it as text, "{value}", and parse it in the notebook.'
+            self.problems.add(where, "a date can't be passed to a notebook", remedy)
+            return
+        form = f"got a {type(value).__name__}: {value!r}"
+        remedy = "Convert it, or save it as a file and pass its path."
+        self.problems.add(where, f"expected text, a number, a list or a table, {form}", remedy)
+
+    def _table(self, table: dict[str, Any], where: str) -> Any:
+        if len(table) != 1:
+            return self._items(table, where)
+        key, value = next(iter(table.items()))
+        if key == "value":
+            is_table = isinstance(value, dict)
+            return self._items(value, where) if is_table else self.read(value, where)
+        if key == "secret":
+            return self._secret(value, where)
+        if key in SPACE_KEYS:
+            return self._space(key, value, where)
+        near = suggest(key, SPACE_KEYS, cutoff=0.8)
+        if near and isinstance(value, list):
+            remedy = f"Did you mean {near!r}? A table of your own is {{ value = {{ {key} = … }} }}."
+            self.problems.add(where, f"unknown search space {key!r}", remedy)
+        return self._items(table, where)
+
+    def _items(self, table: dict[str, Any], where: str) -> dict[str, Any]:
+        return {str(key): self.read(item, f"{where}.{key}") for key, item in table.items()}
+
+    def _space(self, kind: str, arguments: Any, where: str) -> Any:
+        space, wrong = read_space(kind, arguments)
+        if space is None:
+            remedy = "The reference of the pipeline format lists every search space."
+            self.problems.add(where, wrong, remedy)
+            return None
+        if isinstance(space, Grid):
+            return Grid(tuple(self.read(v, f"{where}[{i}]") for i, v in enumerate(space.values)))
+        if kind != "choice":
+            return space
+        values = tuple(self.read(v, f"{where}[{i}]") for i, v in enumerate(space.arguments))
+        if leaves(list(values), Grid):
+            remedy = "Put the grid outside, or list its values in the choice."
+            self.problems.add(where, "a choice can't hold a grid", remedy)
+        return Distribution(kind, values)
+
+    def _secret(self, name: Any, where: str) -> Secret | None:
+        if not isinstance(name, str) or not name.isidentifier():
+            self.problems.expect(
+                where, name, "the name of an environment variable", '{ secret = "HF_TOKEN" }'
+            )
+            return None
+        if not self.environment.get(name):
+            message = f"the secret {name!r} is not set in the environment"
+            self.problems.add(where, message, f"Set it before the run: export {name}=…")
+        return Secret(name)
+
+    def _text(self, text: str, where: str) -> Any:
+        if text.startswith("@@"):
+            return text[1:]
+        if not is_link(text):
+            return text
+        link = parse_link(text)
+        if link is None:
+            self.problems.add(where, f"malformed link {text!r}", f"Forms of a link: {FORMS}.")
+            return None
+        return self._shared(link, where) if link.stage == "params" else link
+
+    def _shared(self, link: Link, where: str) -> Any:
+        if link.name not in self.shared:
+            self.problems.unknown(where, str(link.name), self.shared, "pipeline-wide parameter")
+            return None
+        try:
+            return follow(self.shared[link.name], link.path)
+        except LookupError as error:
+            remedy = f"Look at [params] {link.name}."
+            self.problems.add(where, f"{link.text} leads nowhere: {error.args[0]}", remedy)
+            return None

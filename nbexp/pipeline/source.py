@@ -1,0 +1,101 @@
+"""Python source of notebooks, read without running it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_MAGIC = re.compile(
+    r"^(?P<indent>\s*)(?P<assign>[\w.,\s\[\]]+=\s*)?(?P<magic>[%!].*|.*\?{1,2}\s*)$"
+)
+_PYTHON_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
+_EMITTERS = {"nbexp": {"glue", "save"}, "scrapbook": {"glue"}, "papermill": {"record"}}
+_RUNS_OTHER_CODE = {"exec", "eval", "get_ipython", "runpy"}
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """Names that source glues or saves.
+
+    Attributes:
+        names: Names written out in the source.
+        is_open: Whether there may be others, such as names that are computed.
+    """
+
+    names: frozenset[str]
+    is_open: bool
+
+
+def parse_cell(text: str) -> ast.Module | None:
+    """Return the syntax tree of a cell, magics aside, or None where it can't be parsed."""
+    if text.lstrip().startswith("%%"):
+        first, _, text = text.lstrip().partition("\n")
+        if not first.startswith(_PYTHON_CELL_MAGICS):
+            return ast.Module(body=[], type_ignores=[])
+    for candidate in (text, "\n".join(_without_magic(line) for line in text.splitlines())):
+        try:
+            return ast.parse(candidate)
+        except (SyntaxError, ValueError):
+            continue
+    return None
+
+
+def _without_magic(line: str) -> str:
+    match = _MAGIC.match(line)
+    if match is None:
+        return line
+    run = re.match(r"%run\s+(?:-\w+\s+)*(?P<file>\S+)", match["magic"])
+    if run:
+        return f"{match['indent']}get_ipython().run_file({run['file']!r})"
+    return f"{match['indent']}{match['assign'] or ''}None"
+
+
+def emitted_names(trees: Iterable[ast.Module | None]) -> Emitted:
+    """Return what some source glues or saves by nbexp, scrapbook or papermill."""
+    known = list(trees)
+    parsed = [tree for tree in known if tree is not None]
+    nodes = [node for tree in parsed for node in ast.walk(tree)]
+    modules, functions, is_open = _aliases(nodes)
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    emitting = [call for call in calls if _emits(call.func, modules, functions)]
+    mentions = sum(_emits(node, modules, functions) for node in nodes)
+    names = [_first_text(call) for call in emitting]
+    is_open = (
+        is_open
+        or len(parsed) < len(known)
+        or mentions > len(emitting)  # the function is passed on, or kept under another name
+        or None in names
+        or any(isinstance(n, ast.Name) and n.id in _RUNS_OTHER_CODE for n in nodes)
+    )
+    return Emitted(frozenset(name for name in names if name is not None), is_open)
+
+
+def _aliases(nodes: list[ast.AST]) -> tuple[dict[str, str], set[str], bool]:
+    modules: dict[str, str] = {}
+    functions: set[str] = set()
+    is_open = False
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules |= {a.asname or a.name: a.name for a in node.names if a.name in _EMITTERS}
+        elif isinstance(node, ast.ImportFrom) and node.module in _EMITTERS:
+            is_open = is_open or any(a.name == "*" for a in node.names)
+            wanted = _EMITTERS[node.module]
+            functions |= {a.asname or a.name for a in node.names if a.name in wanted}
+    return modules, functions, is_open
+
+
+def _emits(node: ast.AST, modules: dict[str, str], functions: set[str]) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in functions
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+        return False
+    return node.attr in _EMITTERS.get(modules.get(node.value.id, ""), ())
+
+
+def _first_text(call: ast.Call) -> str | None:
+    named = [k.value for k in call.keywords if k.arg == "name"]
+    first = (call.args or named or [None])[0]
+    is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
+    return first.value if is_text else None  # type: ignore[union-attr,return-value]

@@ -1,0 +1,176 @@
+"""The pipeline as values: frozen, and wholly checked once `nbexp.pipeline.read` returns it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from nbexp.pipeline.links import Link
+from nbexp.pipeline.templates import Template
+from nbexp.pipeline.values import leaves
+
+
+class Mode(StrEnum):
+    """Whether larger or smaller values of a metric are better."""
+
+    MAX = "max"
+    MIN = "min"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one variant needs while it runs, in Ray's units.
+
+    Attributes:
+        cpu: Processor cores.
+        gpu: GPUs; a fraction shares one.
+        memory: Bytes; None leaves it to Ray.
+        custom: Custom Ray resources, by name.
+    """
+
+    cpu: float = 1.0
+    gpu: float = 0.0
+    memory: int | None = None
+    custom: tuple[tuple[str, float], ...] = ()
+
+    def needs(self) -> dict[str, float]:
+        """Return the amounts by Ray's names of resources."""
+        amounts = {"CPU": self.cpu, "GPU": self.gpu, "memory": float(self.memory or 0)}
+        return {name: n for name, n in (amounts | dict(self.custom)).items() if n}
+
+    def fits(self, node: Mapping[str, float]) -> bool:
+        """Whether a node with these resources could run a variant."""
+        return all(node.get(name, 0) >= amount for name, amount in self.needs().items())
+
+
+@dataclass(frozen=True)
+class Search:
+    """How many values are drawn from the distributions of a stage.
+
+    Attributes:
+        algorithm: ``random``: independent draws.
+        samples: Draws for each grid point.
+    """
+
+    algorithm: str = "random"
+    samples: int = 1
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A template with its parameters in a pipeline.
+
+    Attributes:
+        name: Name of the stage.
+        templates: The notebook, or several where the template itself is a grid.
+        params: Values as written; leaves may be links, secrets and search spaces.
+        cases: Explicit cases, each laid over `params`; empty for none.
+        metric: Name of the scrap by which variants are compared.
+        mode: Whether larger or smaller is better.
+        keep: How many variants go on to later stages; None for all.
+        search: How distributions are sampled.
+        resources: What one variant needs.
+        timeout_s: Seconds that one variant may take; None for no limit.
+        retries: How often a variant that failed is run again.
+        after: Stages that must have ended before this one starts.
+        inputs: Files whose content is part of the identity.
+        kernel: Name of the kernel, or None for the template's own.
+    """
+
+    name: str
+    templates: tuple[Template, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    cases: tuple[Mapping[str, Any], ...] = ()
+    metric: str | None = None
+    mode: Mode = Mode.MAX
+    keep: int | None = None
+    search: Search = Search()
+    resources: Resources = Resources()
+    timeout_s: float | None = None
+    retries: int = 0
+    after: tuple[str, ...] = ()
+    inputs: tuple[Path, ...] = ()
+    kernel: str | None = None
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """All links of the stage, in the order written, each once."""
+        found = [leaf for _, leaf in leaves([dict(self.params), *map(dict, self.cases)], Link)]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """Stages that this one waits for: those it links to, then those named by `after`."""
+        return tuple(dict.fromkeys([*(link.stage for link in self.links), *self.after]))
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the kernels run in.
+
+    Attributes:
+        packages: Installed version of each declared package.
+        variables: Environment variables.
+        secrets: Names of environment variables whose values are masked.
+    """
+
+    packages: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where runs are tracked.
+
+    Attributes:
+        uri: MLflow tracking URI; None for ``mlflow.db`` beside the pipeline.
+        experiment: MLflow experiment; None for the pipeline's name.
+    """
+
+    uri: str | None = None
+    experiment: str | None = None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A whole pipeline, checked.
+
+    Attributes:
+        name: Name of the pipeline.
+        folder: Folder that relative paths start from, and that ``runs/`` lies in.
+        stages: The stages by name, each after those it links to.
+        seed: Seed of every draw.
+        file: The TOML file, or None for a pipeline built in code.
+        environment: What the kernels run in.
+        tracking: Where runs are tracked.
+        source: The pipeline as plain tables, with ``[params]``, ``--set`` and ``${NAME}`` applied.
+    """
+
+    name: str
+    folder: Path
+    stages: Mapping[str, Stage]
+    seed: int = 0
+    file: Path | None = None
+    environment: Environment = Environment()
+    tracking: Tracking = Tracking()
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def descendants(self, stage: str) -> frozenset[str]:
+        """Return the stages that depend on a stage, itself included."""
+        found = {stage}
+        for name, each in self.stages.items():
+            if found.intersection(each.upstream):
+                found.add(name)
+        return frozenset(found)
+
+    def ancestors(self, stage: str) -> frozenset[str]:
+        """Return the stages that a stage depends on, itself included."""
+        found = {stage}
+        for name in reversed(list(self.stages)):
+            if name in found:
+                found.update(self.stages[name].upstream)
+        return frozenset(found)

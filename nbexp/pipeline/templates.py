@@ -1,0 +1,134 @@
+"""What a template says of itself: kernel, parameters, code, local modules, what it glues."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbexp.files import digest, file_digest
+from nbexp.pipeline.modules import find_modules
+from nbexp.pipeline.source import Emitted, emitted_names, parse_cell
+
+
+class TemplateError(Exception):
+    """A file can't be read as a notebook; the text says why."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A notebook, as far as a pipeline needs to know it.
+
+    Attributes:
+        path: Absolute path.
+        kernel: Name of the kernel in its metadata; ``python3`` where a Python one names none.
+        language: Language of its code, such as ``python``.
+        has_parameters: Whether a cell is tagged ``parameters``.
+        parameters: Names assigned in that cell; None where the language can't be read.
+        emits: Names that the source glues or saves; None where that can't be told.
+        code: Content hash of its code cells.
+        modules: Content hash of each local module that the code imports, by dotted name.
+    """
+
+    path: Path
+    kernel: str
+    language: str
+    has_parameters: bool
+    parameters: frozenset[str] | None
+    emits: frozenset[str] | None
+    code: str
+    modules: Mapping[str, str]
+
+
+def read_template(path: Path, search: tuple[Path, ...] = ()) -> Template:
+    """Read a notebook file.
+
+    Args:
+        path: The notebook.
+        search: Folders, beside the notebook's own, in which its local modules may lie.
+
+    Raises:
+        TemplateError: The file is no notebook.
+    """
+    cells, metadata = _load(path)
+    code = [cell for cell in cells if cell.get("cell_type") == "code"]
+    language = _language(metadata)
+    trees = [parse_cell(_text(cell)) for cell in code] if language == "python" else []
+    tagged = next((cell for cell in code if "parameters" in _tags(cell)), None)
+    files = find_modules(trees, (path.parent, *search))
+    return Template(
+        path=path,
+        kernel=metadata.get("kernelspec", {}).get("name") or "python3",
+        language=language,
+        has_parameters=tagged is not None,
+        parameters=_parameters(tagged, language),
+        emits=_emits(trees, files, language),
+        code=digest([[_text(cell), sorted(_tags(cell))] for cell in code]),
+        modules={name: file_digest(file) for name, file in sorted(files.items())},
+    )
+
+
+def _load(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    import json
+
+    try:
+        notebook = json.loads(path.read_bytes())
+    except (ValueError, UnicodeDecodeError) as error:
+        raise TemplateError(f"it holds no JSON ({error})") from None
+    if not isinstance(notebook, dict) or not {"cells", "worksheets"}.intersection(notebook):
+        raise TemplateError("it has no list of cells")
+    if notebook.get("nbformat", 4) < 4 or "worksheets" in notebook:
+        notebook = _upgraded(path)
+    metadata = notebook.get("metadata", {})
+    if not isinstance(notebook["cells"], list) or not isinstance(metadata, dict):
+        raise TemplateError("its cells are no list, or its metadata no table")
+    return notebook["cells"], metadata
+
+
+def _upgraded(path: Path) -> dict[str, Any]:
+    import nbformat
+
+    try:
+        return dict(nbformat.read(path, as_version=4))
+    except Exception as error:
+        raise TemplateError(f"it can't be converted from its old format ({error})") from None
+
+
+def _language(metadata: Mapping[str, Any]) -> str:
+    named = metadata.get("language_info", {}).get("name")
+    return str(named or metadata.get("kernelspec", {}).get("language") or "python").lower()
+
+
+def _text(cell: Mapping[str, Any]) -> str:
+    source = cell.get("source", "")
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _tags(cell: Mapping[str, Any]) -> list[str]:
+    return list(cell.get("metadata", {}).get("tags", []))
+
+
+def _parameters(cell: Mapping[str, Any] | None, language: str) -> frozenset[str] | None:
+    if cell is None:
+        return frozenset()
+    tree = parse_cell(_text(cell)) if language == "python" else None
+    if tree is None:
+        return None
+    names = set()
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            names.update(n.id for n in ast.walk(target or ast.Pass()) if isinstance(n, ast.Name))
+    return frozenset(names)
+
+
+def _emits(
+    trees: list[ast.Module | None], modules: Mapping[str, Path], language: str
+) -> frozenset[str] | None:
+    if language != "python":
+        return None
+    read = [parse_cell(file.read_text(errors="replace")) for file in modules.values()]
+    found: Emitted = emitted_names([*trees, *read])
+    return None if found.is_open else found.names

@@ -1,0 +1,127 @@
+"""The text of a pipeline file: TOML, values set from outside, and the environment's variables."""
+
+from __future__ import annotations
+
+import copy
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nbexp.errors import PipelineError, Problem, did_you_mean
+from nbexp.pipeline.problems import Problems
+
+_VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
+_BARE_WORD = re.compile(r"[A-Za-z@./][\w@./:*\[\]-]*")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a pipeline file as plain tables.
+
+    Raises:
+        PipelineError: The file can't be read or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except FileNotFoundError:
+        near = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
+        seen = f"In {path.parent} there is: {', '.join(near)}." if near else "Check the path."
+        problem = Problem(str(path), "there is no such file", f"{seen} nbexp init makes a start.")
+    except IsADirectoryError:
+        problem = Problem(
+            str(path), "expected a pipeline file, got a folder", f"Try {path / 'pipeline.toml'}."
+        )
+    except UnicodeDecodeError as error:
+        problem = Problem(str(path), f"expected UTF-8 text ({error})", "Save the file as UTF-8.")
+    except tomllib.TOMLDecodeError as error:
+        problem = Problem(str(path), f"TOML syntax: {error}", "Mend the file at that place.")
+    except OSError as error:
+        problem = Problem(str(path), f"can't be read ({error})", "Check its permissions.")
+    raise PipelineError([problem])
+
+
+def apply_settings(
+    tables: Mapping[str, Any], settings: Iterable[str], problems: Problems
+) -> dict[str, Any]:
+    """Return the tables with ``stage.param=VALUE`` settings laid over them."""
+    changed = copy.deepcopy(dict(tables))
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        target, *path = name.strip().split(".")
+        where = f"--set {setting}"
+        if not equals or not path or not all(path):
+            problems.add(where, "expected stage.param=VALUE", "Write, say: --set train.lr=0.1")
+            continue
+        value = _setting_value(text, where, problems)
+        for params in _setting_targets(changed, target, path[0], where, problems):
+            _put(params, path, value)
+    return changed
+
+
+def _setting_value(text: str, where: str, problems: Problems) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        if _BARE_WORD.fullmatch(text.strip()):
+            return text.strip()
+        remedy = "Quote text ('\"so\"'), and close every bracket."
+        problems.add(where, f"expected a TOML value, got {text!r}", remedy)
+        return None
+
+
+def _setting_targets(
+    tables: dict[str, Any], target: str, key: str, where: str, problems: Problems
+) -> list[dict[str, Any]]:
+    if target == "params":
+        return [tables.setdefault("params", {})]
+    stages = tables.get("stages", {})
+    stage = stages.get(target) if isinstance(stages, dict) else None
+    if not isinstance(stage, dict):
+        known = ["params", *(stages if isinstance(stages, dict) else [])]
+        problems.add(where, f"there is no stage {target!r}", did_you_mean(target, known))
+        return []
+    cases = stage.get("variants", [])
+    fixed = [case for case in cases if isinstance(case, dict) and key in case]
+    return [stage.setdefault("params", {}), *fixed]
+
+
+def _put(params: dict[str, Any], path: list[str], value: Any) -> None:
+    *folders, last = path
+    for folder in folders:
+        inner = params.get(folder)
+        params[folder] = inner if isinstance(inner, dict) else {}
+        params = params[folder]
+    params[last] = value
+
+
+def apply_environment(
+    value: Any, environment: Mapping[str, str], problems: Problems, where: str = ""
+) -> Any:
+    """Return a copy with ``${NAME}`` replaced by the environment's; ``$${`` stands for ``${``."""
+    if isinstance(value, dict):
+        return {
+            key: apply_environment(item, environment, problems, f"{where}.{key}".lstrip("."))
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            apply_environment(item, environment, problems, f"{where}[{index}]")
+            for index, item in enumerate(value)
+        ]
+    if not isinstance(value, str):
+        return value
+
+    def variable(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return "${"
+        if name not in environment:
+            problems.add(
+                where,
+                f"the environment variable {name!r} is not set",
+                f"Set it: export {name}=… (or write $${{{name}}} for the text itself).",
+            )
+        return environment.get(name, "")
+
+    return _VARIABLE.sub(variable, value)

@@ -1,0 +1,62 @@
+"""Parameter values as written: trees whose leaves may be links, secrets or search spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nbexp.pipeline.links import Link
+from nbexp.pipeline.spaces import Distribution, Grid
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that reaches the kernel as an environment variable and is written nowhere.
+
+    Attributes:
+        name: Name of the environment variable; the notebook's parameter holds this name.
+    """
+
+    name: str
+
+
+def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield each leaf of a value with its path: a space, then the leaves of its values."""
+    if isinstance(value, Grid | Distribution):
+        yield path, value
+        inner = value.values if isinstance(value, Grid) else value.arguments
+        for item in inner:
+            yield from walk(item, path)
+    elif isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from walk(item, (*path, key))
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from walk(item, (*path, index))
+    else:
+        yield path, value
+
+
+def leaves(value: Any, kind: Any) -> list[tuple[Path, Any]]:
+    """Return the leaves of one kind, with their paths."""
+    return [(path, leaf) for path, leaf in walk(value) if isinstance(leaf, kind)]
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON: links as their text, secrets and spaces as written."""
+    if isinstance(value, Link):
+        return value.text
+    if isinstance(value, Secret):
+        return {"secret": value.name}
+    if isinstance(value, Grid):
+        return {"grid": plain(list(value.values))}
+    if isinstance(value, Distribution):
+        return {value.kind: plain(list(value.arguments))}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
