@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from nbexp.errors import did_you_mean
@@ -59,9 +59,8 @@ def _check_parameters(stage: Stage, template: Template, where: str, problems: Pr
     given |= {key: f"variants[{i}]" for i, case in enumerate(stage.cases) for key in case}
     if given and not template.has_parameters:
         remedy = "In Jupyter, tag the cell that holds the defaults with 'parameters'."
-        message = (
-            f"{template.path.name} has no cell tagged 'parameters', but is given {_list(given)}"
-        )
+        names = ", ".join(given)
+        message = f"{template.path.name} has no cell tagged 'parameters', but is given {names}"
         problems.add(f"{where}.params", message, remedy)
         return
     if template.parameters is None:
@@ -95,27 +94,24 @@ def _check_linked_param(link: Link, where: str, source: Stage, problems: Problem
 def _check_linked_scrap(link: Link, where: str, source: Stage, problems: Problems) -> None:
     for template in source.templates:
         if template.emits is not None and link.name not in template.emits:
-            message = f"the link {link.text} can't be met: {template.path.name} " + _emitted(
-                template
-            )
+            message = f"the link {link.text} can't be met: {_emitted(template)}"
             problems.add(where, message, _emit_remedy(str(link.name), template))
 
 
 def _check_metric(stage: Stage, where: str, problems: Problems) -> None:
     if stage.keep is not None and stage.metric is None:
-        remedy = (
-            'Name the scrap to compare by: metric = "val_accuracy" (and mode = "max" or "min").'
-        )
+        remedy = 'Name the scrap to compare by: metric = "val_accuracy", mode = "max".'
         problems.add(f"{where}.reduce", "reduce needs a metric, and the stage has none", remedy)
     for template in stage.templates:
         if stage.metric and template.emits is not None and stage.metric not in template.emits:
-            message = f"no metric {stage.metric!r}: {template.path.name} " + _emitted(template)
+            message = f"no metric {stage.metric!r}: {_emitted(template)}"
             problems.add(f"{where}.metric", message, _emit_remedy(stage.metric, template))
 
 
 def _emitted(template: Template) -> str:
     names = sorted(template.emits or ())
-    return f"glues or saves only {', '.join(names)}" if names else "glues and saves nothing"
+    what = f"glues or saves only {', '.join(names)}" if names else "glues and saves nothing"
+    return f"{template.path.name} {what}"
 
 
 def _emit_remedy(name: str, template: Template) -> str:
@@ -171,7 +167,3 @@ def _way(stages: Mapping[str, Stage], start: str, goal: str) -> list[str]:
                 seen.add(upstream)
                 ways.append([upstream, *way])
     return [start, goal]
-
-
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(words)
