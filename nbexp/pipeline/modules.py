@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from nbexp.pipeline.source import parse_cell
+from nbexp.pipeline.source import constant_text, parse_cell
 
 
 def find_modules(trees: Iterable[ast.Module | None], folders: tuple[Path, ...]) -> dict[str, Path]:
@@ -68,7 +68,6 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 def _named_by_call(call: ast.Call) -> Iterator[str]:
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
-    first = call.args[0] if call.args else None
-    is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
-    if name in ("import_module", "__import__", "run_file") and is_text:
-        yield first.value  # type: ignore[union-attr,misc]
+    text = constant_text(call.args[0]) if call.args else None
+    if text and name in ("import_module", "__import__", "run_file"):
+        yield text

@@ -114,7 +114,7 @@ class ParamReader:
         return self._shared(link, where) if link.stage == "params" else link
 
     def _shared(self, link: Link, where: str) -> Any:
-        if link.name not in self.shared:
+        if link.name is None or link.name not in self.shared:
             self.problems.unknown(where, str(link.name), self.shared, "pipeline-wide parameter")
             return None
         try:

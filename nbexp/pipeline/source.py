@@ -94,8 +94,12 @@ def _emits(node: ast.AST, modules: dict[str, str], functions: set[str]) -> bool:
     return node.attr in _EMITTERS.get(modules.get(node.value.id, ""), ())
 
 
+def constant_text(node: ast.AST | None) -> str | None:
+    """Return the text that a node writes out, or None where it is no such constant."""
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else None
+
+
 def _first_text(call: ast.Call) -> str | None:
-    named = [k.value for k in call.keywords if k.arg == "name"]
-    first = (call.args or named or [None])[0]
-    is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
-    return first.value if is_text else None  # type: ignore[union-attr,return-value]
+    named = [keyword.value for keyword in call.keywords if keyword.arg == "name"]
+    return constant_text(next(iter([*call.args, *named]), None))

@@ -116,7 +116,7 @@ def _parameters(cell: Mapping[str, Any] | None, language: str) -> frozenset[str]
     tree = parse_cell(_text(cell)) if language == "python" else None
     if tree is None:
         return None
-    names = set()
+    names: set[str] = set()
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         for target in targets:
