@@ -1,0 +1,227 @@
+"""One notebook after another, each executed by papermill in a kernel of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbexp.errors import NbexpError, UsageError
+from nbexp.execute.guard import Guard
+from nbexp.execute.job import CellError, Job, Outcome
+from nbexp.files import write_json
+from nbexp.states import State
+
+if TYPE_CHECKING:
+    from nbexp.execute.engine import Ending, Execution
+    from nbexp.execute.masks import Mask
+    from nbexp.execute.outputs import Outputs
+
+
+class NotebookExecutor:
+    """Executes notebooks in a long-lived process, one at a time.
+
+    `execute` is called from one thread, `stop` from any.
+    """
+
+    def __init__(self) -> None:
+        self._guard = Guard()
+        self._lock = threading.Lock()
+        self._ending: Ending | None = None
+
+    def execute(self, job: Job) -> Outcome:
+        """Execute a notebook, and write what it leaves into the job's folder.
+
+        The folder receives ``log.txt`` and ``notebook.ipynb`` while the notebook runs,
+        ``figures/`` and ``artifacts/`` when it has ended, and last of all ``result.json``.
+
+        Nothing that a notebook or its kernel does raises an error here: the outcome tells it.
+
+        Raises:
+            RuntimeError: A job is running already.
+            OSError: The job's folder can't be written.
+        """
+        (job.folder / "result.json").unlink(missing_ok=True)
+        with self._running() as ending:
+            outcome = _execute(job, ending, self._guard)
+            write_json(job.folder / "result.json", outcome.to_record())
+        return outcome
+
+    def stop(self) -> None:
+        """End the running job as `State.STOPPED`; without one, do nothing."""
+        with self._lock:
+            if self._ending is not None:
+                self._ending.request(State.STOPPED)
+
+    def close(self) -> None:
+        """End the running job, if any, and what watches over its kernel."""
+        self.stop()
+        self._guard.close()
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[Ending]:
+        from nbexp.execute.engine import Ending
+
+        with self._lock:
+            if self._ending is not None:
+                raise RuntimeError("expected no running job, but one is; wait for it, or stop it")
+            ending = self._ending = Ending()
+        try:
+            yield ending
+        finally:
+            with self._lock:
+                self._ending = None
+
+
+def _execute(job: Job, ending: Ending, guard: Guard) -> Outcome:
+    from nbexp.execute.engine import Execution
+    from nbexp.execute.recorder import Recorder
+
+    started = time.time()
+    deadline = None if job.timeout_s is None else time.monotonic() + job.timeout_s
+    execution = Execution(job, Recorder(job), ending, guard, deadline)
+    recorder = execution.recorder
+    try:
+        _run_papermill(execution)
+        outcome = _outcome(execution, started)
+        recorder.line(_summary(outcome))
+    finally:
+        recorder.close()
+    return outcome
+
+
+def _run_papermill(execution: Execution) -> None:
+    """Have papermill execute the notebook; what went wrong is noted in the execution."""
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import remove_error_markers
+
+    try:
+        _execute_notebook(execution)
+    except PapermillExecutionError:
+        if execution.error is None:  # only cells failed that are tagged to be allowed to
+            execution.notebook = remove_error_markers(execution.notebook)
+    except Exception as error:  # papermill's, nbformat's and translators' errors are of all kinds
+        execution.error = CellError(name=type(error).__name__, message=str(error))
+    finally:
+        if execution.notebook is not None:
+            execution.recorder.save(execution.notebook)
+
+
+def _execute_notebook(execution: Execution) -> None:
+    from papermill import execute_notebook
+
+    from nbexp.execute.engine import ENGINE
+    from nbexp.execute.kernel import find_kernel
+
+    job = execution.job
+    notebook = execution.notebook = _read(job.template)
+    kernel = job.kernel or notebook.metadata.get("kernelspec", {}).get("name")
+    if not kernel:
+        raise UsageError(
+            f"{job.template} names no kernel. Open it in JupyterLab, choose a kernel and save it, "
+            'or name one in the pipeline: kernel = "python3".'
+        )
+    with _quiet():
+        execute_notebook(
+            notebook,  # not its path, on which papermill would call str.format
+            None,
+            parameters=dict(job.parameters),
+            engine_name=ENGINE,
+            kernel_name=kernel,
+            language=find_kernel(kernel).language,
+            progress_bar=False,
+            execution=execution,
+        )
+
+
+def _read(path: Path) -> Any:
+    import nbformat
+    from nbformat.validator import normalize
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ids that are missing; they are added here
+        try:
+            notebook = nbformat.read(path, as_version=4)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{path} is not a readable notebook: {error}. Open it in JupyterLab and save it."
+            ) from error
+        return normalize(nbformat.v4.upgrade(notebook))[1]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep papermill's messages away from the worker's output; the log tells what happens."""
+    logger = logging.getLogger("papermill")
+    disabled, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = disabled
+
+
+def _outcome(execution: Execution, started: float) -> Outcome:
+    outcome = Outcome(
+        variant=execution.job.variant,
+        key=execution.job.key,
+        state=execution.ended_by or (State.FAILED if execution.error else State.FINISHED),
+        started=started,
+        ended=time.time(),
+        cells=execution.cells,
+        error=execution.error,
+        note=execution.note,
+    )
+    return _masked(_with_outputs(outcome, execution), execution.recorder.mask)
+
+
+def _masked(outcome: Outcome, mask: Mask) -> Outcome:
+    """Return an outcome that shows no secret; its scraps come from a masked notebook already."""
+    error = outcome.error and CellError(**mask.value(asdict(outcome.error)))
+    return replace(outcome, error=error, note=mask.text(outcome.note))
+
+
+def _with_outputs(outcome: Outcome, execution: Execution) -> Outcome:
+    if execution.notebook is None:
+        return outcome
+    from papermill.execute import remove_error_markers
+
+    from nbexp.execute.outputs import collect
+
+    # Without papermill's marks, cells are numbered in figures as in the log and in errors.
+    notebook = remove_error_markers(execution.recorder.shown(execution.notebook))
+    try:
+        outputs = collect(notebook, execution.job.folder)
+    except (NbexpError, OSError, ValueError) as error:
+        return _without_outputs(outcome, error)
+    return replace(
+        outcome,
+        ended=time.time(),
+        scraps=outputs.scraps,
+        artifacts=outputs.artifacts,
+        figures=outputs.figures,
+        note=_joined(outcome, outputs),
+    )
+
+
+def _without_outputs(outcome: Outcome, error: Exception) -> Outcome:
+    """Return a failure where the notebook ran well, but what it left can't be used."""
+    if outcome.error is not None:
+        return replace(outcome, note=f"its outputs could not be read: {error}")
+    failure = CellError(name=type(error).__name__, message=str(error))
+    return replace(outcome, state=State.FAILED, error=failure)
+
+
+def _joined(outcome: Outcome, outputs: Outputs) -> str:
+    return "; ".join(note for note in (outcome.note, outputs.note) if note)
+
+
+def _summary(outcome: Outcome) -> str:
+    error = f": {outcome.error.name}: {outcome.error.message}" if outcome.error else ""
+    note = f" ({outcome.note})" if outcome.note else ""
+    return f"=== {outcome.state} after {outcome.duration_s:.1f} s{error}{note} ==="

@@ -1,0 +1,252 @@
+"""One kernel process: started in private, watched, interrupted, and gone at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from queue import Empty
+from typing import IO, Any
+
+import zmq
+import zmq.asyncio
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_client.manager import AsyncKernelManager
+
+from nbexp.errors import UsageError, did_you_mean
+from nbexp.execute.guard import Guard, kill_group
+
+_START_S = 120.0
+_ATTEMPTS = 3
+_POLL_S = 0.05
+_NOT_RUN = 127  # the exit code that shells give for a program that can't be run
+_KILL_S = 5.0
+_OUTPUT_BYTES = 100_000
+_MESSAGES_HELD = 100_000  # more than ZeroMQ's 1,000, so that a burst of output is not dropped
+_SOCKET_PATH_CHARACTERS = 60  # a socket's whole path may have about 100
+
+
+class KernelDiedError(Exception):
+    """The kernel's process ended, or never got ready.
+
+    Attributes:
+        exit_code: Its exit code, or minus the number of the signal that ended it.
+        output: The end of what it wrote beside its messages.
+        started: Whether it had been ready.
+    """
+
+    def __init__(self, exit_code: int | None, output: str, *, started: bool) -> None:
+        self.exit_code = exit_code
+        self.output = output
+        self.started = started
+        super().__init__(f"exit code {exit_code}")
+
+
+def find_kernel(name: str) -> Any:
+    """Return the specification of an installed kernel.
+
+    Raises:
+        UsageError: There is no kernel of that name.
+    """
+    specs = KernelSpecManager()
+    try:
+        return specs.get_kernel_spec("python3" if name == "python" else name)
+    except NoSuchKernel:
+        installed = sorted(specs.find_kernel_specs())
+        raise UsageError(
+            f"The kernel {name!r} is not installed; installed are: {', '.join(installed)}. "
+            f"{did_you_mean(name, installed)} Or install it, and check with "
+            "`jupyter kernelspec list`."
+        ) from None
+
+
+class Kernel:
+    """A kernel for one execution.
+
+    Attributes:
+        manager: The manager of its process.
+        client: The client that is connected to it, once it has started.
+        info: Its reply to a request for its info: language and version.
+    """
+
+    def __init__(self, name: str, guard: Guard, log: logging.Logger) -> None:
+        self.spec = find_kernel(name)
+        self.is_python = self.spec.language.lower() == "python"
+        self.info: dict[str, Any] = {}
+        self.manager: Any = None
+        self.client: Any = None
+        self.exit_code: int | None = None
+        self._name = name
+        self._guard = guard
+        self._log = log
+        self._group: int | None = None
+        self._folder = Path(tempfile.mkdtemp(prefix="nbexp-", dir=_short_folder()))
+
+    async def start(self, *, folder: Path, environment: Mapping[str, str]) -> None:
+        """Start the process in a folder, and return once it answers.
+
+        Raises:
+            KernelDiedError: It can't be run, ended, or gave no answer in time.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                await self._launch(folder, environment)
+                await self._until_ready()
+            except OSError as error:
+                raise KernelDiedError(_NOT_RUN, str(error), started=False) from error
+            except KernelDiedError as error:
+                await self._discard()
+                if attempt == _ATTEMPTS or "already in use" not in error.output.lower():
+                    raise
+            else:
+                return
+
+    async def until_dead(self) -> None:
+        """Return once the process has ended."""
+        while await self._is_alive():
+            await asyncio.sleep(_POLL_S)
+
+    async def interrupt(self) -> None:
+        """Interrupt what runs, in the way that the kernel asks for."""
+        with contextlib.suppress(RuntimeError, OSError):
+            await self.manager.interrupt_kernel()
+
+    def kill(self) -> None:
+        """Kill the process, and all that belong to its group."""
+        if self._group is not None:
+            kill_group(self._group)
+
+    async def end(self, grace_s: float) -> None:
+        """Ask the kernel to shut down, kill what is left after a while, and clean up."""
+        try:
+            if self.client is not None and await self._is_alive():
+                await self.manager.request_shutdown()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._until_gone(), grace_s)
+        finally:
+            await self._discard()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def output(self) -> str:
+        """Return the end of what the process wrote outside of its messages."""
+        with contextlib.suppress(OSError):
+            output = (self._folder / "output").read_bytes()[-_OUTPUT_BYTES:]
+            return output.decode(errors="replace").strip()
+        return ""
+
+    def death(self) -> KernelDiedError:
+        """Return the error that says how the process ended."""
+        return KernelDiedError(self.exit_code, self.output(), started=bool(self.info))
+
+    async def _launch(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.manager = self._new_manager()
+        is_ipykernel = any("ipykernel" in word for word in self.spec.argv)
+        with (self._folder / "output").open("ab") as output:
+            await self.manager.start_kernel(
+                cwd=str(folder),
+                env=dict(environment),
+                extra_arguments=["--HistoryManager.hist_file=:memory:"] if is_ipykernel else [],
+                **_outputs(output),
+            )
+        provisioner = self.manager.provisioner
+        self._group = getattr(provisioner, "pgid", None)
+        if self._group is not None:
+            self._guard.watch(self._group, self._folder)
+
+    def _new_manager(self) -> Any:
+        context = zmq.asyncio.Context()
+        context.setsockopt(zmq.RCVHWM, _MESSAGES_HELD)
+        settings: dict[str, Any] = {"kernel_name": self._name, "context": context}
+        if self.is_python:
+            settings |= {"transport": "ipc", "ip": str(self._folder / "k")}
+        connection_file = str(self._folder / "connection.json")
+        return AsyncKernelManager(connection_file=connection_file, log=self._log, **settings)
+
+    async def _until_ready(self) -> None:
+        self.client = self.manager.client()
+        self.client.log = self._log
+        self.client.start_channels(stdin=False, hb=False, control=False)
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            self.client.kernel_info()
+            if await self._answered(self.client.shell_channel, 1.0):
+                # Outputs are lost until the kernel knows of our subscription to them.
+                if await self._answered(self.client.iopub_channel, 0.2):
+                    return
+            elif not await self._is_alive():
+                break
+        raise self.death()
+
+    async def _answered(self, channel: Any, timeout_s: float) -> bool:
+        message = asyncio.ensure_future(channel.get_msg(timeout=timeout_s))
+        death = asyncio.ensure_future(self.until_dead())
+        await asyncio.wait({message, death}, return_when=asyncio.FIRST_COMPLETED)
+        await cancel(death)
+        if not message.done():
+            await cancel(message)
+            return False
+        try:
+            content = message.result()["content"]
+        except Empty:
+            return False
+        if "language_info" in content:
+            self.info = content
+        return True
+
+    async def _is_alive(self) -> bool:
+        if self.manager is None or not self.manager.has_kernel:
+            return False
+        self.exit_code = await self.manager.provisioner.poll()
+        return self.exit_code is None
+
+    async def _until_gone(self) -> None:
+        while await self._is_alive():
+            await asyncio.sleep(0.01)
+
+    async def _discard(self) -> None:
+        """End the process and the client, and what they hold."""
+        self.kill()
+        if self.manager is None:
+            return
+        if self._group is None and await self._is_alive():  # a provisioner that runs it elsewhere
+            await self.manager.shutdown_kernel(now=True)
+        with contextlib.suppress(TimeoutError):  # a process may hang in the system, beyond reach
+            await asyncio.wait_for(self._until_gone(), _KILL_S)
+        if self.client is not None:
+            self.client.stop_channels()
+        await self.manager.cleanup_resources()
+        self.manager.context.destroy(linger=0)
+        if self._group is not None:
+            self._guard.forget(self._group)
+        self._group = self.client = self.manager = None
+
+
+async def cancel(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks, and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal, such as ``SIGKILL``."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
+
+
+def _outputs(file: IO[bytes]) -> dict[str, Any]:
+    return {"stdout": file, "stderr": file}
+
+
+def _short_folder() -> str:
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder)) <= _SOCKET_PATH_CHARACTERS else "/tmp"

@@ -1,0 +1,112 @@
+"""What an executed notebook leaves: scraps, artifacts and figures."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbexp import artifacts
+from nbexp.files import write_atomic
+from nbexp.notebook import reader
+
+_IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/svg+xml": "svg"}
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one execution left.
+
+    Attributes:
+        scraps: Values that the notebook glued, by name.
+        artifacts: Content hash of each saved artifact, by name.
+        figures: Names of the image files in ``figures/``.
+        note: A remark for the user, or an empty text.
+    """
+
+    scraps: Mapping[str, Any]
+    artifacts: Mapping[str, str]
+    figures: tuple[str, ...]
+    note: str
+
+
+def collect(notebook: Any, folder: Path) -> Outputs:
+    """Gather what a notebook glued and saved, and write its tables and figures into files.
+
+    Args:
+        notebook: The executed notebook.
+        folder: The variant's folder.
+
+    Raises:
+        ArtifactError: Something that it saved can't be read, or a table can't be saved.
+    """
+    scraps = reader.scraps(notebook)
+    saved = folder / "artifacts"
+    _save_frames(scraps.frames, saved)
+    digests = {name: item.digest for name, item in artifacts.scan(saved).items()}
+    images = [*_glued_images(scraps.displays), *_cell_images(notebook)]
+    return Outputs(
+        scraps=scraps.values,
+        artifacts=digests,
+        figures=_write_figures(images, folder / "figures"),
+        note="; ".join(_remarks(scraps, digests)),
+    )
+
+
+def _save_frames(frames: Mapping[str, bytes], folder: Path) -> None:
+    missing = [name for name in frames if not (folder / name).exists()]
+    if not missing:
+        return
+    import pandas as pd
+
+    for name in missing:
+        artifacts.save(folder, name, pd.read_parquet(io.BytesIO(frames[name])))
+
+
+def _remarks(scraps: Any, digests: Mapping[str, str]) -> Iterator[str]:
+    if scraps.unreadable:
+        yield f"scraps that could not be read: {', '.join(scraps.unreadable)}"
+    if both := sorted(set(scraps.values) & set(digests)):
+        yield f"both glued and saved (links take the glued value): {', '.join(both)}"
+
+
+def _glued_images(displays: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, bytes]]:
+    for name, bundle in displays.items():
+        yield from _images(re.sub(r"[^\w.-]+", "_", name), bundle)
+
+
+def _cell_images(notebook: Any) -> Iterator[tuple[str, bytes]]:
+    """Yield the images of all cells; the number in a name is the cell's, from 1."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        bundles = [
+            output.data
+            for output in cell.get("outputs", [])
+            if "data" in output
+            and not output.metadata.get("scrapbook")
+            and not _IMAGES.keys().isdisjoint(output.data)
+        ]
+        for position, bundle in enumerate(bundles, start=1):
+            yield from _images(f"cell-{number:02}-{position}", bundle)
+
+
+def _images(name: str, bundle: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    for mime, suffix in _IMAGES.items():
+        if mime not in bundle:
+            continue
+        text = "".join(bundle[mime])
+        yield (
+            f"{name}.{suffix}",
+            text.encode() if suffix == "svg" else base64.b64decode(text),
+        )
+
+
+def _write_figures(images: list[tuple[str, bytes]], folder: Path) -> tuple[str, ...]:
+    if images:
+        folder.mkdir(exist_ok=True)
+    for name, content in images:
+        write_atomic(folder / name, content)
+    return tuple(name for name, _ in images)

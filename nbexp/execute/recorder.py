@@ -1,0 +1,124 @@
+"""What is written while a notebook runs: its log, line by line, and the notebook so far."""
+
+from __future__ import annotations
+
+import time
+from copy import copy
+from typing import IO, Any
+
+from nbexp.execute.failures import plain
+from nbexp.execute.job import Job
+from nbexp.execute.masks import Mask, MaskedStream
+from nbexp.files import write_atomic
+
+_INTERVAL_S = 5.0
+_SHARE = 20  # a notebook that takes long to write is written more rarely: 5 % of the time at most
+
+
+class Recorder:
+    """Writes ``log.txt`` and ``notebook.ipynb`` of a variant, with the secrets masked.
+
+    Attributes:
+        mask: The mask for everything that is written.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.mask = Mask(job.secrets.values())
+        self._stream = MaskedStream(self.mask)
+        self._path = job.folder / "notebook.ipynb"
+        self._log: IO[str] = (job.folder / "log.txt").open("a", encoding="utf-8", newline="")
+        self._at_line_start = True
+        self._changed = False
+        self._next_save = 0.0
+        clock = time.strftime("%Y-%m-%d %H:%M:%S")
+        self.line(f"=== {job.variant}: {job.template.name} [{clock}] ===")
+
+    def cell(self, number: int) -> None:
+        """Head the log of a cell."""
+        self.line(f"--- cell {number} [{time.strftime('%H:%M:%S')}] ---")
+
+    def line(self, text: str) -> None:
+        """Write a text on lines of its own."""
+        self._write(self._stream.flush())
+        start = "" if self._at_line_start else "\n"
+        self._write(start + self.mask.text(text).rstrip("\n") + "\n")
+
+    def output(self, output: Any) -> None:
+        """Write a cell's output, as far as it is text."""
+        self._changed = True
+        kind = output.output_type
+        if kind == "stream":
+            self._write(self._stream.feed(output.text))
+        elif kind == "error":
+            self.line(plain("\n".join(output.traceback)) or f"{output.ename}: {output.evalue}")
+        elif "text/plain" in output.data:
+            self.line(output.data["text/plain"])
+
+    def changed(self) -> None:
+        """Note that the notebook differs from the file."""
+        self._changed = True
+
+    def save_if_due(self, notebook: Any) -> None:
+        """Write the notebook if it has changed, and enough time went by since the last time."""
+        if self._changed and time.monotonic() >= self._next_save:
+            self.save(notebook)
+
+    def save(self, notebook: Any) -> None:
+        """Write the notebook."""
+        from nbformat import v4
+
+        start = time.monotonic()
+        write_atomic(self._path, v4.writes(self.shown(notebook)) + "\n")
+        self._changed = False
+        end = time.monotonic()
+        self._next_save = end + max(_INTERVAL_S, _SHARE * (end - start))
+
+    def shown(self, notebook: Any) -> Any:
+        """Return the notebook as it is written: secrets masked, pieces of a stream joined."""
+        shown = copy(notebook)
+        shown.metadata = copy(notebook.metadata)
+        for key in ("papermill", "widgets"):
+            if key in shown.metadata:
+                shown.metadata[key] = self.mask.value(shown.metadata[key])
+        shown.cells = [self._shown_cell(cell) for cell in notebook.cells]
+        return shown
+
+    def close(self) -> None:
+        """Close the log."""
+        self._write(self._stream.flush())
+        self._log.close()
+
+    def _shown_cell(self, cell: Any) -> Any:
+        shown = copy(cell)
+        shown.source = self.mask.text(cell.source)
+        if "outputs" in cell:
+            shown.outputs = [self._shown_output(output) for output in _joined(cell.outputs)]
+        return shown
+
+    def _shown_output(self, output: Any) -> Any:
+        kept = {key: output[key] for key in ("output_type", "name") if key in output}
+        return type(output)(self.mask.value(output) | kept)
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._log.write(text)
+            self._log.flush()
+            self._at_line_start = text.endswith("\n")
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Return outputs with neighbouring pieces of one stream as one, as Jupyter shows them."""
+    joined: list[Any] = []
+    pieces: list[str] = []
+    for output in outputs:
+        is_stream = output.output_type == "stream"
+        if is_stream and pieces and joined[-1].name == output.name:
+            pieces.append(output.text)
+            continue
+        if pieces:
+            joined[-1].text = "".join(pieces)
+        pieces = [output.text] if is_stream else []
+        joined.append(copy(output) if is_stream else output)
+    if pieces:
+        joined[-1].text = "".join(pieces)
+    return joined
