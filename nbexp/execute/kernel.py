@@ -170,7 +170,7 @@ class Kernel:
         return AsyncKernelManager(connection_file=connection_file, log=self._log, **settings)
 
     async def _until_ready(self) -> None:
-        self.client = self.manager.client()
+        self.client = self.manager.client(context=self.manager.context)
         self.client.log = self._log
         self.client.start_channels(stdin=False, hb=False, control=False)
         deadline = time.monotonic() + _START_S

@@ -170,7 +170,7 @@ def test_glued_table_becomes_an_artifact(executor: NotebookExecutor, make_job: M
 
 def test_big_output_is_kept_whole(executor: NotebookExecutor, make_job: MakeJob) -> None:
     job = make_job(
-        "for i in range(20_000): print('line', i, flush=True)",
+        "for i in range(20_000): print('line', i, flush=i % 4 == 0)",
         "import threading, time\nlate = threading.Timer(0.2, print, ['late'])\nlate.start()",
         "late.join()",
     )
