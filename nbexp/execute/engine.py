@@ -27,10 +27,11 @@ from nbexp.states import State
 ENGINE = "nbexp"
 LOG = logging.getLogger("nbexp.execute")
 _INTERRUPT_S = 3.0  # for a cell to end after it was interrupted
-_SHUTDOWN_S = 5.0
-_BEGIN_S = 0.5
-_IDLE_S = 2.0
-_DRAIN_S = 0.2
+_SHUTDOWN_S = 5.0  # for a kernel to run its exit handlers, as nbclient has it
+_HURRY_S = 1.0  # the same, where it was stopped
+_BEGIN_S = 0.5  # for a cell to begin, before it is interrupted
+_IDLE_S = 2.0  # without any message, until the one that says "idle" counts as dropped
+_DRAIN_S = 0.2  # for what a kernel sent before it died
 _SAVE_S = 0.5
 
 # The template's environment may have no nbexp. The code leaves no name behind.
@@ -182,7 +183,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         finally:
             if noise := self._kernel.output():
                 self._run.recorder.line(f"--- written by the kernel itself ---\n{noise}")
-            await self._kernel.end(_SHUTDOWN_S)
+            hurries = self._run.ending.reason is not None
+            await self._kernel.end(_HURRY_S if hurries else _SHUTDOWN_S)
             await cancel(*self._tasks)
 
     async def _start(self) -> None:

@@ -39,13 +39,8 @@ class Guard:
 
     def close(self) -> None:
         """End the watching process, and with it all groups that were not forgotten."""
-        process, self._process = self._process, None
         self._groups.clear()
-        if process is None or process.stdin is None:
-            return
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-        process.wait()
+        self._end()
 
     def _tell(self, line: str) -> None:
         if self._process is None or self._process.poll() is not None:
@@ -59,6 +54,7 @@ class Guard:
     def _start(self) -> None:
         import subprocess
 
+        self._end()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,
@@ -68,6 +64,14 @@ class Guard:
         )
         for group, folder in self._groups.items():
             self._send(f"+{group} {folder}")
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None or process.stdin is None:
+            return
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.wait()
 
     def _send(self, line: str) -> None:
         if self._process is not None and self._process.stdin is not None:

@@ -44,11 +44,16 @@ class Mask:
         What stays may be the start of a secret; a secret that is whole is never cut in two.
         """
         cut = min((_start_of(form, text) for form in self._forms), default=len(text))
+        while (start := self._start_across(text, cut)) is not None:
+            cut = start
+        return cut
+
+    def _start_across(self, text: str, cut: int) -> int | None:
         for form in self._forms:
             start = text.find(form, max(0, cut - len(form) + 1), cut + len(form) - 1)
             if start != -1:
-                cut = min(cut, start)
-        return cut
+                return start
+        return None
 
 
 class MaskedStream:

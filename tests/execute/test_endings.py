@@ -18,7 +18,11 @@ from nbexp.files import read_json
 from nbexp.states import State
 
 MakeJob = Callable[..., Job]
-PIDS = "import os, subprocess\nchild = subprocess.Popen(['sleep', '300'])\nprint('pids', os.getpid(), child.pid, flush=True)"
+PIDS = """\
+import os, subprocess
+child = subprocess.Popen(['sleep', '300'])
+print('pids', os.getpid(), child.pid, flush=True)
+"""
 SLEEP = "import time\nprint('asleep', flush=True)\ntime.sleep(300)"
 SWALLOW = """\
 import time
@@ -209,8 +213,9 @@ def test_worker_leaves_no_temporary_folder_and_prints_nothing(
 from pathlib import Path
 from nbexp.execute import Job, NotebookExecutor
 executor = NotebookExecutor()
+job = Job("v", Path({str(job.template)!r}), Path({str(job.folder)!r}), {{"unknown": 1}})
 for _ in range(2):
-    executor.execute(Job("v", Path({str(job.template)!r}), Path({str(job.folder)!r}), {{"unknown": 1}}))
+    executor.execute(job)
 executor.close()
 """
     temporary = Path("/tmp") / f"nbexp-test-{os.getpid()}"
