@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +59,16 @@ def save(parent: Path, name: str, value: Any, *, pickle: bool = False) -> Artifa
     """
     _check_name(name)
     target = parent.absolute() / name
-    _check_replaceable(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{name}.{secrets.token_hex(4)}")
     beside.mkdir()
     try:
         _describe(beside, *_write(value, beside, pickle))
+        saved = read(beside)
         _move(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return read(target)
+    return replace(saved, name=name, path=target)
 
 
 def load(ref: str | Path, *, into: Any = None, pickle: bool = False) -> Any:
@@ -164,14 +164,6 @@ def _choose(value: Any, pickle: bool) -> Format:
     )
 
 
-def _check_replaceable(target: Path) -> None:
-    if target.exists() and not (target / _DESCRIPTION).is_file():
-        raise ArtifactError(
-            f"{target} exists and is not an artifact, so it is not replaced. "
-            "Choose another name, or move it away."
-        )
-
-
 def _write(value: Any, folder: Path, pickle: bool) -> tuple[Format, Details]:
     kind = _choose(value, pickle)
     try:
@@ -202,21 +194,32 @@ def _describe(folder: Path, kind: Format, details: Details) -> None:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Rename a folder, moving away what is at its target, also where others do so meanwhile."""
+    """Rename a folder, in place of an older artifact, also where others do so meanwhile."""
     while True:
         try:
             source.rename(target)
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
+            _remove(target)
         else:
             return
-        old = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            target.rename(old)
-        except FileNotFoundError:
-            continue
-        shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove(target: Path) -> None:
+    """Move an artifact away in one step and delete it; what is none stays."""
+    old = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        target.rename(old)
+    except FileNotFoundError:
+        return
+    if not (old / _DESCRIPTION).is_file():
+        old.rename(target)
+        raise ArtifactError(
+            f"{target} exists and is not an artifact, so it is not replaced. "
+            "Choose another name, or move it away."
+        )
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _open(ref: str | Path) -> tuple[Path, dict[str, Any]]:

@@ -132,7 +132,7 @@ class _Encoder:
         """Return the name of a tensor; the same tensor met again (tied weights) is kept once."""
         identity = (
             tensor.device,
-            tensor.untyped_storage().data_ptr() or id(tensor),
+            tensor.untyped_storage().data_ptr() if tensor.numel() else id(tensor),
             tensor.storage_offset(),
             tensor.dtype,
             tensor.shape,

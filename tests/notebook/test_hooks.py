@@ -1,5 +1,7 @@
 """MLflow in a run, with real runs in SQLite, in the process that a notebook would be."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -8,6 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from nbexp.notebook import hooks
+
+# MLflow's own tables use what SQLAlchemy deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 
 INSTALL = '__import__("nbexp.notebook.hooks", fromlist=["install"]).install()\n'
 REPORT = """
@@ -43,33 +50,64 @@ class Notebook:
     def __init__(self, folder: Path, experiment: str, run: str) -> None:
         self.run = run
         self._folder = folder
-        uri = f"sqlite:///{folder / 'mlflow.db'}"
-        self._environment = os.environ | {
-            "MLFLOW_TRACKING_URI": uri,
+        self.environment = {
+            "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
             "MLFLOW_EXPERIMENT_ID": experiment,
             "MLFLOW_RUN_ID": run,
             "NBEXP_MLFLOW_RUN_ID": run,
         }
 
     def execute(self, code: str, install: str = INSTALL) -> dict[str, dict]:
+        """Run code in a new process, where MLflow is not imported yet."""
         done = subprocess.run(
             [sys.executable, "-c", install + code + REPORT],
             capture_output=True,
             text=True,
             check=False,
             cwd=self._folder,
-            env=self._environment,
+            env=os.environ | self.environment,
         )
         assert done.returncode == 0, done.stderr
-        runs = json.loads(done.stdout.split("REPORT")[-1])
-        return {run["id"]: run for run in runs}
+        return {run["id"]: run for run in json.loads(done.stdout.split("REPORT")[-1])}
+
+
+class WarmNotebook(Notebook):
+    """The same in this process, where MLflow is imported already, as in a warm kernel."""
+
+    def execute(self, code: str, install: str = INSTALL) -> dict[str, dict]:
+        import mlflow
+        from mlflow.tracking import fluent
+
+        output = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
+            patch.chdir(self._folder)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            patch.setattr(fluent, "_active_experiment_id", None)
+            try:
+                exec(install + code + REPORT, {"__name__": "__main__"})
+            finally:
+                hooks.uninstall()
+                while mlflow.active_run():
+                    mlflow.end_run()
+                mlflow.set_tracking_uri(None)
+        return {run["id"]: run for run in json.loads(output.getvalue().split("REPORT")[-1])}
 
 
 @pytest.fixture
 def notebook(tmp_path: Path, empty_store: tuple[Path, str, str]) -> Notebook:
-    path, experiment, run = empty_store
-    shutil.copy(path, tmp_path / "mlflow.db")
-    return Notebook(tmp_path, experiment, run)
+    return _on_copy(Notebook, tmp_path, empty_store)
+
+
+@pytest.fixture
+def warm_notebook(tmp_path: Path, empty_store: tuple[Path, str, str]) -> WarmNotebook:
+    return _on_copy(WarmNotebook, tmp_path, empty_store)
+
+
+def _on_copy(kind, folder, store):
+    path, experiment, run = store
+    shutil.copy(path, folder / "mlflow.db")
+    return kind(folder, experiment, run)
 
 
 def test_autologging_and_own_calls_log_into_one_run(notebook):
@@ -90,8 +128,8 @@ mlflow.log_metric("loss", 0.1)
     assert run["name"] == "train-3f9a2c"
 
 
-def test_first_start_run_resumes_and_later_ones_are_children(notebook):
-    runs = notebook.execute("""
+def test_first_start_run_resumes_and_later_ones_are_children(warm_notebook):
+    runs = warm_notebook.execute("""
 import mlflow
 mlflow.log_param("before", 1)
 for lr in (1, 2, 3):
@@ -104,12 +142,12 @@ for lr in (1, 2, 3):
     first, second, third = (
         next(run for run in runs.values() if run["params"].get("lr") == lr) for lr in "123"
     )
-    assert first["id"] == notebook.run
+    assert first["id"] == warm_notebook.run
     assert first["params"] == {"before": "1", "lr": "1"}
     assert first["metrics"] == {"between": 3.0}
     assert first["name"] == "train-3f9a2c"
     assert first["tags"]["nbexp.run_name"] == "lr1"
-    assert [run["tags"]["mlflow.parentRunId"] for run in (second, third)] == [notebook.run] * 2
+    assert [run["tags"]["mlflow.parentRunId"] for run in (second, third)] == [warm_notebook.run] * 2
     assert [run["name"] for run in (second, third)] == ["lr2", "lr3"]
     inner = [run for run in runs.values() if "inner" in run["params"]]
     assert {run["tags"]["mlflow.parentRunId"] for run in inner} == {
@@ -119,8 +157,8 @@ for lr in (1, 2, 3):
     }
 
 
-def test_another_experiment_does_not_take_the_run_away(notebook):
-    runs = notebook.execute("""
+def test_another_experiment_does_not_take_the_run_away(warm_notebook):
+    runs = warm_notebook.execute("""
 import mlflow
 mlflow.set_experiment("mine")
 mlflow.log_metric("a", 1)
@@ -130,13 +168,13 @@ with mlflow.start_run():
 with mlflow.start_run():
     mlflow.log_metric("c", 3)
 """)
-    assert runs[notebook.run]["metrics"] == {"a": 1.0, "b": 2.0}
-    (other,) = (run for run in runs.values() if run["id"] != notebook.run)
+    assert runs[warm_notebook.run]["metrics"] == {"a": 1.0, "b": 2.0}
+    (other,) = (run for run in runs.values() if run["id"] != warm_notebook.run)
     assert (other["experiment"], other["metrics"]) == ("mine", {"c": 3.0})
 
 
-def test_run_that_is_named_is_the_one_that_is_used(notebook):
-    runs = notebook.execute("""
+def test_run_that_is_named_is_the_one_that_is_used(warm_notebook):
+    runs = warm_notebook.execute("""
 import mlflow
 other = mlflow.MlflowClient().create_run("1").info.run_id
 with mlflow.start_run(run_id=other):
@@ -146,13 +184,13 @@ with mlflow.start_run(other):
 with mlflow.start_run():
     mlflow.log_metric("c", 1)
 """)
-    (other,) = (run for run in runs.values() if run["id"] != notebook.run)
+    (other,) = (run for run in runs.values() if run["id"] != warm_notebook.run)
     assert other["metrics"].keys() == {"a", "b"}
-    assert runs[notebook.run]["metrics"].keys() == {"c"}
+    assert runs[warm_notebook.run]["metrics"].keys() == {"c"}
 
 
-def test_second_start_run_without_end_is_still_refused_by_mlflow(notebook):
-    runs = notebook.execute("""
+def test_second_start_run_without_end_is_still_refused_by_mlflow(warm_notebook):
+    runs = warm_notebook.execute("""
 import mlflow
 mlflow.start_run()
 try:
@@ -162,11 +200,11 @@ except Exception as error:
 else:
     raise SystemExit("not refused")
 """)
-    assert list(runs) == [notebook.run]
+    assert list(runs) == [warm_notebook.run]
 
 
-def test_mlflow_that_is_imported_already_is_patched_and_given_back(notebook):
-    runs = notebook.execute(
+def test_uninstall_gives_back_what_was_there(warm_notebook):
+    runs = warm_notebook.execute(
         """
 assert mlflow.start_run is not plain and fluent.start_run is mlflow.start_run
 mlflow.log_metric("a", 1)
@@ -184,11 +222,11 @@ hooks.install()
 hooks.install()
 """,
     )
-    assert list(runs) == [notebook.run]
+    assert list(runs) == [warm_notebook.run]
 
 
-def test_threads_log_into_the_run(notebook):
-    runs = notebook.execute("""
+def test_threads_log_into_the_run(warm_notebook):
+    runs = warm_notebook.execute("""
 import mlflow, threading
 threads = [threading.Thread(target=mlflow.log_metric, args=(name, 1)) for name in "ab"]
 for thread in threads:
@@ -196,12 +234,12 @@ for thread in threads:
 for thread in threads:
     thread.join()
 """)
-    assert list(runs) == [notebook.run]
-    assert runs[notebook.run]["metrics"].keys() == {"a", "b"}
+    assert list(runs) == [warm_notebook.run]
+    assert runs[warm_notebook.run]["metrics"].keys() == {"a", "b"}
 
 
-def test_another_tracking_server_is_left_to_the_notebook(notebook):
-    runs = notebook.execute("""
+def test_another_tracking_server_is_left_to_the_notebook(warm_notebook):
+    runs = warm_notebook.execute("""
 import mlflow, shutil
 shutil.copy("mlflow.db", "other.db")
 mlflow.set_tracking_uri("sqlite:///other.db")
@@ -209,7 +247,7 @@ mlflow.log_metric("a", 1)
 mlflow.end_run()
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
 """)
-    assert runs[notebook.run]["metrics"] == {}
+    assert runs[warm_notebook.run]["metrics"] == {}
 
 
 QUIET = """
