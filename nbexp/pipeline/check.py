@@ -85,7 +85,6 @@ def _check_link(link: Link, where: str, stages: Mapping[str, Stage], problems: P
 
 def _check_linked_param(link: Link, where: str, source: Stage, problems: Problems) -> None:
     known = {key for table in (source.params, *source.cases) for key in table}
-    known |= {key for t in source.templates for key in t.parameters or ()}
     if not link.path or link.path[0] not in known:
         word = str(link.path[0]) if link.path else ""
         problems.unknown(where, word, sorted(known), f"parameter in the link {link.text}:")

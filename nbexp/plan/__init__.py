@@ -1,1 +1,28 @@
-"""TODO."""
+"""Variants, their lineage and identity: what there is to run, and what has been run before."""
+
+from nbexp.plan.graph import Graph, Node, stages_needed
+from nbexp.plan.keys import differences, identity, key_of
+from nbexp.plan.plan import Identified, Plan, PlannedStage, PlannedVariant, identify, make_plan
+from nbexp.plan.reduce import best, metric_value
+from nbexp.plan.resolve import Resolved, Result
+from nbexp.plan.variants import Variant
+
+__all__ = [
+    "Graph",
+    "Identified",
+    "Node",
+    "Plan",
+    "PlannedStage",
+    "PlannedVariant",
+    "Resolved",
+    "Result",
+    "Variant",
+    "best",
+    "differences",
+    "identify",
+    "identity",
+    "key_of",
+    "make_plan",
+    "metric_value",
+    "stages_needed",
+]

@@ -1,0 +1,100 @@
+"""Identity of a variant: one key for cache, resume and history, and what it is made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from nbexp.files import digest, file_digest
+from nbexp.pipeline import Pipeline
+from nbexp.plan.variants import Variant
+
+
+def identity(pipeline: Pipeline, variant: Variant, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts that make up a variant's identity; their hash is its key.
+
+    Args:
+        pipeline: The pipeline.
+        variant: The variant.
+        params: Its parameters, with content hashes in the place of artifacts and notebooks.
+    """
+    stage, template = pipeline.stages[variant.stage], variant.option.template
+    return {
+        "code": template.code,
+        "modules": dict(template.modules),
+        "params": dict(params),
+        "inputs": {_relative(path, pipeline.folder): file_digest(path) for path in stage.inputs},
+        "kernel": stage.kernel or template.kernel,
+        "packages": dict(pipeline.environment.packages),
+        "variables": dict(pipeline.environment.variables),
+    }
+
+
+def key_of(parts: Mapping[str, Any]) -> str:
+    """Return the key that identity parts make, as 64 hexadecimal digits."""
+    return digest(dict(parts))
+
+
+@lru_cache(maxsize=10_000)
+def notebook_digest(path: Path) -> str:
+    """Return the content hash of an executed notebook: sources and outputs, but no times."""
+    cells = json.loads(path.read_bytes())["cells"]
+    return digest([[c["cell_type"], c["source"], _outputs(c)] for c in cells])
+
+
+def _outputs(cell: Mapping[str, Any]) -> list[Any]:
+    return [
+        {key: value for key, value in output.items() if key not in ("metadata", "execution_count")}
+        for output in cell.get("outputs", [])
+    ]
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return which parts differ between two identities, one sentence each."""
+    found = []
+    for part, after in new.items():
+        before = old.get(part)
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += [_change(part, key, before, after) for key in _changed(before, after)]
+        elif part == "code":
+            found.append("the template's code cells changed")
+        else:
+            found.append(f"{part} changed from {before} to {after}")
+    return found
+
+
+_PART_NAMES = {
+    "params": "parameter",
+    "modules": "local module",
+    "inputs": "input file",
+    "packages": "package",
+    "variables": "environment variable",
+}
+
+
+def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [key for key in {**before, **after} if before.get(key) != after.get(key)]
+
+
+def _change(part: str, key: str, before: dict[str, Any], after: dict[str, Any]) -> str:
+    what = f"{_PART_NAMES.get(part, part)} {key}"
+    if key not in before:
+        return f"{what} is new"
+    if key not in after:
+        return f"{what} is gone"
+    if part in ("modules", "inputs") or _is_content(before[key]) or _is_content(after[key]):
+        return f"the content of {what} changed"
+    return f"{what} changed from {before[key]!r} to {after[key]!r}"
+
+
+def _is_content(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"$content"}

@@ -1,0 +1,167 @@
+"""The plan of a run: which variants there are, which are cached, how long the rest may take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nbexp.errors import LinkError
+from nbexp.pipeline import Pipeline
+from nbexp.plan.graph import Graph, Node
+from nbexp.plan.keys import identity, key_of
+from nbexp.plan.resolve import Resolved, Result
+from nbexp.states import State
+
+
+@dataclass(frozen=True)
+class Identified:
+    """A ready variant with its parameters and identity.
+
+    Attributes:
+        node: Its place in the graph.
+        resolved: Its parameters with every link followed.
+        parts: What its identity is made of.
+        key: Its identity.
+    """
+
+    node: Node
+    resolved: Resolved
+    parts: Mapping[str, Any]
+    key: str
+
+
+def identify(graph: Graph, node: Node) -> Identified:
+    """Return a ready variant with its parameters and identity.
+
+    Raises:
+        LinkError: A stage did not leave what a link asks for.
+    """
+    resolved = graph.resolve(node.variant)
+    parts = identity(graph.pipeline, node.variant, resolved.content)
+    return Identified(node, resolved, parts, key_of(parts))
+
+
+@dataclass(frozen=True)
+class PlannedVariant:
+    """A variant as planned.
+
+    Attributes:
+        name: Name of the variant.
+        stage: Name of its stage.
+        label: The parameters that tell it from its siblings.
+        key: Its identity; None where that depends on variants that have yet to run.
+        state: `State.CACHED` or `State.PENDING`.
+    """
+
+    name: str
+    stage: str
+    label: str
+    key: str | None
+    state: State
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage as planned.
+
+    Attributes:
+        name: Name of the stage.
+        variants: Its variants, as far as they are known.
+        is_open: Whether its variants depend on a reduce that has yet to happen.
+        work_s: Estimated seconds of execution; None where there is no earlier run to judge by.
+    """
+
+    name: str
+    variants: tuple[PlannedVariant, ...]
+    is_open: bool
+    work_s: float | None
+
+    @property
+    def counts(self) -> Counter[State]:
+        """Number of variants in each state."""
+        return Counter(variant.state for variant in self.variants)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes:
+        pipeline: The pipeline.
+        stages: Its stages, in order.
+    """
+
+    pipeline: Pipeline
+    stages: tuple[PlannedStage, ...]
+
+    @property
+    def variants(self) -> tuple[PlannedVariant, ...]:
+        """All variants that are known."""
+        return tuple(variant for stage in self.stages for variant in stage.variants)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the plan as a table for JSON."""
+        return {
+            "pipeline": self.pipeline.name,
+            "stages": [
+                {
+                    "name": stage.name,
+                    "is_open": stage.is_open,
+                    "work_s": stage.work_s,
+                    "variants": [
+                        {"name": v.name, "label": v.label, "key": v.key, "state": v.state.value}
+                        for v in stage.variants
+                    ],
+                }
+                for stage in self.stages
+            ],
+        }
+
+
+def make_plan(
+    graph: Graph,
+    lookup: Callable[[Identified], Result | None],
+    durations_s: Mapping[str, float],
+) -> Plan:
+    """Return what a run of a fresh graph would do; nothing is run or written.
+
+    Args:
+        graph: The graph; what is cached ends in it.
+        lookup: Gives the result of a variant that ran before.
+        durations_s: Mean seconds of a variant, by stage, as far as known.
+    """
+    keys: dict[str, str] = {}
+    ready = graph.take_ready()
+    while ready:
+        for node in ready:
+            try:
+                identified = identify(graph, node)
+            except LinkError:
+                continue  # shown as pending: the run tells why
+            keys[node.variant.name] = identified.key
+            result = lookup(identified)
+            if result is not None:
+                graph.end(node.variant.name, State.CACHED, result)
+        ready = graph.take_ready()
+    return Plan(graph.pipeline, tuple(_stage(graph, s, keys, durations_s) for s in graph.stages))
+
+
+def _stage(
+    graph: Graph, name: str, keys: Mapping[str, str], durations_s: Mapping[str, float]
+) -> PlannedStage:
+    variants = tuple(_planned(node, keys) for node in graph.nodes_of(name))
+    pending = sum(variant.state is State.PENDING for variant in variants)
+    is_open = not graph.is_expanded(name)
+    per_variant = durations_s.get(name)
+    count = pending or (len(graph.options_of(name)) if is_open else 0)
+    work_s = 0.0 if not count else None if per_variant is None else per_variant * count
+    return PlannedStage(name, variants, is_open, work_s)
+
+
+def _planned(node: Node, keys: Mapping[str, str]) -> PlannedVariant:
+    variant = node.variant
+    return PlannedVariant(
+        variant.name, variant.stage, variant.label, keys.get(variant.name), node.state
+    )

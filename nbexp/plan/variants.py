@@ -1,0 +1,135 @@
+"""The variants of a stage: its own options, for each combination of upstream variants.
+
+Two links that go back to one ancestor always meet in the same variant of that ancestor: a
+diamond never mixes lineages. Links that gather don't multiply.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nbexp.files import digest
+from nbexp.pipeline.values import plain
+from nbexp.plan.options import Option
+
+_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One concrete assignment of a stage's parameters.
+
+    Attributes:
+        name: Stage and a hash of what the variant is, such as ``train-3f9a2c81``.
+        stage: Name of the stage.
+        option: Template, parameters and choices.
+        lineage: For each stage that it descends from, the name of the variant.
+        upstream: The part of the lineage that it links to itself.
+        inherited: The choices of the variants that it descends from, such as ``train.lr``.
+    """
+
+    name: str
+    stage: str
+    option: Option
+    lineage: Mapping[str, str]
+    upstream: Mapping[str, str]
+    inherited: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The parameters that tell it from its siblings, such as ``hidden=32 lr=0.01``."""
+        choices = {**self.option.choices, **self.inherited}
+        return " ".join(f"{key}={short(value)}" for key, value in choices.items())
+
+    def descends(self, lineage: Mapping[str, str]) -> bool:
+        """Whether this variant and a lineage agree in every stage that both have."""
+        own = {**self.lineage, self.stage: self.name}
+        return all(own.get(stage, name) == name for stage, name in lineage.items())
+
+
+def short(value: Any) -> str:
+    """Return a value as a person would write it, numbers with four digits."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str):
+        return value
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def expand_variants(
+    stage: str, options: Iterable[Option], upstream: Mapping[str, Sequence[Variant]]
+) -> list[Variant]:
+    """Return the variants of a stage.
+
+    Args:
+        stage: Name of the stage.
+        options: Its own options.
+        upstream: The variants of each stage that it may link to, after reduce.
+    """
+    variants: dict[str, Variant] = {}
+    for option in options:
+        linked = dict.fromkeys(link.stage for link in option.links if link.gather is None)
+        for combination in _combinations([upstream[name] for name in linked]):
+            variant = _variant(stage, option, combination, variants)
+            variants.setdefault(variant.name, variant)
+    return list(variants.values())
+
+
+def _variant(
+    stage: str, option: Option, upstream: Sequence[Variant], taken: Mapping[str, Variant]
+) -> Variant:
+    lineage = _lineage(upstream)
+    inherited: dict[str, Any] = {}
+    for each in upstream:
+        own = {f"{each.stage}.{key}": value for key, value in each.option.choices.items()}
+        inherited |= {**own, **each.inherited}
+    direct = {each.stage: each.name for each in upstream}
+    content = digest([option.template.path.stem, plain(dict(option.params)), direct])
+    name = f"{stage}-{content[:_DIGITS]}"
+    rival = taken.get(name)
+    if rival is not None and (rival.option.params, rival.upstream) != (option.params, direct):
+        name = f"{stage}-{content[: 2 * _DIGITS]}"
+    return Variant(name, stage, option, lineage, direct, inherited)
+
+
+def _combinations(stages: Sequence[Sequence[Variant]]) -> list[tuple[Variant, ...]]:
+    combinations: list[tuple[Variant, ...]] = [()]
+    for variants in stages:
+        index = _Index(variants)
+        combinations = [(*c, v) for c in combinations for v in index.agreeing(_lineage(c))]
+    return combinations
+
+
+def _lineage(combination: Sequence[Variant]) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for variant in combination:
+        merged |= {**variant.lineage, variant.stage: variant.name}
+    return merged
+
+
+class _Index:
+    """Finds the variants that agree with a lineage, without looking at each."""
+
+    def __init__(self, variants: Sequence[Variant]) -> None:
+        self._groups: dict[frozenset[str], list[Variant]] = defaultdict(list)
+        for variant in variants:
+            self._groups[frozenset({*variant.lineage, variant.stage})].append(variant)
+        self._tables: dict[Any, dict[tuple[str, ...], list[Variant]]] = {}
+
+    def agreeing(self, lineage: Mapping[str, str]) -> list[Variant]:
+        found = []
+        for stages, variants in self._groups.items():
+            common = tuple(sorted(stages.intersection(lineage)))
+            table = self._tables.get((stages, common))
+            if table is None:
+                table = defaultdict(list)
+                for variant in variants:
+                    own = {**variant.lineage, variant.stage: variant.name}
+                    table[tuple(own[s] for s in common)].append(variant)
+                self._tables[stages, common] = table
+            found += table.get(tuple(lineage[s] for s in common), [])
+        return found

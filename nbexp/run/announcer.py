@@ -1,0 +1,94 @@
+"""Turns what the graph of a run has learnt into events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbexp.execute.job import Outcome
+from nbexp.plan import Graph, Node, metric_value
+from nbexp.run.events import EventKind, Events
+from nbexp.run.folder import RunFolder
+from nbexp.run.tasks import Task
+from nbexp.states import State
+
+
+class Announcer:
+    """Tells what happens in a run.
+
+    Args:
+        graph: The graph of the run.
+        folder: Its folder.
+        events: Who is told.
+    """
+
+    def __init__(self, graph: Graph, folder: RunFolder, events: Events) -> None:
+        self._graph = graph
+        self._folder = folder
+        self.emit = events.emit
+
+    def run_started(self) -> None:
+        """Tell that the run begins."""
+        stages = self._graph.stages
+        self.emit(
+            EventKind.RUN_STARTED,
+            run=self._folder.id,
+            pipeline=self._graph.pipeline.name,
+            stages=list(stages),
+            metrics={n: [s.metric, s.mode.value] for n, s in stages.items() if s.metric},
+        )
+
+    def news(self) -> None:
+        """Tell which variants have come into being or were skipped, and which stages ended."""
+        for node in self._graph.take_added():
+            variant = node.variant
+            data = {"variant": variant.name, "stage": variant.stage, "label": variant.label}
+            self.emit(EventKind.VARIANT_ADDED, **data, lineage=dict(variant.lineage))
+        for node in self._graph.take_skipped():
+            self.ended(node, State.SKIPPED, reason=node.reason)
+        for name in self._graph.take_ended():
+            self._stage_ended(name)
+
+    def started(self, task: Task) -> None:
+        """Tell that an attempt begins."""
+        data = {"variant": task.name, "stage": task.stage, "attempt": task.attempt}
+        params = dict(task.identified.resolved.params)
+        self.emit(EventKind.VARIANT_STARTED, **data, params=params)
+
+    def retried(self, task: Task, outcome: Outcome, folder: Any) -> None:
+        """Tell that an attempt failed and another follows."""
+        data = {"variant": task.name, "stage": task.stage, "attempt": task.attempt}
+        reason = f"{outcome.error.name}: {outcome.error.message}" if outcome.error else ""
+        self.emit(EventKind.VARIANT_RETRIED, **data, reason=reason, folder=str(folder))
+
+    def ended(
+        self, node: Node, state: State, *, outcome: Outcome | None = None, **more: Any
+    ) -> None:
+        """Tell that a variant has ended."""
+        variant = node.variant
+        if outcome is not None:
+            metric = self._graph.stages[variant.stage].metric
+            more |= _described(outcome)
+            more |= {"folder": str(self._folder.variant(variant.name))}
+            more |= {"metric": metric_value(outcome.scraps, metric)} if metric else {}
+        data = {"variant": variant.name, "stage": variant.stage, "label": variant.label}
+        self.emit(EventKind.VARIANT_ENDED, **data, state=state.value, **more)
+
+    def _stage_ended(self, name: str) -> None:
+        stage, kept = self._graph.stages[name], self._graph.kept(name)
+        values = [
+            metric_value(node.result.outcome.scraps, stage.metric) if node.result else None
+            for node in kept
+        ]
+        if stage.keep is not None and kept and all(value is None for value in values):
+            message = f"no variant of {name} has a number for the metric {stage.metric!r}"
+            self.emit(EventKind.WARNING, message=f"{message}; reduce kept the first")
+        names = [node.variant.name for node in kept] if stage.keep is not None else []
+        self.emit(EventKind.STAGE_ENDED, stage=name, kept=names)
+
+
+def _described(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "duration_s": outcome.duration_s,
+        "error": vars(outcome.error) if outcome.error else None,
+        "note": outcome.note,
+    }

@@ -1,0 +1,127 @@
+"""Ray for the time of a run: a cluster that is there, or a local one that dies with the driver."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from nbexp.errors import RunError
+from nbexp.execute.guard import Guard
+
+NAMESPACE = "nbexp"
+
+
+def local_node() -> dict[str, float]:
+    """Return the resources of this machine, by Ray's names."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "CPU": float(cores or 1),
+        "GPU": float(_gpus()),
+        "memory": float(psutil.virtual_memory().total),
+    }
+
+
+def _gpus() -> int:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
+    driver = Path("/proc/driver/nvidia/gpus")
+    return len(list(driver.iterdir())) if driver.is_dir() else 0
+
+
+def cluster_address() -> str | None:
+    """Return the address of the Ray cluster to use, or None for a local one."""
+    return os.environ.get("RAY_ADDRESS") or None
+
+
+class Cluster:
+    """A connection to Ray.
+
+    Where the environment names no cluster (``RAY_ADDRESS``), Ray is started on this machine, in a
+    folder of its own. A guard sees to it that nothing of it outlives this process.
+    """
+
+    def __init__(self) -> None:
+        self._guard = Guard()
+        self._folder: Path | None = None
+        self._is_ours = False
+
+    def start(self) -> None:
+        """Connect to the cluster, or start one.
+
+        Raises:
+            RunError: Ray can't be reached or started.
+        """
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        import ray
+
+        if ray.is_initialized():
+            return
+        self._is_ours = True
+        address = cluster_address()
+        try:
+            ray.init(**(_connection(address) if address else self._local()))
+        except Exception as error:
+            where = f"at RAY_ADDRESS={address}" if address else "on this machine"
+            remedy = "`nbexp doctor` tells what Ray needs."
+            raise RunError(f"Ray can't be used {where}: {error}. {remedy}") from error
+        self.watch()
+
+    def watch(self) -> None:
+        """Have the guard watch over all processes that Ray has started by now."""
+        if self._folder is None:
+            return
+        import psutil
+
+        for process in psutil.Process().children(recursive=True):
+            if process.pid != self._guard.pid:
+                self._guard.watch(process.pid, self._folder)
+
+    def nodes(self) -> list[dict[str, float]]:
+        """Return the resources of each living node."""
+        import ray
+
+        return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+
+    def close(self) -> None:
+        """Let go of Ray, and end it where it was started here."""
+        if not self._is_ours:
+            return
+        import ray
+
+        with contextlib.suppress(Exception):
+            ray.shutdown()
+        self._guard.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _local(self) -> dict[str, Any]:
+        node = local_node()
+        # Ray's sockets lie in this folder, and their paths may have a hundred characters or so.
+        parent = tempfile.gettempdir()
+        self._folder = Path(
+            tempfile.mkdtemp(prefix="nbexp-ray-", dir=parent if len(parent) < 30 else "/tmp")
+        )
+        return {
+            "address": "local",
+            "num_cpus": int(node["CPU"]),
+            "num_gpus": int(node["GPU"]),
+            "_memory": node["memory"],
+            "_temp_dir": str(self._folder),
+            "include_dashboard": False,
+            **_QUIET,
+        }
+
+
+_QUIET = {"namespace": NAMESPACE, "log_to_driver": False, "logging_level": "error"}
+
+
+def _connection(address: str) -> dict[str, Any]:
+    return {"address": address, **_QUIET}

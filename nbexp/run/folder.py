@@ -1,0 +1,212 @@
+"""The folder of a run: complete, and readable without nbexp.
+
+runs/digits-20261120-142233/
+├── pipeline.toml, pipeline.json   the file as it was, and with all values applied
+├── plan.json                      what was to be done
+├── events.jsonl, status.json      what happened, and how everything stands
+├── control.jsonl                  requests to the run
+├── driver.lock                    locked while the run is alive
+└── variants/train-3f9a2c81/
+    ├── variant.json               parameters, lineage, identity
+    ├── notebook.ipynb, log.txt, figures/, artifacts/
+    ├── attempts/                  executions that failed and were retried
+    └── result.json                how it ended; written last
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from nbexp.execute.job import Outcome
+from nbexp.files import append_line, read_json, read_lines, write_atomic, write_json
+from nbexp.pipeline import Pipeline
+from nbexp.run.events import Event
+from nbexp.states import State
+
+RUNS = "runs"
+_LEFT_BEHIND = ("notebook.ipynb", "log.txt", "figures", "artifacts", "result.json")
+
+
+class RunFolder:
+    """All paths of one run.
+
+    Args:
+        path: The run's folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[bytes] | None = None
+
+    @classmethod
+    def create(cls, pipeline: Pipeline) -> RunFolder:
+        """Make the folder of a new run, lock it, and write what is to be run."""
+        root = pipeline.folder / RUNS
+        root.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^\w.-]+", "-", pipeline.name).strip("-.") or "run"
+        folder = cls(_make_unique(root, f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"))
+        folder.try_lock()
+        folder.variants.mkdir()
+        if pipeline.file is not None:
+            write_atomic(folder.path / "pipeline.toml", pipeline.file.read_bytes())
+        write_json(folder.path / "pipeline.json", dict(pipeline.source))
+        return folder
+
+    @property
+    def id(self) -> str:
+        """Name of the run."""
+        return self.path.name
+
+    @property
+    def variants(self) -> Path:
+        """Folder of the variants' folders."""
+        return self.path / "variants"
+
+    @property
+    def control(self) -> Path:
+        """File of requests to the run."""
+        return self.path / "control.jsonl"
+
+    @property
+    def events(self) -> Path:
+        """File of events."""
+        return self.path / "events.jsonl"
+
+    def variant(self, name: str) -> Path:
+        """Return the folder of a variant."""
+        return self.variants / name
+
+    def attempt(self, name: str, number: int) -> Path:
+        """Return the folder that keeps an attempt of a variant that failed, from 1."""
+        return self.variant(name) / "attempts" / str(number)
+
+    def read_events(self) -> Iterator[Event]:
+        """Yield the events so far."""
+        return (Event.from_record(record) for record in read_lines(self.events))
+
+    def read_status(self) -> dict[str, Any]:
+        """Return the last status written, or an empty table."""
+        try:
+            return dict(read_json(self.path / "status.json"))
+        except (OSError, ValueError):
+            return {}
+
+    def write_status(self, status: dict[str, Any]) -> None:
+        """Write the status of the run."""
+        write_json(self.path / "status.json", status)
+
+    def try_lock(self) -> bool:
+        """Lock the run for this process; False where another holds it. Death unlocks it."""
+        self._lock = (self.path / "driver.lock").open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            self._lock = None
+            return False
+        return True
+
+    def unlock(self) -> None:
+        """Let go of the lock."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def is_alive(self) -> bool:
+        """Whether a process works on the run."""
+        if self._lock is not None:
+            return True
+        try:
+            with (self.path / "driver.lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
+    def keep_attempt(self, name: str, number: int) -> Path:
+        """Move what an attempt left aside, so that the next starts clean; return where to."""
+        target = self.attempt(name, number)
+        target.mkdir(parents=True, exist_ok=True)
+        for file in _LEFT_BEHIND:
+            source = self.variant(name) / file
+            if source.exists():
+                source.replace(target / file)
+        return target
+
+    def adopt(self, name: str, source: Path) -> Path:
+        """Bring the files of a variant that ran before into this run; return their folder.
+
+        Artifacts are linked where the file system can, and copied where it can't.
+        """
+        target = self.variant(name)
+        target.mkdir(exist_ok=True)
+        for file in _LEFT_BEHIND:
+            origin, place = source / file, target / file
+            if origin.is_dir():
+                copy = _link_or_copy if file == "artifacts" else shutil.copy2
+                shutil.copytree(origin, place, copy_function=copy, dirs_exist_ok=True)
+            elif origin.exists():
+                shutil.copy2(origin, place)
+        return target
+
+
+def read_outcome(folder: Path, key: str | None = None) -> Outcome | None:
+    """Return how the variant in a folder ended, or None where that is not known.
+
+    Args:
+        folder: The variant's folder.
+        key: Identity that it must have finished with, with all its artifacts in place.
+    """
+    try:
+        outcome = Outcome.from_record(read_json(folder / "result.json"))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    if key is None:
+        return outcome
+    is_whole = (folder / "notebook.ipynb").is_file() and all(
+        (folder / "artifacts" / name / "artifact.json").is_file() for name in outcome.artifacts
+    )
+    return outcome if outcome.state is State.FINISHED and outcome.key == key and is_whole else None
+
+
+class EventLog:
+    """Appends every event of a run to its file.
+
+    Args:
+        folder: The run's folder.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._path = folder.events
+
+    def notify(self, event: Event) -> None:
+        """Append an event."""
+        append_line(self._path, event.to_record())
+
+
+def _make_unique(root: Path, name: str) -> Path:
+    number = 1
+    while True:
+        path = root / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

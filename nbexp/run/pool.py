@@ -1,0 +1,196 @@
+"""Long-lived workers on Ray: for each shape of resources, as many as fit and are needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbexp.execute.job import Job, Outcome
+from nbexp.pipeline import Resources
+from nbexp.run.cluster import Cluster
+from nbexp.run.worker import Worker, ray_environment
+
+_PATIENCE_S = 3.0
+
+
+@dataclass(eq=False)
+class Slot:
+    """One worker.
+
+    Attributes:
+        shape: The resources it holds.
+        actor: Ray's handle.
+        started: Monotonic time when it was asked for.
+        is_up: Whether it answers.
+        task: Name of the variant that it executes, or None.
+    """
+
+    shape: Resources
+    actor: Any
+    started: float = field(default_factory=time.monotonic)
+    is_up: bool = False
+    task: str | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """An execution that came to an end.
+
+    Attributes:
+        task: Name of the variant.
+        outcome: How it ended; None where its worker was lost.
+        reason: What became of the worker, where it was lost.
+    """
+
+    task: str
+    outcome: Outcome | None
+    reason: str = ""
+
+
+class Pool:
+    """The workers of a run.
+
+    Args:
+        cluster: The connection to Ray; started with the first worker.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._environment = ray_environment()
+        self._is_started = False
+        self._slots: list[Slot] = []
+        self._refs: dict[Any, Slot] = {}
+
+    def start(self) -> None:
+        """Start Ray, if that has not been done.
+
+        Raises:
+            RunError: Ray can't be used.
+        """
+        if not self._is_started:
+            self._cluster.start()
+            self._is_started = True
+
+    def idle(self) -> list[Slot]:
+        """Return the workers that have nothing to do."""
+        return [slot for slot in self._slots if slot.is_up and slot.task is None]
+
+    def capacity(self, shape: Resources) -> int:
+        """Return how many workers of a shape the whole cluster could hold."""
+        nodes, needs = self._cluster.nodes(), shape.needs()
+        if not needs:
+            return 4 * sum(int(node.get("CPU", 1)) for node in nodes)
+        return sum(
+            int(min(node.get(name, 0.0) / amount for name, amount in needs.items()) + 1e-9)
+            for node in nodes
+        )
+
+    def scale(self, waiting: Mapping[Resources, int]) -> None:
+        """Start workers for what waits, and end those that stand in its way.
+
+        Args:
+            waiting: How many notebooks wait for each shape, the shape that waits longest first.
+        """
+        for shape, count in waiting.items():
+            own = [slot for slot in self._slots if slot.shape == shape]
+            free = sum(slot.task is None for slot in own)
+            for _ in range(min(count - free, self.capacity(shape) - len(own))):
+                self._start_worker(shape)
+        first = next(iter(waiting))
+        if not any(slot.is_up for slot in self._slots if slot.shape == first):
+            self._make_room(first, waiting)
+
+    def run(self, slot: Slot, job: Job) -> None:
+        """Have an idle worker execute a notebook."""
+        slot.task = job.variant
+        self._refs[slot.actor.execute.remote(job)] = slot
+
+    def wait(self, timeout_s: float) -> list[Done]:
+        """Return the executions that end, or that are lost, within a time."""
+        if not self._refs:
+            time.sleep(timeout_s)
+            return []
+        import ray
+
+        refs = list(self._refs)
+        ended, _ = ray.wait(refs, num_returns=1, timeout=timeout_s)
+        if ended:  # take along all others that have ended too
+            ended, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
+        done = [self._take(ref) for ref in ended]
+        return [each for each in done if each is not None]
+
+    def stop(self, task: str) -> None:
+        """End an execution; it comes back from `wait`, as stopped."""
+        for slot in self._slots:
+            if slot.task == task:
+                slot.actor.stop.remote()
+
+    def kill(self) -> None:
+        """End all workers at once."""
+        for slot in list(self._slots):
+            self._end_worker(slot)
+
+    def close(self) -> None:
+        """End all workers, and let go of Ray."""
+        if self._is_started:
+            self.kill()
+            self._cluster.close()
+            self._is_started = False
+
+    def _start_worker(self, shape: Resources) -> None:
+        import ray
+
+        actor_class = ray.remote(Worker).options(
+            num_cpus=shape.cpu,
+            num_gpus=shape.gpu,
+            memory=shape.memory,
+            resources=dict(shape.custom),
+            max_concurrency=2,
+        )
+        slot = Slot(shape, actor_class.remote(self._environment))
+        self._slots.append(slot)
+        self._refs[slot.actor.ready.remote()] = slot
+
+    def _end_worker(self, slot: Slot) -> None:
+        import ray
+
+        self._slots.remove(slot)
+        self._refs = {ref: other for ref, other in self._refs.items() if other is not slot}
+        ray.kill(slot.actor)
+
+    def _make_room(self, shape: Resources, waiting: Mapping[Resources, int]) -> None:
+        """End idle workers of other shapes, where the shape that waits longest has no place."""
+        import ray
+
+        if shape.fits(ray.available_resources()):
+            return
+        patience = time.monotonic() - _PATIENCE_S
+        is_starving = any(s.started < patience for s in self._slots if s.shape == shape)
+        for slot in self.idle():
+            if slot.shape != shape and (is_starving or slot.shape not in waiting):
+                self._end_worker(slot)
+
+    def _take(self, ref: Any) -> Done | None:
+        import ray
+
+        slot = self._refs.pop(ref)
+        task, slot.task = slot.task, None
+        try:
+            value = ray.get(ref)
+        except ray.exceptions.RayTaskError as error:
+            return Done(task, None, str(error.cause)) if task else None
+        except ray.exceptions.RayError as error:
+            self._slots.remove(slot)
+            return Done(task, None, _reason(error)) if task else None
+        if slot.is_up:
+            return Done(task, value) if task else None
+        slot.is_up = True
+        self._cluster.watch()
+        return None
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,69 @@
+"""The seam to what remembers runs beyond their folders; MLflow in the room `nbexp.tracking`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from nbexp.execute.job import Outcome
+from nbexp.states import State
+
+
+@dataclass(frozen=True)
+class VariantRecord:
+    """What is written of a variant before it runs; also the content of ``variant.json``.
+
+    Attributes:
+        name: Name of the variant.
+        stage: Name of its stage.
+        label: The parameters that tell it from its siblings.
+        params: Parameters as the notebook gets them.
+        lineage: For each stage that it descends from, the name of the variant.
+        key: Its identity.
+        parts: What the identity is made of.
+        template: Path of the template.
+        attempt: Number of the attempt, from 1.
+        tracking_id: The tracker's own name for it.
+        source: Folder of the run that it was taken from, for a cached one.
+    """
+
+    name: str
+    stage: str
+    label: str
+    params: Mapping[str, Any]
+    lineage: Mapping[str, str]
+    key: str
+    parts: Mapping[str, Any]
+    template: str
+    attempt: int = 1
+    tracking_id: str | None = None
+    source: str | None = None
+
+
+class Tracker(Protocol):
+    """Remembers runs and variants, and finds those that finished before."""
+
+    def find(self, keys: Collection[str]) -> Mapping[str, Path]:
+        """Return the folders of variants that finished with these keys, as far as known."""
+
+    def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
+        """Return the mean seconds that a variant of each stage took, as far as known."""
+
+    def open_run(self, run: Path, pipeline: Mapping[str, Any]) -> None:
+        """Begin a run."""
+
+    def begin(self, record: VariantRecord, folder: Path) -> tuple[str | None, Mapping[str, str]]:
+        """Begin a variant; return the tracker's name for it and variables for its kernel."""
+
+    def finish(
+        self, record: VariantRecord, outcome: Outcome, folder: Path, done: Callable[[], None]
+    ) -> None:
+        """Write how a variant ended, soon; then call `done`, whether it worked or not."""
+
+    def close_run(self, state: State) -> None:
+        """Wait until everything is written, and end the run."""
+
+    def recover(self, run: Path, records: Collection[tuple[VariantRecord, Outcome | None]]) -> None:
+        """Complete what a run that died has left: its variants, with how each ended if it did."""

@@ -1,0 +1,46 @@
+"""A long-lived worker: a Ray actor that executes one notebook after another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+
+from nbexp.execute import Job, NotebookExecutor, Outcome
+
+
+class Worker:
+    """Executes notebooks in a process of Ray's; `stop` is called from a second thread.
+
+    Args:
+        environment: Ray's own variables in the driver's environment: those of the worker itself
+            are kept from the kernels, since a notebook that uses Ray would take them for its own.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        for name in [name for name in os.environ if name.startswith("RAY_")]:
+            del os.environ[name]
+        os.environ.update(environment)
+        self._executor = NotebookExecutor()
+
+    def ready(self) -> int:
+        """Return the worker's process id, once it is up."""
+        return os.getpid()
+
+    def execute(self, job: Job) -> Outcome:
+        """Execute a notebook."""
+        inherited = os.environ.get("PYTHONPATH", "")
+        own = job.environment.get("PYTHONPATH", "")
+        path = os.pathsep.join(part for part in (inherited, own) if part)
+        return self._executor.execute(
+            replace(job, environment={**job.environment, "PYTHONPATH": path})
+        )
+
+    def stop(self) -> None:
+        """End the running notebook."""
+        self._executor.stop()
+
+
+def ray_environment() -> dict[str, str]:
+    """Return Ray's variables in this process's environment, before Ray adds its own."""
+    return {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
