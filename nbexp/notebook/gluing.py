@@ -86,7 +86,8 @@ def _encode(name: str, value: Any) -> tuple[str, Any] | None:
         ) from None
     if isinstance(plain, str) and _is_utf8(plain):
         return "text", plain
-    return "json", plain if _survives(plain) else json.dumps(plain)
+    # scrapbook's schema has no null.
+    return "json", plain if plain is not None and _survives(plain) else json.dumps(plain)
 
 
 def _plain(value: Any, where: str) -> Any:
