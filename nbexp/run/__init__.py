@@ -1,1 +1,48 @@
-"""TODO."""
+"""Runs of a pipeline: the loop, its workers on Ray, and the folder that each run leaves."""
+
+from nbexp.run.cluster import Cluster, cluster_address, local_node
+from nbexp.run.control import request_stop
+from nbexp.run.events import Event, EventKind, Events, Listener
+from nbexp.run.folder import RUNS, EventLog, RunFolder, read_outcome
+from nbexp.run.history import (
+    RunHistory,
+    VariantHistory,
+    find_run,
+    find_variant,
+    fold,
+    list_runs,
+    read_history,
+)
+from nbexp.run.pool import Pool
+from nbexp.run.recover import recover_runs, status_of
+from nbexp.run.runner import Parts, Runner
+from nbexp.run.tracker import Tracker, VariantRecord
+
+__all__ = [
+    "RUNS",
+    "Cluster",
+    "Event",
+    "EventKind",
+    "EventLog",
+    "Events",
+    "Listener",
+    "Parts",
+    "Pool",
+    "RunFolder",
+    "RunHistory",
+    "Runner",
+    "Tracker",
+    "VariantHistory",
+    "VariantRecord",
+    "cluster_address",
+    "find_run",
+    "find_variant",
+    "fold",
+    "list_runs",
+    "local_node",
+    "read_history",
+    "read_outcome",
+    "recover_runs",
+    "request_stop",
+    "status_of",
+]

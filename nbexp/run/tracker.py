@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nbexp.execute.job import Outcome
+from nbexp.files import read_json
 from nbexp.states import State
 
 
@@ -41,6 +42,14 @@ class VariantRecord:
     tracking_id: str | None = None
     source: str | None = None
 
+    @classmethod
+    def read(cls, folder: Path) -> VariantRecord | None:
+        """Return the record in a variant's folder, or None where there is none."""
+        try:
+            return cls(**read_json(folder / "variant.json"))
+        except (OSError, ValueError, TypeError):
+            return None
+
 
 class Tracker(Protocol):
     """Remembers runs and variants, and finds those that finished before."""
@@ -51,7 +60,7 @@ class Tracker(Protocol):
     def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
         """Return the mean seconds that a variant of each stage took, as far as known."""
 
-    def open_run(self, run: Path, pipeline: Mapping[str, Any]) -> None:
+    def open_run(self, run: Path) -> None:
         """Begin a run."""
 
     def begin(self, record: VariantRecord, folder: Path) -> tuple[str | None, Mapping[str, str]]:
@@ -65,5 +74,5 @@ class Tracker(Protocol):
     def close_run(self, state: State) -> None:
         """Wait until everything is written, and end the run."""
 
-    def recover(self, run: Path, records: Collection[tuple[VariantRecord, Outcome | None]]) -> None:
-        """Complete what a run that died has left: its variants, with how each ended if it did."""
+    def recover(self, run: Path) -> None:
+        """Complete what a run whose driver died has left in its folder."""

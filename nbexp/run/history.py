@@ -1,0 +1,204 @@
+"""What a run's folder tells of it: states, results and times, folded from its events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbexp.errors import UsageError, did_you_mean
+from nbexp.run.events import Event, EventKind
+from nbexp.run.folder import RUNS, RunFolder
+from nbexp.states import State
+
+
+@dataclass
+class VariantHistory:
+    """What is known of a variant of a run.
+
+    Attributes:
+        name: Name of the variant.
+        stage: Name of its stage.
+        label: The parameters that tell it from its siblings.
+        lineage: For each stage that it descends from, the name of the variant.
+        state: Its state.
+        attempt: Number of the last attempt.
+        started: Seconds since 1970 when it started, if it did.
+        duration_s: Seconds that it took; for a cached one, when it ran.
+        metric: Value of its stage's metric, if any.
+        error: Kind, message, cell and traceback, if it failed.
+        reason: Why it was skipped, stopped or retried.
+        note: A remark of its execution.
+        source: The folder that it was taken from, if it is cached.
+        is_kept: Whether reduce kept it.
+    """
+
+    name: str
+    stage: str
+    label: str = ""
+    lineage: dict[str, str] = field(default_factory=dict)
+    state: State = State.PENDING
+    attempt: int = 0
+    started: float | None = None
+    duration_s: float | None = None
+    metric: float | None = None
+    error: dict[str, Any] | None = None
+    reason: str = ""
+    note: str = ""
+    source: str | None = None
+    is_kept: bool = False
+
+
+@dataclass
+class RunHistory:
+    """What is known of a run.
+
+    Attributes:
+        id: Name of the run.
+        pipeline: Name of the pipeline.
+        stages: Names of the stages, in order.
+        metrics: For each stage that has one, its metric and mode.
+        variants: The variants, by name, in order.
+        state: None while it runs; else `State.FINISHED`, `FAILED` or `STOPPED`.
+        started: Seconds since 1970.
+        ended: Seconds since 1970, or None.
+        warnings: Warnings, in order.
+    """
+
+    id: str = ""
+    pipeline: str = ""
+    stages: list[str] = field(default_factory=list)
+    metrics: dict[str, list[str]] = field(default_factory=dict)
+    variants: dict[str, VariantHistory] = field(default_factory=dict)
+    state: State | None = None
+    started: float = 0.0
+    ended: float | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def counts(self) -> Counter[State]:
+        """Number of variants in each state."""
+        return Counter(variant.state for variant in self.variants.values())
+
+    def of_stage(self, stage: str) -> list[VariantHistory]:
+        """Return the variants of a stage, in order."""
+        return [variant for variant in self.variants.values() if variant.stage == stage]
+
+    def notify(self, event: Event) -> None:
+        """Take in an event."""
+        data = event.data
+        if event.kind is EventKind.RUN_STARTED:
+            self.id, self.pipeline, self.started = data["run"], data["pipeline"], event.time
+            self.stages, self.metrics = list(data["stages"]), dict(data["metrics"])
+        elif event.kind is EventKind.RUN_ENDED:
+            self.state, self.ended = State(data["state"]), event.time
+        elif event.kind is EventKind.WARNING:
+            self.warnings.append(data["message"])
+        elif event.kind is EventKind.STAGE_ENDED:
+            for name in data["kept"]:
+                self.variants[name].is_kept = True
+        elif "variant" in data:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        data = event.data
+        name = data["variant"]
+        variant = self.variants.setdefault(name, VariantHistory(name, data["stage"]))
+        if event.kind is EventKind.VARIANT_STARTED:
+            variant.state, variant.attempt = State.RUNNING, data["attempt"]
+            variant.started = event.time
+        elif event.kind is EventKind.VARIANT_RETRIED:
+            variant.state = State.PENDING
+        elif event.kind is EventKind.VARIANT_ENDED:
+            variant.state = State(data["state"])
+        for key in (
+            "label",
+            "lineage",
+            "duration_s",
+            "metric",
+            "error",
+            "reason",
+            "note",
+            "source",
+        ):
+            if key in data:
+                setattr(variant, key, data[key])
+
+
+def fold(events: Iterable[Event]) -> RunHistory:
+    """Return what events tell of a run."""
+    history = RunHistory()
+    for event in events:
+        history.notify(event)
+    return history
+
+
+def read_history(folder: RunFolder) -> RunHistory:
+    """Return what a run's folder tells; what was under way when its driver died has stopped."""
+    history = fold(folder.read_events())
+    history.id = history.id or folder.id
+    if history.state is None and not folder.is_alive():
+        history.state = State.STOPPED
+        for variant in history.variants.values():
+            if not variant.state.is_final:
+                variant.state, variant.reason = State.STOPPED, "the run was cut off"
+    return history
+
+
+def list_runs(root: Path) -> list[RunFolder]:
+    """Return the runs beside a pipeline, oldest first.
+
+    Args:
+        root: Folder of the pipeline, or of its runs.
+    """
+    folder = root if root.name == RUNS else root / RUNS
+    found = folder.iterdir() if folder.is_dir() else []
+    runs = [RunFolder(path) for path in found if (path / "driver.lock").is_file()]
+    return sorted(runs, key=_began)
+
+
+def _began(run: RunFolder) -> tuple[int, str]:
+    return ((run.path / "driver.lock").stat().st_mtime_ns, run.id)
+
+
+def find_run(root: Path, name: str | None = None) -> RunFolder:
+    """Return a run by its name, the beginning or end of it, or its path; by default the last.
+
+    Raises:
+        UsageError: There is none, or several.
+    """
+    if name and (Path(name) / "driver.lock").is_file():
+        return RunFolder(Path(name).absolute())
+    runs = list_runs(root)
+    if not runs:
+        raise UsageError(f"There are no runs in {root / RUNS}. Start one: nbexp run pipeline.toml.")
+    if name is None or name == "last":
+        return runs[-1]
+    exact = [run for run in runs if run.id == name]
+    found = exact or [run for run in runs if run.id.startswith(name) or run.id.endswith(name)]
+    if len(found) == 1:
+        return found[0]
+    names = [run.id for run in (found or runs)]
+    if found:
+        raise UsageError(
+            f"{name!r} may be any of these runs: {', '.join(names)}. Write more of it."
+        )
+    raise UsageError(f"There is no run {name!r}. {did_you_mean(name, names[-20:])}")
+
+
+def find_variant(history: RunHistory, name: str) -> VariantHistory:
+    """Return a variant of a run by its name or the beginning of it.
+
+    Raises:
+        UsageError: There is none, or several.
+    """
+    known = list(history.variants)
+    found = [n for n in known if n == name] or [n for n in known if n.startswith(name)]
+    if len(found) == 1:
+        return history.variants[found[0]]
+    if found:
+        some = ", ".join(found[:10])
+        raise UsageError(f"{name!r} may be any of these variants: {some}. Write more of it.")
+    raise UsageError(f"The run {history.id} has no variant {name!r}. {did_you_mean(name, known)}")

@@ -1,0 +1,289 @@
+"""Runs and variants in MLflow: a parent run for each run, a child for each variant executed.
+
+A variant's identity is written as the tag ``nbexp.key``, last of all, so that the tag marks
+completion; a finished run with the tag is what the cache finds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nbexp.errors import RunError
+from nbexp.execute.job import Outcome
+from nbexp.files import read_json, write_json
+from nbexp.pipeline import Pipeline
+from nbexp.run.folder import RUNS, read_outcome
+from nbexp.run.tracker import VariantRecord
+from nbexp.states import State
+from nbexp.tracking.content import lineage_tags, metrics_of, params_of, result_tags
+from nbexp.tracking.git import git_tags
+from nbexp.tracking.index import KeyIndex
+
+_log = logging.getLogger(__name__)
+_STATUS = {State.FINISHED: "FINISHED", State.STOPPED: "KILLED"}
+
+
+def tracking_uri(pipeline: Pipeline) -> str:
+    """Return where a pipeline is tracked: ``[tracking] uri``, else ``MLFLOW_TRACKING_URI``, else
+    ``mlflow.db`` beside it.
+    """  # noqa: D205
+    uri = pipeline.tracking.uri
+    if uri is None:
+        from_environment = os.environ.get("MLFLOW_TRACKING_URI")
+        return from_environment or f"sqlite:///{pipeline.folder / 'mlflow.db'}"
+    if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
+        return f"sqlite:///{pipeline.folder / uri.removeprefix('sqlite:///')}"
+    is_path = ":" not in uri and uri not in ("databricks", "databricks-uc")
+    return str(pipeline.folder / uri) if is_path else uri
+
+
+class MlflowTracker:
+    """Tracks runs in MLflow; the slow part of it in a thread of its own.
+
+    Args:
+        pipeline: The pipeline.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.uri = tracking_uri(pipeline)
+        self.experiment = pipeline.tracking.experiment or pipeline.name
+        self._pipeline = pipeline
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbexp-mlflow")
+        self._connection: Future[tuple[Any, str]] = self._thread.submit(self._connect)
+        self._index: KeyIndex | None = None
+        self._parent: str | None = None
+        self._tags: dict[str, str] = {}
+        self._failures: list[str] = []
+
+    @property
+    def failures(self) -> list[str]:
+        """What could not be written, and why."""
+        return self._failures
+
+    def find(self, keys: Collection[str]) -> Mapping[str, Path]:
+        """Return the folders of variants that finished with these keys, in any experiment.
+
+        Raises:
+            RunError: MLflow can't be reached.
+        """
+        client, _ = self._connected()
+        if self._index is None:
+            self._index = KeyIndex(client, self._pipeline.folder / RUNS)
+        return self._index.find(keys)
+
+    def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
+        """Return the mean seconds that the last variants of each stage took, as far as known."""
+        client, experiment_id = self._connected()
+        means = {}
+        for stage in stages:
+            query = f"tags.`nbexp.stage` = '{stage}' and attributes.status = 'FINISHED'"
+            runs = client.search_runs([experiment_id], filter_string=query, max_results=50)
+            known = [float(tag) for r in runs if (tag := r.data.tags.get("nbexp.duration_s"))]
+            if known:
+                means[stage] = sum(known) / len(known)
+        return means
+
+    def open_run(self, run: Path) -> None:
+        """Begin the parent run.
+
+        Raises:
+            RunError: MLflow can't be reached.
+        """
+        client, experiment_id = self._connected()
+        self._tags = {
+            "nbexp.pipeline": self._pipeline.name,
+            "nbexp.run": run.name,
+            "mlflow.source.name": str(self._pipeline.file or self._pipeline.folder),
+            "mlflow.source.type": "PROJECT",
+            **git_tags(self._pipeline.folder),
+        }
+        tags = {**self._tags, "nbexp.folder": str(run)}
+        parent = client.create_run(experiment_id, run_name=run.name, tags=tags)
+        self._parent = parent.info.run_id
+        write_json(
+            run / "tracking.json",
+            {"uri": self.uri, "experiment_id": experiment_id, "run_id": self._parent},
+        )
+        self._thread.submit(self._attempt, "pipeline", self._log_pipeline, self._parent, run)
+
+    def begin(self, record: VariantRecord, folder: Path) -> tuple[str | None, Mapping[str, str]]:
+        """Begin a variant's run; return its id, and what its kernel needs to log into it."""
+        variables = {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        try:
+            client, experiment_id = self._connected()
+            tags = {
+                **self._tags,
+                **lineage_tags(record),
+                "nbexp.folder": str(folder),
+                "mlflow.parentRunId": self._parent or "",
+            }
+            name = f"{record.name} {record.label}".strip()
+            run = client.create_run(experiment_id, run_name=name[:250], tags=tags)
+        except Exception as error:
+            self._note(record.name, error)
+            return None, variables
+        run_id = run.info.run_id
+        variables |= {"MLFLOW_EXPERIMENT_ID": experiment_id, "MLFLOW_RUN_ID": run_id}
+        return run_id, {**variables, "NBEXP_MLFLOW_RUN_ID": run_id}
+
+    def finish(
+        self, record: VariantRecord, outcome: Outcome, folder: Path, done: Callable[[], None]
+    ) -> None:
+        """Write how a variant ended, in the background; then call `done`."""
+
+        def write() -> None:
+            if record.tracking_id is not None:
+                self._attempt(record.name, self._write, record.tracking_id, record, outcome, folder)
+            done()
+
+        self._thread.submit(write)
+
+    def close_run(self, state: State) -> None:
+        """Wait until everything is written, and end the parent run."""
+        if self._parent is not None:
+            status = _STATUS.get(state, "FAILED")
+            self._thread.submit(self._attempt, "run", self._end, self._parent, status)
+        self._thread.shutdown(wait=True)
+
+    def recover(self, run: Path) -> None:
+        """Complete what a run whose driver died has left.
+
+        Variants whose results lie in the run's folder are written as if the driver had lived;
+        the others, and the run itself, are marked as killed.
+        """
+        client, _ = self._connected()
+        try:
+            tracking = read_json(run / "tracking.json")
+        except (OSError, ValueError):
+            return  # it died before it began
+        query = f"tags.`nbexp.run` = '{run.name}'"
+        for child in _pages(client, [tracking["experiment_id"]], query):
+            name = child.data.tags.get("nbexp.variant")
+            if name is None or "nbexp.key" in child.data.tags:
+                continue
+            record = VariantRecord.read(run / "variants" / name)
+            folder = run / "variants" / name
+            outcome = read_outcome(folder, record.key) if record else None
+            if record and outcome and record.tracking_id == child.info.run_id:
+                self._write(child.info.run_id, record, outcome, folder)
+            elif child.info.status == "RUNNING":
+                self._end(child.info.run_id, "KILLED")
+        self._end(tracking["run_id"], "KILLED")
+
+    def _connected(self) -> tuple[Any, str]:
+        try:
+            return self._connection.result()
+        except Exception as error:
+            raise RunError(
+                f"MLflow can't be used at {self.uri}: {error}. Check [tracking] uri and "
+                "MLFLOW_TRACKING_URI, and that the server runs."
+            ) from error
+
+    def _connect(self) -> tuple[Any, str]:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from mlflow import MlflowClient
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        with _migration_lock(self.uri):
+            client = MlflowClient(self.uri)
+            found = client.get_experiment_by_name(self.experiment)
+            if found is not None:
+                if found.lifecycle_stage == "deleted":
+                    client.restore_experiment(found.experiment_id)
+                return client, found.experiment_id
+            where = None
+            if self.uri.startswith("sqlite:////"):
+                database = Path(self.uri.removeprefix("sqlite:///"))
+                where = (database.parent / "mlartifacts" / self.experiment).as_uri()
+            return client, client.create_experiment(self.experiment, artifact_location=where)
+
+    def _log_pipeline(self, run_id: str, run: Path) -> None:
+        client, _ = self._connected()
+        for name in ("pipeline.toml", "pipeline.json", "plan.json"):
+            if (run / name).is_file():
+                client.log_artifact(run_id, str(run / name))
+
+    def _write(self, run_id: str, record: VariantRecord, outcome: Outcome, folder: Path) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        client, _ = self._connected()
+        self._write_params(client, run_id, record)
+        now = int(outcome.ended * 1000)
+        metrics = [Metric(key, value, now, 0) for key, value in metrics_of(outcome).items()]
+        tags = [RunTag(key, value) for key, value in result_tags(outcome).items()]
+        for start in range(0, max(len(metrics), 1), 500):
+            client.log_batch(run_id, metrics=metrics[start : start + 500], tags=tags)
+        for file in ("notebook.ipynb", "log.txt"):
+            if (folder / file).is_file():
+                client.log_artifact(run_id, str(folder / file))
+        if (folder / "figures").is_dir():
+            client.log_artifacts(run_id, str(folder / "figures"), "figures")
+        self._end(run_id, _STATUS.get(outcome.state, "FAILED"), now)
+        if outcome.state is State.FINISHED:
+            client.set_tag(run_id, "nbexp.key", record.key)
+
+    def _write_params(self, client: Any, run_id: str, record: VariantRecord) -> None:
+        from mlflow.entities import Param
+        from mlflow.exceptions import MlflowException
+
+        params = [Param(key, value) for key, value in params_of(record.params).items()]
+        # A notebook may have logged the same name with another value: its own word stands.
+        taken = set(client.get_run(run_id).data.params)
+        fresh = [param for param in params if param.key not in taken]
+        for start in range(0, len(fresh), 100):
+            try:
+                client.log_batch(run_id, params=fresh[start : start + 100])
+            except MlflowException as error:
+                self._note(record.name, error)
+
+    def _end(self, run_id: str, status: str, ended_ms: int | None = None) -> None:
+        client, _ = self._connected()
+        client.set_terminated(run_id, status, ended_ms or int(time.time() * 1000))
+
+    def _attempt(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
+        try:
+            action(*arguments)
+        except Exception as error:
+            self._note(what, error)
+
+    def _note(self, what: str, error: Exception) -> None:
+        _log.debug("MLflow: %s", what, exc_info=error)
+        self._failures.append(f"{what}: {error}")
+
+
+def _pages(client: Any, experiments: list[str], query: str) -> Iterator[Any]:
+    token = None
+    while True:
+        page = client.search_runs(
+            experiments, filter_string=query, max_results=1000, page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+_process_lock = threading.Lock()
+
+
+@contextmanager
+def _migration_lock(uri: str) -> Iterator[None]:
+    """Let one process at a time make or migrate a database; MLflow itself would race."""
+    if not uri.startswith("sqlite:////"):
+        yield
+        return
+    database = Path(uri.removeprefix("sqlite:///"))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with _process_lock, database.with_name(f".{database.name}.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
