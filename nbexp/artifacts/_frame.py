@@ -20,7 +20,7 @@ class Frame(Format):
     """A DataFrame or Series, in ``data.parquet`` with its index.
 
     Parquet forgets some dtypes (object beside str, categories that are no text, seconds), so
-    they are written down and put back.
+    they are written down and put back. Lists as cells come back as arrays.
     """
 
     name = "frame"
@@ -43,6 +43,7 @@ class Frame(Format):
                 "columns text as names and one type each (astype, to_numpy), or call "
                 "nbexp.save(name, value, pickle=True)."
             ) from error
+        _check_cells(folder / _FILE)
         return {
             "series": is_series,
             "named": is_series and value.name is not None,
@@ -77,6 +78,20 @@ class Frame(Format):
         kept = {key: meta[key] for key in meta.keys() - {"creator", "pandas_version"}}
         text = schema.remove_metadata().to_string(truncate_metadata=False)
         return files.digest([hashlib.sha256(data[:-footer]).hexdigest(), text, kept])
+
+
+def _check_cells(path: Path) -> None:
+    """Refuse dicts as cells: parquet gives each of them the keys of all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for column in pq.read_schema(path):
+        if pa.types.is_nested(column.type) and "struct" in str(column.type):
+            raise UnfitError(
+                f"The column {column.name!r} holds dicts, which parquet would change. Spread them "
+                "over columns (pandas.json_normalize), make them texts (json.dumps), or call "
+                "nbexp.save(name, value, pickle=True)."
+            )
 
 
 def _describe(dtype: Any) -> Any:

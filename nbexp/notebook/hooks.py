@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -66,9 +67,9 @@ class _Patch:
         """Return MLflow's spec, found by the other finders, with a loader that patches after."""
         if name != _FLUENT:
             return None
-        self._stop_waiting()
-        others = (finder.find_spec(name, path, target) for finder in sys.meta_path)
-        spec = next((spec for spec in others if spec is not None), None)
+        others = [finder for finder in sys.meta_path if finder is not self]
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
         if spec is not None and spec.loader is not None:
             self._patch_after(spec.loader)
         return spec
@@ -84,6 +85,7 @@ class _Patch:
 
     def apply(self, fluent: ModuleType) -> None:
         """Replace `start_run` wherever MLflow has it."""
+        self._stop_waiting()
         self._original = fluent.start_run
         self._replace(self._original, _routed(self._original, fluent, self._run_id, self._uri))
 
@@ -143,6 +145,7 @@ class _Router:
         self._start = original
         self._fluent = fluent
         self._variant_run = variant_run
+        self._lock = threading.RLock()
         self._was_asked = False  # whether the notebook itself has started a run
 
     def from_mlflow(self, given: dict[str, Any]) -> Any:
@@ -185,9 +188,10 @@ class _Router:
     @contextmanager
     def _any_experiment(self) -> Iterator[None]:
         """Let a run be resumed although the notebook set another experiment, which MLflow bars."""
-        chosen = self._fluent._active_experiment_id
-        self._fluent._active_experiment_id = None
-        try:
-            yield
-        finally:
-            self._fluent._active_experiment_id = chosen
+        with self._lock:
+            chosen = self._fluent._active_experiment_id
+            self._fluent._active_experiment_id = None
+            try:
+                yield
+            finally:
+                self._fluent._active_experiment_id = chosen

@@ -117,6 +117,9 @@ FRAMES = {
     "integers as objects": pd.DataFrame({"a": pd.Series([1, 2], dtype=object)}),
     "object index": pd.DataFrame({"a": [1]}, index=pd.Index(["x"], dtype=object)),
     "empty": pd.DataFrame(),
+    "intervals": pd.DataFrame(
+        {"a": pd.interval_range(0, 2), "b": pd.period_range("2020", periods=2, freq="M")}
+    ),
     "series": pd.Series([1.0, 2.0], index=["a", "b"]),
     "series with a name": pd.Series([1, 2], name=7),
     "series of categories": pd.Series(pd.Categorical([1, 1])),
@@ -309,6 +312,8 @@ class Own:
         (torch.ones(2, 2).to_sparse(), "torch.Tensor"),
         (torch.empty(2, device="meta"), "torch.Tensor"),
         (pd.DataFrame({"a": [1, "x"]}), "does not fit into a parquet file"),
+        (pd.DataFrame({"a": [{"b": 1}, {"c": 2}]}), "column 'a' holds dicts"),
+        (pd.DataFrame({"a": [[{"b": 1}], []]}), "column 'a' holds dicts"),
         (pd.DataFrame(np.ones((1, 2)), columns=["a", 1]), "does not fit into a parquet file"),
         (pd.DataFrame(np.ones((1, 2)), columns=["a", "a"]), "does not fit into a parquet file"),
     ],
