@@ -181,7 +181,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         except KernelDiedError as death:
             self._end(death)
         finally:
-            if noise := self._kernel.output():
+            if not self._kernel.is_ipykernel and (noise := self._kernel.output()):
                 self._run.recorder.line(f"--- written by the kernel itself ---\n{noise}")
             hurries = self._run.ending.reason is not None
             await self._kernel.end(_HURRY_S if hurries else _SHUTDOWN_S)

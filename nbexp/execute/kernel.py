@@ -71,6 +71,9 @@ class Kernel:
     """A kernel for one execution.
 
     Attributes:
+        spec: Its specification: language, command line and so on.
+        is_python: Whether its language is Python.
+        is_ipykernel: Whether it is IPython's, which sends whatever it or its children print.
         manager: The manager of its process.
         client: The client that is connected to it, once it has started.
         info: Its reply to a request for its info: language and version.
@@ -78,6 +81,7 @@ class Kernel:
 
     def __init__(self, name: str, guard: Guard, log: logging.Logger) -> None:
         self.spec = find_kernel(name)
+        self.is_ipykernel = any("ipykernel" in word for word in self.spec.argv)
         self.is_python = self.spec.language.lower() == "python"
         self.info: dict[str, Any] = {}
         self.manager: Any = None
@@ -147,12 +151,12 @@ class Kernel:
 
     async def _launch(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.manager = self._new_manager()
-        is_ipykernel = any("ipykernel" in word for word in self.spec.argv)
+        options = ["--HistoryManager.hist_file=:memory:"] if self.is_ipykernel else []
         with (self._folder / "output").open("ab") as output:
             await self.manager.start_kernel(
                 cwd=str(folder),
                 env=dict(environment),
-                extra_arguments=["--HistoryManager.hist_file=:memory:"] if is_ipykernel else [],
+                extra_arguments=options,
                 **_outputs(output),
             )
         provisioner = self.manager.provisioner

@@ -21,15 +21,15 @@ class Mask:
         self._forms = sorted(forms, key=len, reverse=True)
 
     def text(self, text: str) -> str:
-        """Return a text without the secrets."""
+        """Return a text without the secrets, and without what UTF-8 can't hold."""
+        if not text.isascii():
+            text = text.encode(errors="replace").decode()
         for form in self._forms:
             text = text.replace(form, _MASK)
         return text
 
     def value(self, value: Any) -> Any:
         """Return a JSON value with the secrets replaced in its texts, not in its keys."""
-        if not self._forms:
-            return value
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):

@@ -68,6 +68,7 @@ class Recorder:
         from nbformat import v4
 
         start = time.monotonic()
+        self._path.parent.mkdir(parents=True, exist_ok=True)  # a notebook may have removed it
         write_atomic(self._path, v4.writes(self.shown(notebook)) + "\n")
         self._changed = False
         end = time.monotonic()

@@ -186,7 +186,7 @@ def test_big_output_is_kept_whole(executor: NotebookExecutor, make_job: MakeJob)
     assert len(lines) == 20_000
 
 
-def test_other_languages_run(
+def test_kernel_of_another_language_overrides_the_templates(
     executor: NotebookExecutor, make_job: MakeJob, bash_kernel: None
 ) -> None:
     job = make_job(
@@ -194,12 +194,10 @@ def test_other_languages_run(
         'echo "x is $x"; echo "$PASSWORD"',
         "false",
         "echo never",
-        kernel="bash",
-        language="bash",
         parameters={"x": 7},
         secrets={"PASSWORD": "first line\nsecond line"},
     )
-    outcome = executor.execute(job)
+    outcome = executor.execute(dataclasses.replace(job, kernel="bash"))
     assert outcome.state is State.FAILED
     assert outcome.error is not None
     assert (outcome.error.cell, outcome.error.source) == (4, "false")
@@ -276,9 +274,23 @@ def test_unreadable_template_is_a_failure(executor: NotebookExecutor, make_job: 
     assert "is not a readable notebook" in outcome.error.message
 
 
-def test_kernel_of_the_job_overrides_the_template(
-    executor: NotebookExecutor, make_job: MakeJob, bash_kernel: None
+def test_removed_folder_is_written_again(executor: NotebookExecutor, make_job: MakeJob) -> None:
+    job = make_job("import os, shutil\nshutil.rmtree(os.environ['NBEXP_FOLDER'])")
+    assert executor.execute(job).state is State.FINISHED
+    assert read_json(job.folder / "result.json")["state"] == "finished"
+    assert len(read_cells(job.folder)) == 1
+
+
+def test_output_of_children_is_recorded_once(
+    executor: NotebookExecutor, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = make_job("#:parameters\nx=1", "echo $x", parameters={"x": 2})
-    assert executor.execute(dataclasses.replace(job, kernel="bash")).state is State.FINISHED
-    assert "2\n" in (job.folder / "log.txt").read_text()
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # ipykernel leaves file descriptors alone under it
+    job = make_job(
+        "import os\nos.system('echo from a child; echo $PASSWORD')\nprint('end')",
+        "import time\ntime.sleep(0.5)  # the kernel reads its children's output beside",
+        secrets={"PASSWORD": "hunter2"},
+    )
+    executor.execute(job)
+    log = (job.folder / "log.txt").read_text()
+    assert log.count("from a child\n***\n") == 1
+    assert "hunter2" not in log

@@ -15,6 +15,7 @@ from nbexp.execute.masks import Mask, MaskedStream
         (["abc\n"], "abc", "***"),
         (["", "  "], "a  b", "a***b"),
         ([], "abc", "abc"),
+        ([], "no UTF-8: \ud800", "no UTF-8: ?"),
     ],
 )
 def test_text_is_masked(secrets: list[str], text: str, shown: str) -> None:
