@@ -1,3 +1,77 @@
-"""nbexp: experiments in notebooks."""
+"""nbexp: experiments in notebooks.
+
+In a notebook: `glue`, `save` and `load`. Around notebooks: `Pipeline` with `Stage`, links such as
+``"@train.model"``, and search spaces: `grid`, `uniform`, `loguniform`, `choice` and the others.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbexp.api import Pipeline, RunResult, Stage, VariantResult
+    from nbexp.errors import NbexpError, PipelineError
+    from nbexp.notebook import glue, load, save
+    from nbexp.pipeline.code import (
+        choice,
+        grid,
+        lograndint,
+        loguniform,
+        normal,
+        qlograndint,
+        qloguniform,
+        qnormal,
+        qrandint,
+        quniform,
+        randint,
+        secret,
+        uniform,
+    )
+    from nbexp.states import State
 
 __version__ = "0.1.0"
+
+# Imported on first use, so that a notebook that only glues starts at once.
+_HOMES = {
+    "nbexp.api": ("Pipeline", "RunResult", "Stage", "VariantResult"),
+    "nbexp.errors": ("NbexpError", "PipelineError"),
+    "nbexp.notebook": ("glue", "load", "save"),
+    "nbexp.pipeline.code": (
+        "choice", "grid", "lograndint", "loguniform", "normal", "qlograndint", "qloguniform",
+        "qnormal", "qrandint", "quniform", "randint", "secret", "uniform",
+    ),
+    "nbexp.states": ("State",),
+}  # fmt: skip
+
+__all__ = [
+    "NbexpError",
+    "Pipeline",
+    "PipelineError",
+    "RunResult",
+    "Stage",
+    "State",
+    "VariantResult",
+    "choice",
+    "glue",
+    "grid",
+    "load",
+    "lograndint",
+    "loguniform",
+    "normal",
+    "qlograndint",
+    "qloguniform",
+    "qnormal",
+    "qrandint",
+    "quniform",
+    "randint",
+    "save",
+    "secret",
+    "uniform",
+]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module 'nbexp' has no attribute {name!r}")

@@ -1,8 +1,9 @@
-"""Kernels that never outlive their worker, even one that was killed with SIGKILL.
+"""Processes that never outlive the one that started them, even one that was killed with SIGKILL.
 
-The worker holds one end of a pipe, a tiny process the other. The worker writes ``+PGID FOLDER``
-when it starts a kernel and ``-PGID`` when the kernel is gone. When the pipe closes, for whatever
-reason, the tiny process kills the groups that are left, and removes their folders.
+A worker holds one end of a pipe, a tiny process the other. The worker writes ``+TARGET FOLDER``
+when it starts a kernel and ``-TARGET`` when the kernel is gone; a target is what kill(2) takes,
+a process or minus a process group. When the pipe closes, for whatever reason, the tiny process
+kills the targets that are left, and removes their folders. A driver guards its local Ray so too.
 
 This file is also that process's program, so it needs nothing but Python's standard library.
 """
@@ -24,22 +25,33 @@ class Guard:
     """The worker's side; the process starts with the first kernel, and again if it is lost."""
 
     def __init__(self) -> None:
-        self._groups: dict[int, str] = {}
+        self._targets: dict[int, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
-    def watch(self, group: int, folder: Path) -> None:
-        """Kill a process group and remove a folder if this process ends before `forget`."""
-        self._groups[group] = str(folder)
-        self._tell(f"+{group} {folder}")
+    @property
+    def pid(self) -> int | None:
+        """The watching process, once it has started."""
+        return self._process.pid if self._process else None
 
-    def forget(self, group: int) -> None:
-        """Let go of a process group that is gone."""
-        if self._groups.pop(group, None) is not None:
-            self._tell(f"-{group}")
+    def watch(self, target: int, folder: Path) -> None:
+        """Kill a target and remove a folder if this process ends before `forget`.
+
+        Args:
+            target: A process, or minus a process group.
+            folder: What to remove.
+        """
+        if target not in self._targets:
+            self._targets[target] = str(folder)
+            self._tell(f"+{target} {folder}")
+
+    def forget(self, target: int) -> None:
+        """Let go of a target that is gone."""
+        if self._targets.pop(target, None) is not None:
+            self._tell(f"-{target}")
 
     def close(self) -> None:
-        """End the watching process, and with it all groups that were not forgotten."""
-        self._groups.clear()
+        """End the watching process, and with it all targets that were not forgotten."""
+        self._targets.clear()
         self._end()
 
     def _tell(self, line: str) -> None:
@@ -62,8 +74,8 @@ class Guard:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in the terminal must not reach it
         )
-        for group, folder in self._groups.items():
-            self._send(f"+{group} {folder}")
+        for target, folder in self._targets.items():
+            self._send(f"+{target} {folder}")
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -79,35 +91,40 @@ class Guard:
             self._process.stdin.flush()
 
 
-def kill_group(group: int) -> None:
-    """Kill a process group; one that is gone is no error."""
+def kill(target: int) -> None:
+    """Kill a process, or minus a process group; one that is gone is no error."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
+        os.kill(target, signal.SIGKILL)
 
 
 def main() -> None:
-    """Wait until the worker is gone, then kill and remove what it left."""
+    """Wait until the other end is gone, then kill and remove what it left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    groups: dict[int, str] = {}
+    targets: dict[int, str] = {}
     for line in sys.stdin:
-        group, _, folder = line[1:].rstrip("\n").partition(" ")
+        target, _, folder = line[1:].rstrip("\n").partition(" ")
         if line.startswith("+"):
-            groups[int(group)] = folder
+            targets[int(target)] = folder
         else:
-            groups.pop(int(group), None)
-    for group in groups:
-        kill_group(group)
-    _remove([folder for folder in groups.values() if folder])
+            targets.pop(int(target), None)
+    for number in targets:
+        kill(number)
+    _remove(set(targets.values()))
 
 
-def _remove(folders: list[str]) -> None:
+def _remove(folders: set[str]) -> None:
     if not folders:
         return
     import shutil  # it takes longer to import than all the rest
+    import time
 
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        for _ in range(10):  # what was killed may take a moment to be gone
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.exists(folder):  # noqa: PTH110 - pathlib takes long to import too
+                break
+            time.sleep(0.1)
 
 
 if __name__ == "__main__":

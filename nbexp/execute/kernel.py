@@ -21,7 +21,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.execute.guard import Guard, kill_group
+from nbexp.execute.guard import Guard, kill
 
 _START_S = 120.0
 _ATTEMPTS = 3
@@ -125,7 +125,7 @@ class Kernel:
     def kill(self) -> None:
         """Kill the process, and all that belong to its group."""
         if self._group is not None:
-            kill_group(self._group)
+            kill(-self._group)
 
     async def end(self, grace_s: float) -> None:
         """Ask the kernel to shut down, kill what is left after a while, and clean up."""
@@ -162,7 +162,7 @@ class Kernel:
         provisioner = self.manager.provisioner
         self._group = getattr(provisioner, "pgid", None)
         if self._group is not None:
-            self._guard.watch(self._group, self._folder)
+            self._guard.watch(-self._group, self._folder)
 
     def _new_manager(self) -> Any:
         context = zmq.asyncio.Context()
@@ -228,7 +228,7 @@ class Kernel:
         await self.manager.cleanup_resources()
         self.manager.context.destroy(linger=0)
         if self._group is not None:
-            self._guard.forget(self._group)
+            self._guard.forget(-self._group)
         self._group = self.client = self.manager = None
 
 

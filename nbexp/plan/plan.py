@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,30 +122,32 @@ class Plan:
 
 def make_plan(
     graph: Graph,
-    lookup: Callable[[Identified], Result | None],
+    lookup: Callable[[Sequence[Identified]], Mapping[str, Result]],
     durations_s: Mapping[str, float],
 ) -> Plan:
     """Return what a run of a fresh graph would do; nothing is run or written.
 
     Args:
         graph: The graph; what is cached ends in it.
-        lookup: Gives the result of a variant that ran before.
+        lookup: Gives the results of those variants that ran before, by name.
         durations_s: Mean seconds of a variant, by stage, as far as known.
     """
     keys: dict[str, str] = {}
     ready = graph.take_ready()
     while ready:
-        for node in ready:
-            try:
-                identified = identify(graph, node)
-            except LinkError:
-                continue  # shown as pending: the run tells why
-            keys[node.variant.name] = identified.key
-            result = lookup(identified)
-            if result is not None:
-                graph.end(node.variant.name, State.CACHED, result)
+        identified = [each for each in (_try_identify(graph, node) for node in ready) if each]
+        keys |= {each.node.variant.name: each.key for each in identified}
+        for name, result in lookup(identified).items():
+            graph.end(name, State.CACHED, result)
         ready = graph.take_ready()
     return Plan(graph.pipeline, tuple(_stage(graph, s, keys, durations_s) for s in graph.stages))
+
+
+def _try_identify(graph: Graph, node: Node) -> Identified | None:
+    try:
+        return identify(graph, node)
+    except LinkError:
+        return None  # shown as pending: the run tells why
 
 
 def _stage(

@@ -14,8 +14,9 @@ from nbexp.run.history import (
     read_history,
 )
 from nbexp.run.pool import Pool
-from nbexp.run.recover import recover_runs, status_of
+from nbexp.run.recover import recover_runs
 from nbexp.run.runner import Parts, Runner
+from nbexp.run.status import StatusFile
 from nbexp.run.tracker import Tracker, VariantRecord
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "RunFolder",
     "RunHistory",
     "Runner",
+    "StatusFile",
     "Tracker",
     "VariantHistory",
     "VariantRecord",
@@ -44,5 +46,4 @@ __all__ = [
     "read_outcome",
     "recover_runs",
     "request_stop",
-    "status_of",
 ]

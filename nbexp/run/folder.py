@@ -15,10 +15,12 @@ runs/digits-20261120-142233/
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,12 +53,15 @@ class RunFolder:
         root = pipeline.folder / RUNS
         root.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w.-]+", "-", pipeline.name).strip("-.") or "run"
-        folder = cls(_make_unique(root, f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"))
+        # It is locked before it has its name, so that nobody takes it for one that was cut off.
+        folder = cls(Path(tempfile.mkdtemp(prefix=".new-", dir=root)))
+        folder.path.chmod(0o755)
         folder.try_lock()
         folder.variants.mkdir()
         if pipeline.file is not None:
             write_atomic(folder.path / "pipeline.toml", pipeline.file.read_bytes())
         write_json(folder.path / "pipeline.json", dict(pipeline.source))
+        folder.path = _rename(folder.path, f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
         return folder
 
     @property
@@ -193,16 +198,16 @@ class EventLog:
         append_line(self._path, event.to_record())
 
 
-def _make_unique(root: Path, name: str) -> Path:
+def _rename(path: Path, name: str) -> Path:
     number = 1
     while True:
-        path = root / (name if number == 1 else f"{name}-{number}")
+        target = path.with_name(name if number == 1 else f"{name}-{number}")
         try:
-            path.mkdir()
-        except FileExistsError:
+            return path.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
             number += 1
-        else:
-            return path
 
 
 def _link_or_copy(source: str, target: str) -> None:

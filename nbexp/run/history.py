@@ -155,7 +155,8 @@ def list_runs(root: Path) -> list[RunFolder]:
     """
     folder = root if root.name == RUNS else root / RUNS
     found = folder.iterdir() if folder.is_dir() else []
-    runs = [RunFolder(path) for path in found if (path / "driver.lock").is_file()]
+    is_run = (path for path in found if not path.name.startswith(".") and path.is_dir())
+    runs = [RunFolder(path) for path in is_run if (path / "driver.lock").is_file()]
     return sorted(runs, key=_began)
 
 

@@ -73,6 +73,10 @@ class Pool:
             self._cluster.start()
             self._is_started = True
 
+    def nodes(self) -> list[dict[str, float]]:
+        """Return the resources of each living node, once Ray has started."""
+        return self._cluster.nodes()
+
     def idle(self) -> list[Slot]:
         """Return the workers that have nothing to do."""
         return [slot for slot in self._slots if slot.is_up and slot.task is None]

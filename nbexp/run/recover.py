@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nbexp.run.folder import RunFolder
-from nbexp.run.history import list_runs, read_history
-from nbexp.run.tracker import Tracker
+from nbexp.plan import metric_value
+from nbexp.run.events import EventKind, Events
+from nbexp.run.folder import EventLog, RunFolder, read_outcome
+from nbexp.run.history import RunHistory, VariantHistory, fold, list_runs
+from nbexp.run.status import status_of
+from nbexp.run.tracker import Tracker, VariantRecord
+from nbexp.states import State
+
+_REASON = "the run was cut off"
 
 
 def recover_runs(root: Path, tracker: Tracker) -> list[str]:
@@ -26,26 +32,31 @@ def _recover(run: RunFolder, tracker: Tracker) -> bool:
         if run.read_status().get("is_complete"):  # another driver was faster
             return False
         tracker.recover(run.path)
-        run.write_status(status_of(run, is_complete=True))
+        history = fold(run.read_events())
+        events = Events([EventLog(run), history])
+        for variant in list(history.variants.values()):
+            if not variant.state.is_final:
+                _tell_end(run, history, variant, events)
+        if history.state is None:
+            events.emit(EventKind.RUN_ENDED, state=State.STOPPED.value)
+        run.write_status(status_of(history, is_complete=True))
     finally:
         run.unlock()
     return True
 
 
-def status_of(run: RunFolder, *, is_complete: bool) -> dict[str, object]:
-    """Return the content of ``status.json``.
-
-    Args:
-        run: The run's folder.
-        is_complete: Whether the run has ended and all of it has been tracked.
-    """
-    history = read_history(run)
-    return {
-        "run": run.id,
-        "pipeline": history.pipeline,
-        "state": history.state.value if history.state else "running",
-        "is_complete": is_complete,
-        "started": history.started,
-        "ended": history.ended,
-        "variants": {name: v.state.value for name, v in history.variants.items()},
-    }
+def _tell_end(run: RunFolder, history: RunHistory, variant: VariantHistory, events: Events) -> None:
+    data = {"variant": variant.name, "stage": variant.stage, "label": variant.label}
+    record = VariantRecord.read(run.variant(variant.name))
+    outcome = read_outcome(run.variant(variant.name), record.key) if record else None
+    if outcome is None:
+        events.emit(EventKind.VARIANT_ENDED, **data, state=State.STOPPED.value, reason=_REASON)
+        return
+    metric = history.metrics.get(variant.stage, [None])[0]
+    events.emit(
+        EventKind.VARIANT_ENDED,
+        **data,
+        state=outcome.state.value,
+        duration_s=outcome.duration_s,
+        metric=metric_value(outcome.scraps, metric),
+    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -57,12 +56,20 @@ class MlflowTracker:
         self.uri = tracking_uri(pipeline)
         self.experiment = pipeline.tracking.experiment or pipeline.name
         self._pipeline = pipeline
+        is_file = self.uri.startswith("sqlite:////")
+        self._database = Path(self.uri.removeprefix("sqlite:///")) if is_file else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbexp-mlflow")
-        self._connection: Future[tuple[Any, str]] = self._thread.submit(self._connect)
+        self._connection: Future[Any] = self._thread.submit(self._connect)
+        self._experiment_id = ""
         self._index: KeyIndex | None = None
         self._parent: str | None = None
         self._tags: dict[str, str] = {}
         self._failures: list[str] = []
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the database is a file that is not there yet, so that nothing can be found."""
+        return self._database is not None and not self._database.exists()
 
     @property
     def failures(self) -> list[str]:
@@ -75,18 +82,23 @@ class MlflowTracker:
         Raises:
             RunError: MLflow can't be reached.
         """
-        client, _ = self._connected()
+        client = self._client()
         if self._index is None:
             self._index = KeyIndex(client, self._pipeline.folder / RUNS)
         return self._index.find(keys)
 
     def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
         """Return the mean seconds that the last variants of each stage took, as far as known."""
-        client, experiment_id = self._connected()
-        means = {}
+        client = self._client()
+        experiment = client.get_experiment_by_name(self.experiment)
+        means: dict[str, float] = {}
+        if experiment is None:
+            return means
         for stage in stages:
             query = f"tags.`nbexp.stage` = '{stage}' and attributes.status = 'FINISHED'"
-            runs = client.search_runs([experiment_id], filter_string=query, max_results=50)
+            runs = client.search_runs(
+                [experiment.experiment_id], filter_string=query, max_results=50
+            )
             known = [float(tag) for r in runs if (tag := r.data.tags.get("nbexp.duration_s"))]
             if known:
                 means[stage] = sum(known) / len(known)
@@ -98,7 +110,8 @@ class MlflowTracker:
         Raises:
             RunError: MLflow can't be reached.
         """
-        client, experiment_id = self._connected()
+        client = self._client()
+        self._experiment_id = self._thread.submit(self._make_experiment).result()
         self._tags = {
             "nbexp.pipeline": self._pipeline.name,
             "nbexp.run": run.name,
@@ -107,11 +120,11 @@ class MlflowTracker:
             **git_tags(self._pipeline.folder),
         }
         tags = {**self._tags, "nbexp.folder": str(run)}
-        parent = client.create_run(experiment_id, run_name=run.name, tags=tags)
+        parent = client.create_run(self._experiment_id, run_name=run.name, tags=tags)
         self._parent = parent.info.run_id
         write_json(
             run / "tracking.json",
-            {"uri": self.uri, "experiment_id": experiment_id, "run_id": self._parent},
+            {"uri": self.uri, "experiment_id": self._experiment_id, "run_id": self._parent},
         )
         self._thread.submit(self._attempt, "pipeline", self._log_pipeline, self._parent, run)
 
@@ -119,7 +132,7 @@ class MlflowTracker:
         """Begin a variant's run; return its id, and what its kernel needs to log into it."""
         variables = {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
         try:
-            client, experiment_id = self._connected()
+            client = self._client()
             tags = {
                 **self._tags,
                 **lineage_tags(record),
@@ -127,12 +140,12 @@ class MlflowTracker:
                 "mlflow.parentRunId": self._parent or "",
             }
             name = f"{record.name} {record.label}".strip()
-            run = client.create_run(experiment_id, run_name=name[:250], tags=tags)
+            run = client.create_run(self._experiment_id, run_name=name[:250], tags=tags)
         except Exception as error:
             self._note(record.name, error)
             return None, variables
         run_id = run.info.run_id
-        variables |= {"MLFLOW_EXPERIMENT_ID": experiment_id, "MLFLOW_RUN_ID": run_id}
+        variables |= {"MLFLOW_EXPERIMENT_ID": self._experiment_id, "MLFLOW_RUN_ID": run_id}
         return run_id, {**variables, "NBEXP_MLFLOW_RUN_ID": run_id}
 
     def finish(
@@ -160,7 +173,7 @@ class MlflowTracker:
         Variants whose results lie in the run's folder are written as if the driver had lived;
         the others, and the run itself, are marked as killed.
         """
-        client, _ = self._connected()
+        client = self._client()
         try:
             tracking = read_json(run / "tracking.json")
         except (OSError, ValueError):
@@ -179,7 +192,7 @@ class MlflowTracker:
                 self._end(child.info.run_id, "KILLED")
         self._end(tracking["run_id"], "KILLED")
 
-    def _connected(self) -> tuple[Any, str]:
+    def _client(self) -> Any:
         try:
             return self._connection.result()
         except Exception as error:
@@ -188,27 +201,40 @@ class MlflowTracker:
                 "MLFLOW_TRACKING_URI, and that the server runs."
             ) from error
 
-    def _connect(self) -> tuple[Any, str]:
+    def _connect(self) -> Any:
+        if self._database is not None:
+            self._database.parent.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        with _migration_lock(self.uri):
-            client = MlflowClient(self.uri)
-            found = client.get_experiment_by_name(self.experiment)
-            if found is not None:
-                if found.lifecycle_stage == "deleted":
-                    client.restore_experiment(found.experiment_id)
-                return client, found.experiment_id
-            where = None
-            if self.uri.startswith("sqlite:////"):
-                database = Path(self.uri.removeprefix("sqlite:///"))
-                where = (database.parent / "mlartifacts" / self.experiment).as_uri()
-            return client, client.create_experiment(self.experiment, artifact_location=where)
+        with self._locked():
+            return MlflowClient(self.uri)
+
+    def _make_experiment(self) -> str:
+        client, name = self._client(), self.experiment
+        with self._locked():
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                place = self._database and (self._database.parent / "mlartifacts" / name).as_uri()
+                return str(client.create_experiment(name, artifact_location=place))
+            if found.lifecycle_stage == "deleted":
+                client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let one process at a time make or migrate a database; MLflow itself would race."""
+        if self._database is None:
+            yield
+            return
+        with self._database.with_name(f".{self._database.name}.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _log_pipeline(self, run_id: str, run: Path) -> None:
-        client, _ = self._connected()
+        client = self._client()
         for name in ("pipeline.toml", "pipeline.json", "plan.json"):
             if (run / name).is_file():
                 client.log_artifact(run_id, str(run / name))
@@ -216,7 +242,7 @@ class MlflowTracker:
     def _write(self, run_id: str, record: VariantRecord, outcome: Outcome, folder: Path) -> None:
         from mlflow.entities import Metric, RunTag
 
-        client, _ = self._connected()
+        client = self._client()
         self._write_params(client, run_id, record)
         now = int(outcome.ended * 1000)
         metrics = [Metric(key, value, now, 0) for key, value in metrics_of(outcome).items()]
@@ -247,7 +273,7 @@ class MlflowTracker:
                 self._note(record.name, error)
 
     def _end(self, run_id: str, status: str, ended_ms: int | None = None) -> None:
-        client, _ = self._connected()
+        client = self._client()
         client.set_terminated(run_id, status, ended_ms or int(time.time() * 1000))
 
     def _attempt(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
@@ -271,19 +297,3 @@ def _pages(client: Any, experiments: list[str], query: str) -> Iterator[Any]:
         token = page.token
         if not token:
             return
-
-
-_process_lock = threading.Lock()
-
-
-@contextmanager
-def _migration_lock(uri: str) -> Iterator[None]:
-    """Let one process at a time make or migrate a database; MLflow itself would race."""
-    if not uri.startswith("sqlite:////"):
-        yield
-        return
-    database = Path(uri.removeprefix("sqlite:///"))
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with _process_lock, database.with_name(f".{database.name}.lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -1,0 +1,461 @@
+"""The Python API: pipelines from files or built in code, planned and run.
+
+This module puts the rooms together; each of them knows only its neighbours.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbexp.errors import PipelineError, Problem, UsageError, did_you_mean
+from nbexp.files import write_json
+from nbexp.pipeline import Pipeline as Spec
+from nbexp.pipeline import build_pipeline, read_pipeline
+from nbexp.plan import Graph, Identified, Plan, Result, make_plan, stages_needed
+from nbexp.run import (
+    Cluster,
+    EventKind,
+    EventLog,
+    Events,
+    Listener,
+    Parts,
+    Pool,
+    RunFolder,
+    RunHistory,
+    Runner,
+    StatusFile,
+    VariantHistory,
+    cluster_address,
+    local_node,
+    read_history,
+    read_outcome,
+    recover_runs,
+)
+from nbexp.run.tracker import VariantRecord
+from nbexp.states import State
+from nbexp.tracking import MlflowTracker
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class VariantResult:
+    """One variant of a run.
+
+    Attributes:
+        name: Name of the variant.
+        stage: Name of its stage.
+        state: How it ended.
+        params: Its parameters, as the notebook got them.
+        scraps: What it glued, by name.
+        artifacts: Reference of each artifact that it saved, for `nbexp.load`.
+        metric: Value of its stage's metric.
+        lineage: For each stage that it descends from, the name of the variant.
+        duration_s: Seconds that it took.
+        folder: Its folder, with ``notebook.ipynb`` and ``log.txt``.
+        is_kept: Whether reduce kept it.
+        error: Kind, message, cell and traceback, if it failed.
+    """
+
+    name: str
+    stage: str
+    state: State
+    params: Mapping[str, Any]
+    scraps: Mapping[str, Any]
+    artifacts: Mapping[str, str]
+    metric: float | None
+    lineage: Mapping[str, str]
+    duration_s: float | None
+    folder: Path
+    is_kept: bool
+    error: Mapping[str, Any] | None
+
+    @property
+    def notebook(self) -> Path:
+        """The executed notebook."""
+        return self.folder / "notebook.ipynb"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run, as its folder tells of it.
+
+    Attributes:
+        id: Name of the run.
+        folder: Its folder.
+        state: `State.FINISHED`, `FAILED` or `STOPPED`; `RUNNING` while it goes on.
+        variants: Its variants, in order.
+    """
+
+    id: str
+    folder: Path
+    state: State
+    variants: tuple[VariantResult, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> RunResult:
+        """Return the run that lies in a folder."""
+        run = RunFolder(folder)
+        history = read_history(run)
+        variants = tuple(_variant_result(run, each) for each in history.variants.values())
+        return cls(run.id, folder, history.state or State.RUNNING, variants)
+
+    def stage(self, name: str) -> tuple[VariantResult, ...]:
+        """Return the variants of a stage."""
+        return tuple(variant for variant in self.variants if variant.stage == name)
+
+    def dataframe(self) -> pd.DataFrame:
+        """Return a table with a row a variant; its columns are ``variant``, ``stage``, ``state``,
+        ``metric``, ``duration_s``, ``params.NAME`` and ``scraps.NAME``.
+        """  # noqa: D205
+        import pandas as pd
+
+        rows = [
+            {
+                "variant": v.name,
+                "stage": v.stage,
+                "state": v.state.value,
+                "metric": v.metric,
+                "duration_s": v.duration_s,
+                **{f"params.{key}": value for key, value in v.params.items()},
+                **{f"scraps.{key}": value for key, value in v.scraps.items()},
+            }
+            for v in self.variants
+        ]
+        return pd.DataFrame(rows)
+
+
+def _variant_result(run: RunFolder, variant: VariantHistory) -> VariantResult:
+    folder = run.variant(variant.name)
+    record, outcome = VariantRecord.read(folder), read_outcome(folder)
+    names = outcome.artifacts if outcome else ()
+    return VariantResult(
+        name=variant.name,
+        stage=variant.stage,
+        state=variant.state,
+        params=record.params if record else {},
+        scraps=outcome.scraps if outcome else {},
+        artifacts={name: str(folder / "artifacts" / name) for name in names},
+        metric=variant.metric,
+        lineage=variant.lineage,
+        duration_s=variant.duration_s,
+        folder=folder,
+        is_kept=variant.is_kept,
+        error=variant.error,
+    )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a pipeline built in code; its fields are the keys of the pipeline format.
+
+    Attributes:
+        name: Name of the stage.
+        notebook: Path of the template, or `grid` of several.
+        params: Parameters: values, links such as ``"@prepare.data"``, `grid` and distributions.
+        variants: Explicit cases, each laid over `params`.
+        metric: Scrap by which variants are compared.
+        mode: ``"max"`` or ``"min"``.
+        keep: How many variants go on to later stages.
+        samples: Draws for each grid point.
+        resources: Such as ``{"cpu": 1, "gpu": 0.5, "memory": "4GiB"}``.
+        timeout: Such as ``"30m"``, or seconds.
+        retries: How often a failed variant is run again.
+        after: Names of stages that must have ended before.
+        inputs: Files whose content is part of the identity.
+        kernel: Name of the kernel.
+    """
+
+    name: str
+    notebook: Any
+    params: Mapping[str, Any] | None = None
+    variants: Sequence[Mapping[str, Any]] | None = None
+    metric: str | None = None
+    mode: str | None = None
+    keep: int | None = None
+    samples: int | None = None
+    resources: Mapping[str, Any] | None = None
+    timeout: str | float | None = None
+    retries: int | None = None
+    after: Sequence[str] | None = None
+    inputs: Sequence[str | Path] | None = None
+    kernel: str | None = None
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the stage as a table of the pipeline format."""
+        table = {key: getattr(self, key) for key in self.__dataclass_fields__}
+        keep, samples = table.pop("keep"), table.pop("samples")
+        del table["name"]
+        if isinstance(self.notebook, Path):
+            table["notebook"] = str(self.notebook)
+        if self.inputs is not None:
+            table["inputs"] = [str(path) for path in self.inputs]
+        if keep is not None:
+            table["reduce"] = {"keep": keep}
+        if samples is not None:
+            table["search"] = {"samples": samples}
+        return {key: value for key, value in table.items() if value is not None}
+
+
+class Pipeline:
+    """A pipeline that can be planned and run.
+
+    Args:
+        name: Name of the pipeline.
+        stages: Its stages.
+        params: Values for all stages, linked as ``"@params.NAME"``.
+        defaults: Settings for all stages.
+        seed: Seed of every draw.
+        environment: Packages and variables, as in the pipeline format.
+        tracking: MLflow's uri and experiment, as in the pipeline format.
+        folder: Folder that paths start from and that ``runs/`` lies in; the current one by default.
+
+    Raises:
+        PipelineError: There are mistakes in it; it holds all of them.
+    """
+
+    def __init__(  # noqa: PLR0913 - the keys of the pipeline format
+        self,
+        name: str,
+        stages: Iterable[Stage],
+        *,
+        params: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        environment: Mapping[str, Any] | None = None,
+        tracking: Mapping[str, Any] | None = None,
+        folder: str | Path = ".",
+    ) -> None:
+        tables = {
+            "name": name,
+            "seed": seed,
+            "params": params or {},
+            "defaults": defaults or {},
+            "environment": environment or {},
+            "tracking": tracking or {},
+            "stages": {stage.name: stage.to_table() for stage in stages},
+        }
+        self.spec: Spec = build_pipeline(tables, folder=Path(folder))
+
+    @classmethod
+    def from_toml(cls, path: str | Path, *, sets: Iterable[str] = ()) -> Pipeline:
+        """Return the pipeline in a file.
+
+        Args:
+            path: The TOML file.
+            sets: Values to lay over it, each as ``stage.param=VALUE`` with a TOML value.
+
+        Raises:
+            PipelineError: There are mistakes in it; it holds all of them.
+        """
+        pipeline = cls.__new__(cls)
+        pipeline.spec = read_pipeline(Path(path), sets=tuple(sets))
+        return pipeline
+
+    @property
+    def name(self) -> str:
+        """Name of the pipeline."""
+        return self.spec.name
+
+    def plan(self, *, only: Iterable[str] = (), fresh: bool = False) -> Plan:
+        """Return what a run would do; nothing is run or written.
+
+        Args:
+            only: Stages to run, with those they need; all by default.
+            fresh: Whether everything would be executed, whatever ran before.
+
+        Raises:
+            PipelineError: No node has the resources of a stage.
+            UsageError: There is no such stage.
+        """
+        stages = _stages(self.spec, only)
+        _check_machine(self.spec, stages)
+        return _plan(self.spec, stages, fresh=fresh)
+
+    def run(
+        self,
+        *,
+        only: Iterable[str] = (),
+        fresh: bool = False,
+        listeners: Iterable[Listener] = (),
+    ) -> RunResult:
+        """Run the pipeline to its end.
+
+        The first Ctrl-C stops the run gracefully, the second at once.
+
+        Args:
+            only: Stages to run, with those they need; all by default.
+            fresh: Whether everything is executed, whatever ran before.
+            listeners: Who is told what happens.
+
+        Raises:
+            PipelineError: No node has the resources of a stage.
+            UsageError: There is no such stage.
+            RunError: Ray or MLflow can't be used.
+        """
+        stages = _stages(self.spec, only)
+        _check_machine(self.spec, stages)
+        return _Launch(self.spec, stages, fresh, tuple(listeners)).run()
+
+
+class _Launch:
+    def __init__(
+        self, spec: Spec, stages: set[str], fresh: bool, listeners: tuple[Listener, ...]
+    ) -> None:
+        self._spec = spec
+        self._stages = stages
+        self._fresh = fresh
+        self._listeners = listeners
+
+    def run(self) -> RunResult:
+        tracker = MlflowTracker(self._spec)
+        tracker.find([])  # an unusable MLflow is told before anything is written
+        recover_runs(self._spec.folder, tracker)
+        pool = Pool(Cluster())
+        if cluster_address() is not None:
+            pool.start()
+            _check_nodes(self._spec, self._stages, pool.nodes())
+        folder = RunFolder.create(self._spec)
+        try:
+            self._run_in(folder, tracker, pool)
+        finally:
+            pool.close()
+            folder.unlock()
+        return RunResult.read(folder.path)
+
+    def _run_in(self, folder: RunFolder, tracker: MlflowTracker, pool: Pool) -> None:
+        history = RunHistory()
+        status = StatusFile(folder, history)
+        events = Events([EventLog(folder), history, status, *self._listeners])
+        parts = Parts(folder, tracker, pool, events)
+        runner = Runner(self._spec, parts, only=self._stages, fresh=self._fresh)
+        write_json(folder.path / "plan.json", _planned(runner.graph))
+        tracker.open_run(folder.path)
+        with _stopping(runner):
+            runner.run()
+        for failure in tracker.failures:
+            events.emit(EventKind.WARNING, message=f"MLflow: {failure}")
+        status.write(is_complete=not tracker.failures)
+
+
+def _stages(spec: Spec, only: Iterable[str]) -> set[str]:
+    wanted = list(only)
+    for name in wanted:
+        if name not in spec.stages:
+            raise UsageError(f"There is no stage {name!r}. {did_you_mean(name, spec.stages)}")
+    return stages_needed(spec, wanted) if wanted else set(spec.stages)
+
+
+def _check_machine(spec: Spec, stages: set[str]) -> None:
+    """Refuse stages that this machine has no room for, unless they run on a cluster."""
+    _check_kernels(spec, stages)
+    if cluster_address() is None:
+        _check_nodes(spec, stages, [local_node()])
+
+
+def _check_nodes(spec: Spec, stages: set[str], nodes: Sequence[Mapping[str, float]]) -> None:
+    largest = max(nodes, key=lambda node: node.get("CPU", 0.0))
+    offered = ", ".join(f"{k} = {v:g}" for k, v in sorted(largest.items()) if ":" not in k and v)
+    file = spec.file.name if spec.file else "pipeline"
+    problems = [
+        Problem(
+            f"{file}: stages.{name}.resources",
+            f"no node has {_amounts(spec.stages[name].resources.needs())}",
+            f"Ask for less (the largest node has {offered}), or set RAY_ADDRESS to a cluster.",
+        )
+        for name in spec.stages
+        if name in stages and not any(spec.stages[name].resources.fits(node) for node in nodes)
+    ]
+    if problems:
+        raise PipelineError(problems)
+
+
+def _amounts(needs: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} = {amount:g}" for name, amount in needs.items())
+
+
+def _check_kernels(spec: Spec, stages: set[str]) -> None:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    installed = sorted(KernelSpecManager().find_kernel_specs())
+    file = spec.file.name if spec.file else "pipeline"
+    problems = []
+    for name in stages:
+        stage = spec.stages[name]
+        for kernel in {stage.kernel} if stage.kernel else {t.kernel for t in stage.templates}:
+            if kernel not in (*installed, "python"):
+                remedy = f'{did_you_mean(kernel, installed)} Set it: kernel = "…" for the stage.'
+                message = f"the kernel {kernel!r} is not installed"
+                problems.append(Problem(f"{file}: stages.{name}.kernel", message, remedy))
+    if problems:
+        raise PipelineError(sorted(problems))
+
+
+def _plan(spec: Spec, stages: set[str], *, fresh: bool) -> Plan:
+    graph = Graph(spec, stages)
+    tracker = MlflowTracker(spec)
+    if tracker.is_new:
+        return make_plan(graph, lambda _: {}, {})
+
+    def lookup(identified: Sequence[Identified]) -> dict[str, Result]:
+        found = {} if fresh else tracker.find([each.key for each in identified])
+        results = {}
+        for each in identified:
+            folder = found.get(each.key)
+            outcome = read_outcome(folder, each.key) if folder else None
+            if folder and outcome:
+                variant = each.node.variant
+                results[variant.name] = Result(variant, each.resolved, outcome, folder)
+        return results
+
+    return make_plan(graph, lookup, tracker.durations_s(stages))
+
+
+def _planned(graph: Graph) -> dict[str, Any]:
+    """Return the plan as it stands before anything has run."""
+    return {
+        name: {
+            "is_open": not graph.is_expanded(name),
+            "variants": [
+                {
+                    "name": node.variant.name,
+                    "label": node.variant.label,
+                    "lineage": dict(node.variant.lineage),
+                }
+                for node in graph.nodes_of(name)
+            ],
+        }
+        for name in graph.stages
+    }
+
+
+@contextmanager
+def _stopping(runner: Runner) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM) stop a run gracefully, and the second at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = False
+
+    def stop(number: int, _frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            # Guards end the workers and kernels; the next run completes what is left.
+            os._exit(128 + number)
+        asked = True
+        runner.request_stop(f"stopped by {signal.Signals(number).name}")
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,58 @@
+"""How a run stands, in one small file that any program can read while it goes on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import Any
+
+from nbexp.run.events import Event
+from nbexp.run.folder import RunFolder
+from nbexp.run.history import RunHistory
+
+_EVERY_S = 1.0
+
+
+def status_of(history: RunHistory, *, is_complete: bool) -> dict[str, Any]:
+    """Return the content of ``status.json``.
+
+    Args:
+        history: What is known of the run.
+        is_complete: Whether the run has ended and all of it has been tracked.
+    """
+    return {
+        "run": history.id,
+        "pipeline": history.pipeline,
+        "state": history.state.value if history.state else "running",
+        "is_complete": is_complete,
+        "started": history.started,
+        "ended": history.ended,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "variants": {name: v.state.value for name, v in history.variants.items()},
+    }
+
+
+class StatusFile:
+    """Keeps ``status.json`` up to date, at most once a second.
+
+    Args:
+        folder: The run's folder.
+        history: What is known of the run; told of each event before this.
+    """
+
+    def __init__(self, folder: RunFolder, history: RunHistory) -> None:
+        self._folder = folder
+        self._history = history
+        self._written = 0.0
+
+    def notify(self, event: Event) -> None:  # noqa: ARG002 - the history has taken it in
+        """Write the status, unless that was done just now."""
+        if time.monotonic() - self._written >= _EVERY_S:
+            self.write(is_complete=False)
+
+    def write(self, *, is_complete: bool) -> None:
+        """Write the status now."""
+        self._folder.write_status(status_of(self._history, is_complete=is_complete))
+        self._written = time.monotonic()
