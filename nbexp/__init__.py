@@ -7,7 +7,7 @@ In a notebook: `glue`, `save` and `load`. Around notebooks: `Pipeline` with `Sta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbexp.api import Pipeline, RunResult, Stage, VariantResult
+    from nbexp.api import Pipeline, Stage
     from nbexp.errors import NbexpError, PipelineError
     from nbexp.notebook import glue, load, save
     from nbexp.pipeline.code import (
@@ -25,19 +25,21 @@ if TYPE_CHECKING:
         secret,
         uniform,
     )
+    from nbexp.results import RunResult, VariantResult
     from nbexp.states import State
 
 __version__ = "0.1.0"
 
 # Imported on first use, so that a notebook that only glues starts at once.
 _HOMES = {
-    "nbexp.api": ("Pipeline", "RunResult", "Stage", "VariantResult"),
+    "nbexp.api": ("Pipeline", "Stage"),
     "nbexp.errors": ("NbexpError", "PipelineError"),
     "nbexp.notebook": ("glue", "load", "save"),
     "nbexp.pipeline.code": (
         "choice", "grid", "lograndint", "loguniform", "normal", "qlograndint", "qloguniform",
         "qnormal", "qrandint", "quniform", "randint", "secret", "uniform",
     ),
+    "nbexp.results": ("RunResult", "VariantResult"),
     "nbexp.states": ("State",),
 }  # fmt: skip
 

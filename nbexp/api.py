@@ -12,13 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nbexp.errors import PipelineError, Problem, UsageError, did_you_mean
+from nbexp.errors import UsageError, did_you_mean
 from nbexp.files import write_json
+from nbexp.machine import check_machine, check_nodes
 from nbexp.pipeline import Pipeline as Spec
 from nbexp.pipeline import build_pipeline, read_pipeline
 from nbexp.plan import Graph, Identified, Plan, Result, make_plan, stages_needed
+from nbexp.results import RunResult
 from nbexp.run import (
     Cluster,
     EventKind,
@@ -31,126 +33,11 @@ from nbexp.run import (
     RunHistory,
     Runner,
     StatusFile,
-    VariantHistory,
     cluster_address,
-    local_node,
-    read_history,
     read_outcome,
     recover_runs,
 )
-from nbexp.run.tracker import VariantRecord
-from nbexp.states import State
 from nbexp.tracking import MlflowTracker
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True)
-class VariantResult:
-    """One variant of a run.
-
-    Attributes:
-        name: Name of the variant.
-        stage: Name of its stage.
-        state: How it ended.
-        params: Its parameters, as the notebook got them.
-        scraps: What it glued, by name.
-        artifacts: Reference of each artifact that it saved, for `nbexp.load`.
-        metric: Value of its stage's metric.
-        lineage: For each stage that it descends from, the name of the variant.
-        duration_s: Seconds that it took.
-        folder: Its folder, with ``notebook.ipynb`` and ``log.txt``.
-        is_kept: Whether reduce kept it.
-        error: Kind, message, cell and traceback, if it failed.
-    """
-
-    name: str
-    stage: str
-    state: State
-    params: Mapping[str, Any]
-    scraps: Mapping[str, Any]
-    artifacts: Mapping[str, str]
-    metric: float | None
-    lineage: Mapping[str, str]
-    duration_s: float | None
-    folder: Path
-    is_kept: bool
-    error: Mapping[str, Any] | None
-
-    @property
-    def notebook(self) -> Path:
-        """The executed notebook."""
-        return self.folder / "notebook.ipynb"
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """A run, as its folder tells of it.
-
-    Attributes:
-        id: Name of the run.
-        folder: Its folder.
-        state: `State.FINISHED`, `FAILED` or `STOPPED`; `RUNNING` while it goes on.
-        variants: Its variants, in order.
-    """
-
-    id: str
-    folder: Path
-    state: State
-    variants: tuple[VariantResult, ...]
-
-    @classmethod
-    def read(cls, folder: Path) -> RunResult:
-        """Return the run that lies in a folder."""
-        run = RunFolder(folder)
-        history = read_history(run)
-        variants = tuple(_variant_result(run, each) for each in history.variants.values())
-        return cls(run.id, folder, history.state or State.RUNNING, variants)
-
-    def stage(self, name: str) -> tuple[VariantResult, ...]:
-        """Return the variants of a stage."""
-        return tuple(variant for variant in self.variants if variant.stage == name)
-
-    def dataframe(self) -> pd.DataFrame:
-        """Return a table with a row a variant; its columns are ``variant``, ``stage``, ``state``,
-        ``metric``, ``duration_s``, ``params.NAME`` and ``scraps.NAME``.
-        """  # noqa: D205
-        import pandas as pd
-
-        rows = [
-            {
-                "variant": v.name,
-                "stage": v.stage,
-                "state": v.state.value,
-                "metric": v.metric,
-                "duration_s": v.duration_s,
-                **{f"params.{key}": value for key, value in v.params.items()},
-                **{f"scraps.{key}": value for key, value in v.scraps.items()},
-            }
-            for v in self.variants
-        ]
-        return pd.DataFrame(rows)
-
-
-def _variant_result(run: RunFolder, variant: VariantHistory) -> VariantResult:
-    folder = run.variant(variant.name)
-    record, outcome = VariantRecord.read(folder), read_outcome(folder)
-    names = outcome.artifacts if outcome else ()
-    return VariantResult(
-        name=variant.name,
-        stage=variant.stage,
-        state=variant.state,
-        params=record.params if record else {},
-        scraps=outcome.scraps if outcome else {},
-        artifacts={name: str(folder / "artifacts" / name) for name in names},
-        metric=variant.metric,
-        lineage=variant.lineage,
-        duration_s=variant.duration_s,
-        folder=folder,
-        is_kept=variant.is_kept,
-        error=variant.error,
-    )
 
 
 @dataclass(frozen=True)
@@ -277,7 +164,7 @@ class Pipeline:
             UsageError: There is no such stage.
         """
         stages = _stages(self.spec, only)
-        _check_machine(self.spec, stages)
+        check_machine(self.spec, stages)
         return _plan(self.spec, stages, fresh=fresh)
 
     def run(
@@ -302,7 +189,7 @@ class Pipeline:
             RunError: Ray or MLflow can't be used.
         """
         stages = _stages(self.spec, only)
-        _check_machine(self.spec, stages)
+        check_machine(self.spec, stages)
         return _Launch(self.spec, stages, fresh, tuple(listeners)).run()
 
 
@@ -322,7 +209,7 @@ class _Launch:
         pool = Pool(Cluster())
         if cluster_address() is not None:
             pool.start()
-            _check_nodes(self._spec, self._stages, pool.nodes())
+            check_nodes(self._spec, self._stages, pool.nodes())
         folder = RunFolder.create(self._spec)
         try:
             self._run_in(folder, tracker, pool)
@@ -352,51 +239,6 @@ def _stages(spec: Spec, only: Iterable[str]) -> set[str]:
         if name not in spec.stages:
             raise UsageError(f"There is no stage {name!r}. {did_you_mean(name, spec.stages)}")
     return stages_needed(spec, wanted) if wanted else set(spec.stages)
-
-
-def _check_machine(spec: Spec, stages: set[str]) -> None:
-    """Refuse stages that this machine has no room for, unless they run on a cluster."""
-    _check_kernels(spec, stages)
-    if cluster_address() is None:
-        _check_nodes(spec, stages, [local_node()])
-
-
-def _check_nodes(spec: Spec, stages: set[str], nodes: Sequence[Mapping[str, float]]) -> None:
-    largest = max(nodes, key=lambda node: node.get("CPU", 0.0))
-    offered = ", ".join(f"{k} = {v:g}" for k, v in sorted(largest.items()) if ":" not in k and v)
-    file = spec.file.name if spec.file else "pipeline"
-    problems = [
-        Problem(
-            f"{file}: stages.{name}.resources",
-            f"no node has {_amounts(spec.stages[name].resources.needs())}",
-            f"Ask for less (the largest node has {offered}), or set RAY_ADDRESS to a cluster.",
-        )
-        for name in spec.stages
-        if name in stages and not any(spec.stages[name].resources.fits(node) for node in nodes)
-    ]
-    if problems:
-        raise PipelineError(problems)
-
-
-def _amounts(needs: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} = {amount:g}" for name, amount in needs.items())
-
-
-def _check_kernels(spec: Spec, stages: set[str]) -> None:
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    installed = sorted(KernelSpecManager().find_kernel_specs())
-    file = spec.file.name if spec.file else "pipeline"
-    problems = []
-    for name in stages:
-        stage = spec.stages[name]
-        for kernel in {stage.kernel} if stage.kernel else {t.kernel for t in stage.templates}:
-            if kernel not in (*installed, "python"):
-                remedy = f'{did_you_mean(kernel, installed)} Set it: kernel = "…" for the stage.'
-                message = f"the kernel {kernel!r} is not installed"
-                problems.append(Problem(f"{file}: stages.{name}.kernel", message, remedy))
-    if problems:
-        raise PipelineError(sorted(problems))
 
 
 def _plan(spec: Spec, stages: set[str], *, fresh: bool) -> Plan:

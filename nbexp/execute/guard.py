@@ -108,8 +108,8 @@ def main() -> None:
             targets[int(target)] = folder
         else:
             targets.pop(int(target), None)
-    for number in targets:
-        kill(number)
+    for left in targets:
+        kill(left)
     _remove(set(targets.values()))
 
 

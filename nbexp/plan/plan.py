@@ -53,6 +53,7 @@ class PlannedVariant:
         label: The parameters that tell it from its siblings.
         key: Its identity; None where that depends on variants that have yet to run.
         state: `State.CACHED` or `State.PENDING`.
+        parts: What the identity is made of, where that is known.
     """
 
     name: str
@@ -60,6 +61,7 @@ class PlannedVariant:
     label: str
     key: str | None
     state: State
+    parts: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -132,15 +134,15 @@ def make_plan(
         lookup: Gives the results of those variants that ran before, by name.
         durations_s: Mean seconds of a variant, by stage, as far as known.
     """
-    keys: dict[str, str] = {}
+    known: dict[str, Identified] = {}
     ready = graph.take_ready()
     while ready:
         identified = [each for each in (_try_identify(graph, node) for node in ready) if each]
-        keys |= {each.node.variant.name: each.key for each in identified}
+        known |= {each.node.variant.name: each for each in identified}
         for name, result in lookup(identified).items():
             graph.end(name, State.CACHED, result)
         ready = graph.take_ready()
-    return Plan(graph.pipeline, tuple(_stage(graph, s, keys, durations_s) for s in graph.stages))
+    return Plan(graph.pipeline, tuple(_stage(graph, s, known, durations_s) for s in graph.stages))
 
 
 def _try_identify(graph: Graph, node: Node) -> Identified | None:
@@ -151,9 +153,9 @@ def _try_identify(graph: Graph, node: Node) -> Identified | None:
 
 
 def _stage(
-    graph: Graph, name: str, keys: Mapping[str, str], durations_s: Mapping[str, float]
+    graph: Graph, name: str, known: Mapping[str, Identified], durations_s: Mapping[str, float]
 ) -> PlannedStage:
-    variants = tuple(_planned(node, keys) for node in graph.nodes_of(name))
+    variants = tuple(_planned(node, known) for node in graph.nodes_of(name))
     pending = sum(variant.state is State.PENDING for variant in variants)
     is_open = not graph.is_expanded(name)
     per_variant = durations_s.get(name)
@@ -162,8 +164,13 @@ def _stage(
     return PlannedStage(name, variants, is_open, work_s)
 
 
-def _planned(node: Node, keys: Mapping[str, str]) -> PlannedVariant:
-    variant = node.variant
+def _planned(node: Node, known: Mapping[str, Identified]) -> PlannedVariant:
+    variant, identified = node.variant, known.get(node.variant.name)
     return PlannedVariant(
-        variant.name, variant.stage, variant.label, keys.get(variant.name), node.state
+        name=variant.name,
+        stage=variant.stage,
+        label=variant.label,
+        key=identified.key if identified else None,
+        state=node.state,
+        parts=identified.parts if identified else None,
     )

@@ -1,0 +1,70 @@
+"""What a pipeline asks of the machine, checked before anything runs: kernels and resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nbexp.errors import PipelineError, Problem, did_you_mean
+from nbexp.pipeline import Pipeline
+from nbexp.run import cluster_address, local_node
+
+
+def check_machine(spec: Pipeline, stages: set[str]) -> None:
+    """Check that the kernels of stages are installed, and that this machine has their resources.
+
+    Resources are left to `check_nodes` where the stages run on a cluster.
+
+    Raises:
+        PipelineError: A kernel or a resource is missing.
+    """
+    _check_kernels(spec, stages)
+    if cluster_address() is None:
+        check_nodes(spec, stages, [local_node()])
+
+
+def check_nodes(spec: Pipeline, stages: set[str], nodes: Sequence[Mapping[str, float]]) -> None:
+    """Check that at least one node has the resources of each stage.
+
+    Args:
+        spec: The pipeline.
+        stages: Names of the stages to check.
+        nodes: The resources of each node, by Ray's names.
+
+    Raises:
+        PipelineError: No node has them.
+    """
+    largest = max(nodes, key=lambda node: node.get("CPU", 0.0))
+    offered = ", ".join(f"{k} = {v:g}" for k, v in sorted(largest.items()) if ":" not in k and v)
+    file = spec.file.name if spec.file else "pipeline"
+    problems = [
+        Problem(
+            f"{file}: stages.{name}.resources",
+            f"no node has {_amounts(spec.stages[name].resources.needs())}",
+            f"Ask for less (the largest node has {offered}), or set RAY_ADDRESS to a cluster.",
+        )
+        for name in spec.stages
+        if name in stages and not any(spec.stages[name].resources.fits(node) for node in nodes)
+    ]
+    if problems:
+        raise PipelineError(problems)
+
+
+def _amounts(needs: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} = {amount:g}" for name, amount in needs.items())
+
+
+def _check_kernels(spec: Pipeline, stages: set[str]) -> None:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    installed = sorted(KernelSpecManager().find_kernel_specs())
+    file = spec.file.name if spec.file else "pipeline"
+    problems = []
+    for name in stages:
+        stage = spec.stages[name]
+        for kernel in {stage.kernel} if stage.kernel else {t.kernel for t in stage.templates}:
+            if kernel not in (*installed, "python"):
+                remedy = f'{did_you_mean(kernel, installed)} Set it: kernel = "…" for the stage.'
+                message = f"the kernel {kernel!r} is not installed"
+                problems.append(Problem(f"{file}: stages.{name}.kernel", message, remedy))
+    if problems:
+        raise PipelineError(sorted(problems))

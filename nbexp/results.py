@@ -1,0 +1,121 @@
+"""The results of a run, as objects and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbexp.run import RunFolder, VariantHistory, VariantRecord, read_history, read_outcome
+from nbexp.states import State
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class VariantResult:
+    """One variant of a run.
+
+    Attributes:
+        name: Name of the variant.
+        stage: Name of its stage.
+        state: How it ended.
+        params: Its parameters, as the notebook got them.
+        scraps: What it glued, by name.
+        artifacts: Reference of each artifact that it saved, for `nbexp.load`.
+        metric: Value of its stage's metric.
+        lineage: For each stage that it descends from, the name of the variant.
+        duration_s: Seconds that it took.
+        folder: Its folder, with ``notebook.ipynb`` and ``log.txt``.
+        is_kept: Whether reduce kept it.
+        error: Kind, message, cell and traceback, if it failed.
+    """
+
+    name: str
+    stage: str
+    state: State
+    params: Mapping[str, Any]
+    scraps: Mapping[str, Any]
+    artifacts: Mapping[str, str]
+    metric: float | None
+    lineage: Mapping[str, str]
+    duration_s: float | None
+    folder: Path
+    is_kept: bool
+    error: Mapping[str, Any] | None
+
+    @property
+    def notebook(self) -> Path:
+        """The executed notebook."""
+        return self.folder / "notebook.ipynb"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run, as its folder tells of it.
+
+    Attributes:
+        id: Name of the run.
+        folder: Its folder.
+        state: `State.FINISHED`, `FAILED` or `STOPPED`; `RUNNING` while it goes on.
+        variants: Its variants, in order.
+    """
+
+    id: str
+    folder: Path
+    state: State
+    variants: tuple[VariantResult, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> RunResult:
+        """Return the run that lies in a folder."""
+        run = RunFolder(folder)
+        history = read_history(run)
+        variants = tuple(_variant_result(run, each) for each in history.variants.values())
+        return cls(run.id, folder, history.state or State.RUNNING, variants)
+
+    def stage(self, name: str) -> tuple[VariantResult, ...]:
+        """Return the variants of a stage."""
+        return tuple(variant for variant in self.variants if variant.stage == name)
+
+    def dataframe(self) -> pd.DataFrame:
+        """Return a table with a row a variant; its columns are ``variant``, ``stage``, ``state``,
+        ``metric``, ``duration_s``, ``params.NAME`` and ``scraps.NAME``.
+        """  # noqa: D205
+        import pandas as pd
+
+        rows = [
+            {
+                "variant": v.name,
+                "stage": v.stage,
+                "state": v.state.value,
+                "metric": v.metric,
+                "duration_s": v.duration_s,
+                **{f"params.{key}": value for key, value in v.params.items()},
+                **{f"scraps.{key}": value for key, value in v.scraps.items()},
+            }
+            for v in self.variants
+        ]
+        return pd.DataFrame(rows)
+
+
+def _variant_result(run: RunFolder, variant: VariantHistory) -> VariantResult:
+    folder = run.variant(variant.name)
+    record, outcome = VariantRecord.read(folder), read_outcome(folder)
+    names = outcome.artifacts if outcome else ()
+    return VariantResult(
+        name=variant.name,
+        stage=variant.stage,
+        state=variant.state,
+        params=record.params if record else {},
+        scraps=outcome.scraps if outcome else {},
+        artifacts={name: str(folder / "artifacts" / name) for name in names},
+        metric=variant.metric,
+        lineage=variant.lineage,
+        duration_s=variant.duration_s,
+        folder=folder,
+        is_kept=variant.is_kept,
+        error=variant.error,
+    )
