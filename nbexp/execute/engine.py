@@ -27,7 +27,7 @@ from nbexp.states import State
 ENGINE = "nbexp"
 LOG = logging.getLogger("nbexp.execute")
 _INTERRUPT_S = 3.0  # for a cell to end after it was interrupted
-_SHUTDOWN_S = 5.0  # for a kernel to run its exit handlers, as nbclient has it
+_SHUTDOWN_S = 2.5  # for a kernel to run its exit handlers; nbclient ends it then, too
 _HURRY_S = 1.0  # the same, where it was stopped
 _BEGIN_S = 0.5  # for a cell to begin, before it is interrupted
 _IDLE_S = 2.0  # without any message, until the one that says "idle" counts as dropped
