@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -29,6 +30,8 @@ class Worker:
 
     def execute(self, job: Job) -> Outcome:
         """Execute a notebook."""
+        # Ray blocks the signal in its workers; a kernel would inherit that, and never be interrupted.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         inherited = os.environ.get("PYTHONPATH", "")
         own = job.environment.get("PYTHONPATH", "")
         path = os.pathsep.join(part for part in (inherited, own) if part)
