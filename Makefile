@@ -1,0 +1,55 @@
+# Needs only Python 3.11 or later and make; everything else goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+PIPELINE := notebooks/digits/pipeline.toml
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo    run a real experiment: train and compare models on handwritten digits"
+	@echo "make test    run the tests; ARGS=\"...\" goes to pytest"
+	@echo "make lint    check style and types"
+	@echo "make clean   delete .venv and what tools left (runs and mlflow.db stay)"
+	@echo "Each sets up $(VENV) first. PYTHON=python3.12 chooses another Python."
+
+demo: $(INSTALLED)
+	@echo "==> Running $(PIPELINE): prepare, train 12 variants, evaluate the best, compare all"
+	@$(BIN)/nbexp run $(PIPELINE)
+	@echo
+	@echo "==> Done. What to look at next:"
+	@echo "  the run, variant by variant:   $(BIN)/nbexp show --help"
+	@echo "  the comparison, in a notebook: $(BIN)/jupyter lab $$(ls -td notebooks/digits/runs/*/variants/compare-*/notebook.ipynb | head -n 1)"
+	@echo "  the same in MLflow:            (cd notebooks/digits && ../../$(BIN)/mlflow ui)"
+	@echo "  the pipeline itself:           $(PIPELINE); change it, and make demo runs only what is new"
+
+test: $(INSTALLED)
+	@echo "==> Running the tests"
+	@$(BIN)/python -m pytest $(ARGS)
+	@echo "==> All tests passed. Next: make demo, or CONTRIBUTING.md to change something"
+
+lint: $(INSTALLED)
+	@echo "==> Checking style and types"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@echo "==> Nothing to complain about"
+
+# torch comes first and alone: where a build of it is installed already, it stays.
+$(INSTALLED): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "nbexp needs Python 3.11 or later, but $(PYTHON) is: $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one: make PYTHON=python3.12"; exit 1; } >&2
+	@echo "==> Setting up $(VENV) with $$($(PYTHON) --version); this takes some minutes, once"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "==> Installing torch"
+	@$(PIP) torch
+	@echo "==> Installing nbexp and what it needs"
+	@$(PIP) -e ".[dev]"
+	@touch $(INSTALLED)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
