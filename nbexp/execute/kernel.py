@@ -137,10 +137,10 @@ class Kernel:
     async def end(self, grace_s: float) -> None:
         """Ask the kernel to shut down, kill what is left after a while, and clean up."""
         try:
-            if self.client is not None and await self._is_alive():
-                if not (self._is_ipykernel and await self._left()):
-                    await self.manager.request_shutdown()
-                    await self._is_gone_within(grace_s)
+            is_alive = self.client is not None and await self._is_alive()
+            if is_alive and not (self._is_ipykernel and await self._left()):
+                await self.manager.request_shutdown()
+                await self._is_gone_within(grace_s)
         finally:
             await self._discard()
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -30,7 +30,7 @@ class Worker:
 
     def execute(self, job: Job) -> Outcome:
         """Execute a notebook."""
-        # Ray blocks the signal in its workers; a kernel would inherit that, and never be interrupted.
+        # Ray blocks it in its workers; a kernel would inherit that, and never be interrupted.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         inherited = os.environ.get("PYTHONPATH", "")
         own = job.environment.get("PYTHONPATH", "")
