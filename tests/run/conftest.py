@@ -1,0 +1,108 @@
+"""Projects to run for real, with one Ray for all tests of this process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nbexp.run import Event
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet_environment() -> Iterator[None]:
+    """Keep a cluster or a server of the developer's own out of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """Start Ray once; runs in this process use it, and leave it running."""
+    from nbexp.run import Cluster
+
+    cluster = Cluster()
+    cluster.start()
+    yield
+    cluster.close()
+
+
+class Recorder:
+    """A listener that keeps every event."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def notify(self, event: Event) -> None:
+        self.events.append(event)
+
+    def of(self, kind: str) -> list[Event]:
+        return [event for event in self.events if event.kind == kind]
+
+
+class Project:
+    """A folder with a pipeline and its templates."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "pipeline.toml"
+
+    def template(
+        self, name: str, *cells: str, parameters: str | None = None, kernel: str = "python3"
+    ) -> Path:
+        import nbformat
+
+        notebook = nbformat.v4.new_notebook()
+        language = "bash" if kernel == "bash" else "python"
+        notebook.metadata = {
+            "kernelspec": {"name": kernel, "display_name": kernel, "language": language},
+            "language_info": {"name": language},
+        }
+        if parameters is not None:
+            cell = nbformat.v4.new_code_cell(parameters)
+            cell.metadata["tags"] = ["parameters"]
+            notebook.cells.append(cell)
+        notebook.cells += [nbformat.v4.new_code_cell(cell) for cell in cells]
+        path = self.folder / "templates" / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(notebook, path)
+        return path
+
+    def pipeline(self, text: str) -> Path:
+        self.file.write_text(text)
+        return self.file
+
+    def start(self, *arguments: str, environment: dict[str, str] | None = None):
+        """Run the pipeline in a process of its own, as a user would."""
+        command = [sys.executable, "-m", "nbexp", "run", str(self.file), *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**os.environ, **(environment or {})},
+            stdout=(self.folder / "out.txt").open("ab"),
+            stderr=subprocess.STDOUT,
+        )
+
+    def runs(self) -> list[Path]:
+        return sorted(p for p in (self.folder / "runs").glob("*") if (p / "driver.lock").exists())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
