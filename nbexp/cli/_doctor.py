@@ -1,0 +1,177 @@
+"""`nbexp doctor`: the checks, one after another; here those that start something for real."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from nbexp.cli._checks import (
+    Finding,
+    Level,
+    check_git,
+    check_memory,
+    check_packages,
+    check_python,
+    check_space,
+)
+from nbexp.cli._screen import Screen, counted
+from nbexp.errors import RunError
+from nbexp.files import to_json
+from nbexp.pipeline import Pipeline
+from nbexp.run import Cluster, cluster_address
+from nbexp.states import State
+
+_SIGNS = {Level.OK: ("✓ ", "green"), Level.WARNING: ("! ", "yellow"), Level.PROBLEM: ("✗ ", "red")}
+_KERNEL_S = 60.0
+
+Check = Callable[[], Iterator[Finding]]
+
+
+def examine(root: Path, *, is_quick: bool, as_json: bool) -> int:
+    """Write what the checks find; return 1 if there is a problem, else 0.
+
+    Args:
+        root: Folder of the pipeline.
+        is_quick: Whether to start nothing.
+        as_json: Whether to write JSON.
+    """
+    screen, findings = Screen(), []
+    for check in _checks(root, is_quick=is_quick):
+        for finding in _carefully(check):
+            findings.append(finding)
+            if not as_json:
+                _show(screen, finding)
+    levels = Counter(finding.level for finding in findings)
+    if as_json:
+        click.echo(to_json([asdict(f) | {"level": f.level.value} for f in findings], indent=1))
+    else:
+        _sum_up(screen, levels)
+    return 1 if levels[Level.PROBLEM] else 0
+
+
+def _checks(root: Path, *, is_quick: bool) -> list[Check]:
+    return [
+        check_python,
+        check_packages,
+        check_git,
+        lambda: check_space(root),
+        check_memory,
+        lambda: _check_kernels(is_quick=is_quick),
+        lambda: _check_ray(is_quick=is_quick),
+        lambda: _check_mlflow(root, is_quick=is_quick),
+    ]
+
+
+def _carefully(check: Check) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except Exception as error:  # whatever is broken here, the other checks go on
+        message = f"{type(error).__name__}: {error}"
+        yield Finding("check", Level.PROBLEM, message, "Reinstall nbexp with its packages.")
+
+
+def _show(screen: Screen, finding: Finding) -> None:
+    screen.line(_SIGNS[finding.level], f"{finding.name}  ", (finding.message, "dim"))
+    if finding.remedy:
+        screen.line("    ", ("→ ", "green"), finding.remedy)
+
+
+def _sum_up(screen: Screen, levels: Counter[Level]) -> None:
+    problems, warnings = levels[Level.PROBLEM], levels[Level.WARNING]
+    if not problems and not warnings:
+        screen.line(("All is well.", "green"))
+        return
+    screen.line(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}.")
+
+
+def _check_kernels(*, is_quick: bool) -> Iterator[Finding]:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    specs = KernelSpecManager().get_all_specs()
+    for name, entry in sorted(specs.items()):
+        program = (entry["spec"].get("argv") or [""])[0]
+        finding = f"kernel {name}"
+        if program.startswith("{") or shutil.which(program):
+            yield Finding(finding, Level.OK, entry["resource_dir"])
+        else:
+            message = f"its program {program!r} is not there"
+            remedy = f"jupyter kernelspec remove {name}, or install it anew."
+            yield Finding(finding, Level.WARNING, message, remedy)
+    remedy = f"{sys.executable} -m ipykernel install --sys-prefix"
+    if "python3" not in specs:
+        yield Finding("kernel python3", Level.PROBLEM, "not installed", remedy)
+    elif not is_quick:
+        yield _start_kernel(remedy)
+
+
+def _start_kernel(remedy: str) -> Finding:
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager(kernel_name="python3", transport="ipc")
+    name = "kernel python3 starts"
+    try:
+        manager.start_kernel()
+        client = manager.client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=_KERNEL_S)
+        finally:
+            client.stop_channels()
+    except Exception as error:
+        return Finding(name, Level.PROBLEM, f"it does not: {error}", remedy)
+    finally:
+        if manager.has_kernel:
+            manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+    return Finding(name, Level.OK, "it answers")
+
+
+def _check_ray(*, is_quick: bool) -> Iterator[Finding]:
+    address = cluster_address()
+    where = f"RAY_ADDRESS={address}" if address else "on this machine (RAY_ADDRESS is not set)"
+    if is_quick:
+        yield Finding("Ray", Level.OK, f"runs would use it {where}; not started")
+        return
+    cluster = Cluster()
+    try:
+        cluster.start()
+        nodes = cluster.nodes()
+        cores = sum(node.get("CPU", 0.0) for node in nodes)
+        found = f"starts {where}: {counted(len(nodes), 'node')}, {cores:g} CPUs"
+        yield Finding("Ray", Level.OK, found)
+    except RunError as error:
+        remedy = (
+            "Unset RAY_ADDRESS or correct it." if address else "See /tmp/nbexp-ray-*/ for logs."
+        )
+        yield Finding("Ray", Level.PROBLEM, str(error), remedy)
+    finally:
+        cluster.close()
+
+
+def _check_mlflow(root: Path, *, is_quick: bool) -> Iterator[Finding]:
+    # A server that does not answer is told soon; MLflow would try for minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    from nbexp.tracking import MlflowTracker
+
+    tracker = MlflowTracker(Pipeline("doctor", root.absolute(), {}))
+    try:
+        if is_quick:
+            yield Finding("MLflow", Level.OK, f"runs would use {tracker.uri}; not opened")
+        elif tracker.is_new:
+            yield Finding("MLflow", Level.OK, f"the first run creates {tracker.uri}")
+        else:
+            tracker.find([])
+            yield Finding("MLflow", Level.OK, f"{tracker.uri} answers")
+    except RunError as error:
+        remedy = "Correct MLFLOW_TRACKING_URI, or unset it to use mlflow.db beside the pipeline."
+        yield Finding("MLflow", Level.PROBLEM, str(error), remedy)
+    finally:
+        tracker.close_run(State.FINISHED)  # none was opened: this ends its thread

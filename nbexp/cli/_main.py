@@ -1,0 +1,77 @@
+"""The command ``nbexp``: its subcommands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from nbexp import __version__
+from nbexp.cli import _project, _run, _runs
+from nbexp.errors import NbexpError, PipelineError, UsageError
+
+MISTAKE, CTRL_C = 2, 130
+
+
+class _Nbexp(click.Group):
+    """A group that turns the errors of nbexp into messages and exit codes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NbexpError as error:
+            show_error(error)
+            ctx.exit(MISTAKE if isinstance(error, PipelineError | UsageError) else 1)
+        except KeyboardInterrupt:
+            click.echo("ended by Ctrl-C", err=True)
+            ctx.exit(CTRL_C)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+            raise
+        except Exception:
+            traceback.print_exc()
+            click.echo("\nThis is a bug in nbexp; please report it with the lines above.", err=True)
+            ctx.exit(1)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the commands in the order in which one meets them."""
+        return list(self.commands)
+
+
+@click.group(cls=_Nbexp, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="nbexp %(version)s")
+def cli() -> None:
+    """Experiments in notebooks.
+
+    A pipeline of Jupyter notebooks runs with all its variants, in parallel, cached and tracked.
+    Start with `nbexp init DIR`, then `nbexp run pipeline.toml` in there.
+    """
+
+
+for _command in (*_project.COMMANDS, *_run.COMMANDS, *_runs.COMMANDS):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line of this process, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a narrow encoding must not end a run
+    cli(prog_name="nbexp")
+
+
+def show_error(error: NbexpError) -> None:
+    """Write an error to standard error; a pipeline's problems one by one."""
+    from nbexp.cli._screen import Screen
+
+    screen = Screen(to_error=True)
+    if not isinstance(error, PipelineError):
+        screen.line(("Error: ", "bold red"), str(error))
+        return
+    for problem in error.problems:
+        screen.line((problem.where, "bold"))
+        screen.line("    ", (problem.message, "red"))
+        screen.line("    ", ("→ ", "green"), problem.remedy)
+    count = len(error.problems)
+    screen.line((f"{count} problem{'s' if count != 1 else ''} found; nothing was run.", "bold"))

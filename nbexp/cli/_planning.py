@@ -1,0 +1,93 @@
+"""Shows a plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nbexp.api import Pipeline
+from nbexp.cli._estimate import slots, wall_s
+from nbexp.cli._running import Request
+from nbexp.cli._screen import Part, Screen, counted, duration_text, state_part
+from nbexp.files import to_json
+from nbexp.plan import Plan, PlannedStage, PlannedVariant
+from nbexp.states import State
+
+_ROWS = 20
+
+
+def show_plan(request: Request, *, as_json: bool, show_all: bool) -> None:
+    """Plan a pipeline, and write the plan."""
+    pipeline = Pipeline.from_toml(request.pipeline, sets=request.sets)
+    plan = pipeline.plan(only=request.only, fresh=request.fresh)
+    if as_json:
+        click.echo(to_json(_record(plan), indent=1))
+        return
+    screen = Screen()
+    for stage in plan.stages:
+        _show_stage(screen, plan, stage, None if show_all else _ROWS)
+    _show_total(screen, plan)
+
+
+def _record(plan: Plan) -> dict[str, Any]:
+    works = [stage.work_s for stage in plan.stages]
+    work_s = None if None in works else sum(work or 0.0 for work in works)
+    return plan.to_record() | {"work_s": work_s, "wall_s": wall_s(plan)}
+
+
+def _show_stage(screen: Screen, plan: Plan, stage: PlannedStage, most: int | None) -> None:
+    screen.line((stage.name, "bold"), f"  {_summary(plan, stage)}")
+    shown = stage.variants[:most]
+    screen.table(("variant", "key", "state", "parameters"), map(_row, shown))
+    if len(stage.variants) > len(shown):
+        left = len(stage.variants) - len(shown)
+        screen.line((f"  … and {left} more; --all shows them", "dim"))
+
+
+def _row(variant: PlannedVariant) -> tuple[Part, ...]:
+    key: Part = (variant.key[:12], "dim") if variant.key else ("(open)", "dim")
+    state = state_part(State.CACHED) if variant.state is State.CACHED else "to run"
+    return (variant.name, key, state, variant.label)
+
+
+def _summary(plan: Plan, stage: PlannedStage) -> str:
+    if stage.is_open:
+        return f"variants are known once {_reduced(plan, stage)} reduced"
+    cached, pending = stage.counts[State.CACHED], stage.counts[State.PENDING]
+    parts = [counted(len(stage.variants), "variant")]
+    parts += [f"{cached} cached"] if cached else []
+    parts += [f"{pending} to run"] if pending else []
+    if pending and stage.work_s is not None:
+        parts.append(f"{duration_text(stage.work_s)} of work")
+    return ", ".join(parts)
+
+
+def _reduced(plan: Plan, stage: PlannedStage) -> str:
+    ancestors = plan.pipeline.ancestors(stage.name) - {stage.name}
+    names = [s.name for s in plan.stages if s.name in ancestors and _reduces(plan, s)]
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _reduces(plan: Plan, stage: PlannedStage) -> bool:
+    has_ended = not stage.is_open and not stage.counts[State.PENDING]
+    return plan.pipeline.stages[stage.name].keep is not None and not has_ended
+
+
+def _show_total(screen: Screen, plan: Plan) -> None:
+    pending = sum(stage.counts[State.PENDING] for stage in plan.stages)
+    is_open = any(stage.is_open for stage in plan.stages)
+    if not pending and not is_open:
+        screen.line(("Everything is cached; a run only looks it up.", "green"))
+        return
+    more = " and what follows" if is_open else ""
+    screen.line(f"{counted(pending, 'variant')}{more} to run: {_estimate(plan)}")
+
+
+def _estimate(plan: Plan) -> str:
+    wall = wall_s(plan)
+    if wall is None:
+        return "no earlier run tells how long it takes"
+    work = sum(stage.work_s or 0.0 for stage in plan.stages)
+    most = max(slots(plan.pipeline, stage.name) for stage in plan.stages)
+    return f"about {duration_text(work)} of work, {duration_text(wall)} with {most} at a time"

@@ -1,0 +1,249 @@
+"""Shows a run while it goes on: live on a terminal, in plain lines elsewhere, or as JSON."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import click
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from nbexp.cli._estimate import TimeLeft
+from nbexp.cli._failure import headline, show_failure
+from nbexp.cli._screen import (
+    STYLES,
+    Screen,
+    counted,
+    counts_text,
+    duration_text,
+    number_text,
+    text,
+)
+from nbexp.cli._tally import StageTally, Tally
+from nbexp.files import to_json
+from nbexp.run import Event, EventKind
+from nbexp.states import State
+
+_WHOLE_FAILURES = 5
+_SHORT_FAILURES = 50
+_PATIENCE_S = 0.5
+
+
+class Progress(Protocol):
+    """Shows the events of a run, between entering and leaving it."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it."""
+
+    def notify(self, event: Event) -> None:
+        """Show an event."""
+
+
+class JsonLines:
+    """Writes each event as a line of JSON."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def notify(self, event: Event) -> None:
+        """Write an event."""
+        click.echo(to_json(event.to_record()))
+
+
+class _Messages:
+    """Writes what must be seen at once: failures, warnings, that the run stops."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._failures = 0
+
+    def tell(self, event: Event) -> None:
+        """Write about an event, if it is one of these."""
+        data, line = event.data, self._screen.line
+        if event.kind is EventKind.WARNING:
+            line(("! ", "bold yellow"), data["message"])
+        elif event.kind is EventKind.RUN_STOPPING:
+            line(("stopping ", "bold yellow"), f"({data['reason']}): kernels end, and what they")
+            line("did is kept. Ctrl-C once more ends everything at once.")
+        elif event.kind is EventKind.VARIANT_RETRIED:
+            reason = data["reason"].splitlines()[0] if data["reason"] else "failed"
+            line(("↻ ", "yellow"), f"{data['variant']}  attempt {data['attempt']}: {reason}; again")
+        elif event.kind is EventKind.VARIANT_ENDED:
+            self._variant_ended(data)
+
+    def _variant_ended(self, data: Any) -> None:
+        state = State(data["state"])
+        title = f"{data['variant']} {data['label']}".strip()
+        if data.get("note"):
+            self._screen.line(("! ", "bold yellow"), f"{title}: {data['note']}")
+        if not state.is_failure:
+            return
+        self._failures += 1
+        error = data.get("error") or {}
+        if self._failures <= _WHOLE_FAILURES:
+            folder = Path(data["folder"]) if "folder" in data else None
+            show_failure(self._screen, title, state, error, folder)
+        elif self._failures <= _SHORT_FAILURES:
+            self._screen.line((f"✗ {title}", "bold red"), f"  {state}  {headline(error)}")
+        elif self._failures == _SHORT_FAILURES + 1:
+            self._screen.line("  … further failures are counted below, and told by nbexp show")
+
+
+class LiveProgress:
+    """Draws how a run stands, again and again, at the foot of a terminal.
+
+    Args:
+        screen: The terminal.
+        tally: How the run stands; told of each event before this.
+        time_left: Estimates how long it goes on.
+    """
+
+    def __init__(self, screen: Screen, tally: Tally, time_left: TimeLeft) -> None:
+        self._screen = screen
+        self._tally = tally
+        self._time_left = time_left
+        self._messages = _Messages(screen)
+        self._live = Live(
+            console=screen.console,
+            get_renderable=self._draw,
+            refresh_per_second=4,
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._live.stop()
+
+    def notify(self, event: Event) -> None:
+        """Show an event."""
+        if event.kind is EventKind.RUN_STOPPING:
+            self._screen.console.show_cursor()  # a second Ctrl-C leaves no time for it
+        self._messages.tell(event)
+
+    def _draw(self) -> RenderableType:
+        tally = self._tally
+        elapsed = duration_text(round(time.time() - tally.began))
+        if not tally.stages:
+            return text(("opening MLflow… ", "cyan"), (elapsed, "dim"))
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        for _ in range(4):
+            grid.add_column(no_wrap=True)
+        for stage in tally.stages.values():
+            bar = ProgressBar(total=max(stage.total, 1), completed=stage.done, width=20)
+            grid.add_row(f"  {stage.name}", bar, _done(stage), _stage_text(stage))
+        header = text((tally.run, "bold"), (f"  {elapsed}", "dim"), f"  {self._phase()}")
+        return Group(header, grid, *_best_lines(tally))
+
+    def _phase(self) -> str:
+        tally = self._tally
+        if tally.stop_reason is not None:
+            return "stopping…"
+        if tally.waits_for_ray:
+            return "starting Ray…"
+        if tally.state is not None or all(s.has_ended for s in tally.stages.values()):
+            return "completing the records in MLflow…"
+        left = self._time_left.seconds(tally)
+        return f"about {duration_text(round(left))} left" if left else ""
+
+
+def _done(stage: StageTally) -> str:
+    return f"{stage.done}/{stage.total}" if stage.total or stage.has_ended else ""
+
+
+def _stage_text(stage: StageTally) -> Text:
+    if not stage.total and not stage.has_ended:
+        return text(("waits for what comes before", "dim"))
+    counts = {**stage.ended, State.RUNNING: len(stage.running)}
+    shown = [state for state in State if counts.get(state)]
+    parts = [[(f"{counts[state]} {state}", STYLES[state])] for state in shown]
+    return Text("  ").join(text(*part) for part in parts)
+
+
+def _best_lines(tally: Tally) -> list[Text]:
+    lines = []
+    for stage in tally.stages.values():
+        if stage.best is not None:
+            value, who = stage.best
+            line = text(("  best ", "dim"), f"{stage.metric} {number_text(value)}  ", (who, "dim"))
+            line.no_wrap, line.overflow = True, "ellipsis"
+            lines.append(line)
+    return lines
+
+
+class PlainProgress:
+    """Writes a line for each event that matters.
+
+    Args:
+        screen: Where to.
+        tally: How the run stands; told of each event before this.
+    """
+
+    def __init__(self, screen: Screen, tally: Tally) -> None:
+        self._screen = screen
+        self._tally = tally
+        self._messages = _Messages(screen)
+        self._labels: dict[str, str] = {}
+        self._ray = threading.Timer(_PATIENCE_S, self._tell_of_ray)
+        self._ray.daemon = True
+
+    def __enter__(self) -> Self:
+        self._screen.line("opening MLflow…")
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ray.cancel()
+
+    def notify(self, event: Event) -> None:
+        """Show an event."""
+        data, line = event.data, self._screen.line
+        if event.kind is EventKind.RUN_STARTED:
+            line(f"run {data['run']} of {data['pipeline']}: {', '.join(data['stages'])}")
+            self._ray.start()
+        elif event.kind is EventKind.VARIANT_ADDED:
+            self._labels[data["variant"]] = data["label"]
+        elif event.kind is EventKind.VARIANT_STARTED:
+            line(f"▶ {data['variant']} {self._labels.get(data['variant'], '')}".rstrip())
+        elif event.kind is EventKind.VARIANT_ENDED and data["state"] == State.FINISHED:
+            line(f"✓ {self._finished(data)}")
+        elif event.kind is EventKind.STAGE_ENDED:
+            self._stage_ended(self._tally.stages[data["stage"]])
+        self._messages.tell(event)
+
+    def _finished(self, data: Any) -> str:
+        stage = self._tally.stages[data["stage"]]
+        metric = data.get("metric")
+        shown = f"  {stage.metric} {number_text(metric)}" if metric is not None else ""
+        title = f"{data['variant']} {data['label']}".strip()
+        return f"{title}  {duration_text(data['duration_s'])}{shown}  ({stage.done}/{stage.total})"
+
+    def _stage_ended(self, stage: StageTally) -> None:
+        best = ""
+        if stage.best is not None:
+            best = f"; best {stage.metric} {number_text(stage.best[0])}: {stage.best[1]}"
+        counts = counts_text(stage.ended) or counted(0, "variant")
+        self._screen.line(f"stage {stage.name}: {counts}{best}")
+
+    def _tell_of_ray(self) -> None:
+        if self._tally.waits_for_ray:
+            self._screen.line("starting Ray…")

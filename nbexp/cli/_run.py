@@ -1,0 +1,59 @@
+"""The commands around running: ``run`` and ``plan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nbexp.cli import _options
+
+
+@click.command()
+@_options.pipeline_options
+@click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON.")
+@click.pass_context
+def run(  # noqa: PLR0913 - the options of the command
+    ctx: click.Context,
+    pipeline: Path,
+    *,
+    sets: tuple[str, ...],
+    only: tuple[str, ...],
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """Run the pipeline in the file PIPELINE.
+
+    What ran before with the same code, parameters and inputs is taken from there. Exits with 0 if
+    all went well, 1 if something failed or was stopped, 2 if the pipeline can't run as written,
+    130 after Ctrl-C.
+    """
+    from nbexp.cli._running import Request, run_pipeline
+
+    ctx.exit(run_pipeline(Request(pipeline, sets, only, fresh), as_json=as_json))
+
+
+@click.command()
+@_options.pipeline_options
+@_options.as_json
+@_options.show_all
+def plan(  # noqa: PLR0913 - the options of the command
+    pipeline: Path,
+    *,
+    sets: tuple[str, ...],
+    only: tuple[str, ...],
+    fresh: bool,
+    as_json: bool,
+    show_all: bool,
+) -> None:
+    """Tell what a run would do, and run nothing.
+
+    Shows the variants with their keys, which of them are cached, and how long the rest may take.
+    """
+    from nbexp.cli._planning import show_plan
+    from nbexp.cli._running import Request
+
+    show_plan(Request(pipeline, sets, only, fresh), as_json=as_json, show_all=show_all)
+
+
+COMMANDS = (run, plan)

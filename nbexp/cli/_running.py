@@ -1,0 +1,103 @@
+"""Runs a pipeline under the eyes of a user, and sums up."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbexp.api import Pipeline
+from nbexp.cli._estimate import TimeLeft, read_before
+from nbexp.cli._failure import next_step, short_path
+from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress, Progress
+from nbexp.cli._screen import STYLES, Screen, counts_text, duration_text, number_text
+from nbexp.cli._tally import Tally
+from nbexp.run import Event, EventKind
+from nbexp.states import State
+
+FAILED, CTRL_C, TERMINATED = 1, 130, 143
+_SIGNALS = {"stopped by SIGINT": CTRL_C, "stopped by SIGTERM": TERMINATED}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be run, as the command line says it.
+
+    Attributes:
+        pipeline: The TOML file.
+        sets: Values to lay over it.
+        only: Stages to run, with those that they need; all by default.
+        fresh: Whether everything is executed, whatever ran before.
+    """
+
+    pipeline: Path
+    sets: Sequence[str] = ()
+    only: Sequence[str] = ()
+    fresh: bool = False
+
+
+def run_pipeline(request: Request, *, as_json: bool) -> int:
+    """Run a pipeline and show it; return the exit code."""
+    pipeline = Pipeline.from_toml(request.pipeline, sets=request.sets)
+    screen, tally, failed = Screen(), Tally(), _FirstFailure()
+    progress = _progress(pipeline, screen, tally, as_json=as_json)
+    with progress:
+        pipeline.run(only=request.only, fresh=request.fresh, listeners=[tally, failed, progress])
+    if not as_json:
+        _sum_up(screen, pipeline, tally, failed.name)
+    return _exit_code(tally)
+
+
+class _FirstFailure:
+    def __init__(self) -> None:
+        self.name: str | None = None
+
+    def notify(self, event: Event) -> None:
+        is_end = event.kind is EventKind.VARIANT_ENDED
+        if is_end and self.name is None and State(event.data["state"]).is_failure:
+            self.name = event.data["variant"]
+
+
+def _progress(pipeline: Pipeline, screen: Screen, tally: Tally, *, as_json: bool) -> Progress:
+    if as_json:
+        return JsonLines()
+    if screen.is_terminal:
+        time_left = TimeLeft(pipeline.spec, read_before(pipeline.spec))
+        return LiveProgress(screen, tally, time_left)
+    return PlainProgress(screen, tally)
+
+
+def _exit_code(tally: Tally) -> int:
+    if tally.state is State.FINISHED:
+        return 0
+    return _SIGNALS.get(tally.stop_reason or "", FAILED)
+
+
+def _sum_up(screen: Screen, pipeline: Pipeline, tally: Tally, failed: str | None) -> None:
+    state = tally.state or State.FAILED
+    took = duration_text(time.time() - tally.began)
+    screen.line((state.value, STYLES[state]), f" in {took}: {counts_text(tally.counts)}")
+    for stage in tally.stages.values():
+        if stage.best is not None:
+            value, who = stage.best
+            screen.line(f"  best {stage.metric} ", (number_text(value), "bold"), f"  {who}")
+    spec = pipeline.spec
+    screen.line(f"  in {short_path(spec.folder / 'runs' / tally.run)}")
+    for command, what in _next_steps(pipeline, failed, is_stopped=state is State.STOPPED):
+        screen.line("  next: ", (next_step(command, spec.folder), "bold"), (f"  {what}", "dim"))
+
+
+def _next_steps(
+    pipeline: Pipeline, failed: str | None, *, is_stopped: bool
+) -> list[tuple[str, str]]:
+    steps = []
+    if failed is not None:
+        steps.append((f"nbexp logs {failed}", "what it printed, to its end"))
+    if is_stopped and pipeline.spec.file is not None:
+        steps.append((f"nbexp run {pipeline.spec.file.name}", "goes on from here"))
+    steps.append(("nbexp show", "all variants of this run"))
+    if pipeline.spec.tracking.uri is None and not os.environ.get("MLFLOW_TRACKING_URI"):
+        steps.append(("mlflow ui", "metrics and notebooks in the browser"))
+    return steps

@@ -1,0 +1,122 @@
+"""What commands write: styled on a terminal, plain and uncut elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nbexp.states import State
+
+Part = str | tuple[str, str]
+
+STYLES = {
+    State.PENDING: "dim",
+    State.RUNNING: "cyan",
+    State.FINISHED: "green",
+    State.CACHED: "blue",
+    State.FAILED: "bold red",
+    State.TIMED_OUT: "bold red",
+    State.SKIPPED: "yellow",
+    State.STOPPED: "yellow",
+}
+
+
+class Screen:
+    """Standard output, or standard error.
+
+    Args:
+        to_error: Whether it is standard error.
+    """
+
+    def __init__(self, *, to_error: bool = False) -> None:
+        stream = sys.stderr if to_error else sys.stdout
+        console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
+        self.is_terminal = console.is_terminal and not console.is_dumb_terminal
+        self.console = console
+        self._to_error = to_error
+
+    def line(self, *parts: Part) -> None:
+        """Write one line, made of texts and of pairs of text and style."""
+        if self.is_terminal:
+            self.console.print(text(*parts), soft_wrap=True)
+        else:
+            click.echo(text(*parts).plain, err=self._to_error)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Part]]) -> None:
+        """Write rows below each other, indented; columns that are empty throughout are left out."""
+        cells = [[text(part) for part in row] for row in rows]
+        used = [n for n in range(len(columns)) if any(row[n].plain for row in cells)]
+        if not self.is_terminal:
+            self._plain_table(
+                [columns[n] for n in used], [[r[n].plain for n in used] for r in cells]
+            )
+            return
+        table = Table(
+            box=None,
+            pad_edge=False,
+            padding=(0, 2, 0, 0),
+            header_style="dim",
+            show_header=any(columns),
+        )
+        table.add_column("")
+        for position, n in enumerate(used):
+            table.add_column(columns[n], no_wrap=position == 0, overflow="fold")
+        for row in cells:
+            table.add_row("", *(row[n] for n in used))
+        self.console.print(table)
+
+    def _plain_table(self, columns: list[str], rows: list[list[str]]) -> None:
+        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        for row in (columns, *rows) if any(columns) else rows:
+            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.line(f"  {'  '.join(padded)}".rstrip())
+
+
+def text(*parts: Part) -> Text:
+    """Return texts and pairs of text and style as one."""
+    return Text.assemble(*parts)
+
+
+def state_part(state: State) -> Part:
+    """Return a state in its colour."""
+    return (state.value, STYLES[state])
+
+
+def counts_text(counts: Mapping[State, int]) -> str:
+    """Return numbers of variants by state, such as ``3 finished, 1 failed``."""
+    return ", ".join(f"{counts[state]} {state}" for state in State if counts.get(state))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 variant`` or ``2 variants``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def duration_text(seconds: float | None) -> str:
+    """Return a duration as people say it: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if seconds is None:
+        return ""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def number_text(value: float | None) -> str:
+    """Return a metric with the digits that matter."""
+    return "" if value is None else f"{value:.6g}"
+
+
+def time_text(seconds: float) -> str:
+    """Return a time as a date and a clock show it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""

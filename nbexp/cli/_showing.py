@@ -1,0 +1,131 @@
+"""Shows a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nbexp.cli._failure import short_path, show_failure
+from nbexp.cli._listing import best_first, run_duration_s, run_state
+from nbexp.cli._screen import (
+    Part,
+    Screen,
+    counts_text,
+    duration_text,
+    number_text,
+    state_part,
+    time_text,
+)
+from nbexp.files import to_json
+from nbexp.pipeline import Mode
+from nbexp.results import RunResult
+from nbexp.run import RunFolder, RunHistory, VariantHistory
+
+_ROWS = 20
+_FAILURES = 5
+
+
+def show_run(folder: RunFolder, history: RunHistory, *, as_json: bool, show_all: bool) -> None:
+    """Write how a run stands, with its variants and its failures."""
+    if as_json:
+        click.echo(to_json(_record(folder, history), indent=1))
+        return
+    screen = Screen()
+    _show_head(screen, folder, history)
+    for stage in history.stages:
+        _show_stage(screen, history, stage, None if show_all else _ROWS)
+    for warning in history.warnings:
+        screen.line(("! ", "bold yellow"), warning)
+    _show_failures(screen, folder, history, None if show_all else _FAILURES)
+
+
+def _show_head(screen: Screen, folder: RunFolder, history: RunHistory) -> None:
+    state, took = run_state(history), duration_text(run_duration_s(history))
+    screen.line((folder.id, "bold"), "  ", state_part(state), f"  {counts_text(history.counts)}")
+    facts = [time_text(history.started), took, short_path(folder.path.absolute())]
+    screen.line(("  " + "  ".join(fact for fact in facts if fact), "dim"))
+
+
+def _show_stage(screen: Screen, history: RunHistory, stage: str, most: int | None) -> None:
+    variants = history.of_stage(stage)
+    metric, mode = history.metrics.get(stage, ("", Mode.MAX))
+    if metric:
+        variants = best_first(variants, Mode(mode))
+    shared, own = _lineages(variants)
+    screen.line((stage, "bold"), (f"  from {', '.join(shared)}" if shared else "", "dim"))
+    if not variants:
+        screen.line(("  no variants yet", "dim") if history.state is None else "  no variants")
+        return
+    rows = [_row(v, own) for v in variants[:most]]
+    screen.table(("variant", "state", metric, "reduce", "took", "parameters", "from"), rows)
+    if len(variants) > len(rows):
+        screen.line((f"  … and {len(variants) - len(rows)} more; --all shows them", "dim"))
+
+
+def _row(variant: VariantHistory, lineage: Sequence[str]) -> tuple[Part, ...]:
+    return (
+        variant.name,
+        state_part(variant.state),
+        number_text(variant.metric),
+        ("kept", "green") if variant.is_kept else "",
+        duration_text(variant.duration_s),
+        variant.label or variant.reason,
+        (" ".join(variant.lineage.get(stage, "") for stage in lineage), "dim"),
+    )
+
+
+def _lineages(variants: list[VariantHistory]) -> tuple[list[str], list[str]]:
+    """Return the variants that all of a stage descend from, and the stages where they differ."""
+    seen: dict[str, set[str]] = {}
+    for variant in variants:
+        for stage, name in variant.lineage.items():
+            seen.setdefault(stage, set()).add(name)
+    shared = [name for names in seen.values() if len(names) == 1 for name in names]
+    return shared, [stage for stage, names in seen.items() if len(names) > 1]
+
+
+def _show_failures(
+    screen: Screen, folder: RunFolder, history: RunHistory, most: int | None
+) -> None:
+    failed = [variant for variant in history.variants.values() if variant.state.is_failure]
+    for each in failed[:most]:
+        title = f"{each.name} {each.label}".strip()
+        show_failure(screen, title, each.state, each.error, _absolute(folder, each.name))
+    if most is not None and len(failed) > most:
+        screen.line((f"  … and {len(failed) - most} more failures; --all shows them", "dim"))
+
+
+def _absolute(folder: RunFolder, variant: str) -> Path:
+    return folder.variant(variant).absolute()
+
+
+def _record(folder: RunFolder, history: RunHistory) -> dict[str, Any]:
+    results = {variant.name: variant for variant in RunResult.read(folder.path).variants}
+    return {
+        "run": folder.id,
+        "pipeline": history.pipeline,
+        "state": run_state(history).value,
+        "started": history.started or None,
+        "ended": history.ended,
+        "duration_s": run_duration_s(history),
+        "folder": str(folder.path.absolute()),
+        "counts": {state.value: count for state, count in history.counts.items()},
+        "stages": history.stages,
+        "metrics": {stage: list(metric) for stage, metric in history.metrics.items()},
+        "warnings": history.warnings,
+        "variants": [
+            {
+                **vars(variant),
+                "state": variant.state.value,
+                "params": dict(results[variant.name].params),
+                "scraps": dict(results[variant.name].scraps),
+                "artifacts": dict(results[variant.name].artifacts),
+                "folder": str(_absolute(folder, variant.name)),
+            }
+            for variant in history.variants.values()
+            if variant.name in results  # one may have come into being just now
+        ],
+    }

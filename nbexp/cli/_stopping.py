@@ -1,0 +1,61 @@
+"""Stops a run or a variant, and tells what became of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from nbexp.cli._finding import Found, find
+from nbexp.cli._screen import Screen, counts_text
+from nbexp.errors import UsageError
+from nbexp.run import list_runs, read_history, request_stop
+from nbexp.states import State
+
+_PATIENCE_S = 15.0
+_LOOK_S = 0.1
+
+
+def stop_run(root: Path, run: str | None, variant: str | None) -> int:
+    """Stop a run, or one variant of it; return the exit code.
+
+    Raises:
+        UsageError: Nothing by that name goes on.
+    """
+    found = _going_on(root, run, variant)
+    name = found.variant.name if found.variant else None
+    request_stop(found.folder, name)
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        history = read_history(found.folder)
+        if name is not None and history.variants[name].state.is_final:
+            return _tell(f"{name} is {history.variants[name].state}.")
+        if history.state is not None:
+            return _tell(f"{found.folder.id} is {history.state}: {counts_text(history.counts)}.")
+        time.sleep(_LOOK_S)
+    what = name or found.folder.id
+    _tell(f"{what} was asked to stop, but has not within {_PATIENCE_S:g} s; see nbexp show.")
+    return 1
+
+
+def _tell(message: str) -> int:
+    Screen().line(message)
+    return 0
+
+
+def _going_on(root: Path, run: str | None, variant: str | None) -> Found:
+    alive = [folder for folder in list_runs(root) if folder.is_alive()]
+    if run is None:
+        if not alive:
+            raise UsageError("No run goes on here; there is nothing to stop.")
+        if len(alive) > 1:
+            names = ", ".join(folder.id for folder in alive)
+            raise UsageError(f"Several runs go on: {names}. Name one: nbexp stop RUN.")
+        run = alive[0].id
+    found = find(root, run, variant)
+    if not found.folder.is_alive():
+        state = found.history.state or State.STOPPED
+        raise UsageError(f"{found.folder.id} has ended ({state}); there is nothing to stop.")
+    if found.variant is not None and found.variant.state.is_final:
+        ended = f"{found.variant.name} has ended ({found.variant.state})"
+        raise UsageError(f"{ended}; there is nothing to stop.")
+    return found
