@@ -59,7 +59,7 @@ class MlflowTracker:
         is_file = self.uri.startswith("sqlite:////")
         self._database = Path(self.uri.removeprefix("sqlite:///")) if is_file else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbexp-mlflow")
-        self._connection: Future[Any] = self._thread.submit(self._connect)
+        self._connection: Future[Any] | None = None  # made on first use
         self._experiment_id = ""
         self._index: KeyIndex | None = None
         self._parent: str | None = None
@@ -193,6 +193,8 @@ class MlflowTracker:
         self._end(tracking["run_id"], "KILLED")
 
     def _client(self) -> Any:
+        if self._connection is None:
+            self._connection = self._thread.submit(self._connect)
         try:
             return self._connection.result()
         except Exception as error:
