@@ -12,7 +12,7 @@ from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.spaces import Distribution, Grid
 from nbexp.pipeline.spec import Stage
 from nbexp.pipeline.templates import Template
-from nbexp.pipeline.values import leaves
+from nbexp.pipeline.values import Secret, leaves, place
 
 MAX_VARIANTS = 100_000
 
@@ -30,7 +30,8 @@ def check_stages(stages: Mapping[str, Stage], problems: Problems) -> None:
             _check_link(link, f"{where}.{key}", stages, problems)
         _check_metric(stage, where, problems)
         _check_size(stage, where, problems)
-    _check_cycles(stages, problems)
+    if not _check_cycles(stages, problems):
+        _check_sizes(stages, problems)
 
 
 def ordered(stages: Mapping[str, Stage]) -> dict[str, Stage]:
@@ -45,9 +46,9 @@ def ordered(stages: Mapping[str, Stage]) -> dict[str, Stage]:
 
 
 def _links(stage: Stage) -> list[tuple[str, Link]]:
-    own = [(f"params.{path[0]}", link) for path, link in leaves(dict(stage.params), Link)]
+    own = [(f"params.{place(path)}", link) for path, link in leaves(dict(stage.params), Link)]
     cases = [
-        (f"variants[{i}].{path[0]}", link)
+        (f"variants[{i}].{place(path)}", link)
         for i, case in enumerate(stage.cases)
         for path, link in leaves(dict(case), Link)
     ]
@@ -65,29 +66,42 @@ def _check_parameters(stage: Stage, template: Template, where: str, problems: Pr
         return
     if template.parameters is None:
         return
-    for key, place in given.items():
+    for key, table in given.items():
         if key not in template.parameters:
             message = f"{template.path.name} has no parameter {key!r}"
             remedy = did_you_mean(key, sorted(template.parameters))
-            problems.add(f"{where}.{place}.{key}", message, remedy)
+            problems.add(f"{where}.{table}.{key}", message, remedy)
 
 
 def _check_link(link: Link, where: str, stages: Mapping[str, Stage], problems: Problems) -> None:
     source = stages.get(link.stage)
     if source is None:
         problems.unknown(where, link.stage, stages, f"stage in the link {link.text}:")
-        return
-    if link.name == "params":
+    elif link.name == "params":
         _check_linked_param(link, where, source, problems)
+    elif link.name == "notebook" and link.path:
+        remedy = f"Link to @{link.stage}.notebook, and read the notebook's file."
+        problems.add(where, f"the link {link.text} can't lead into a notebook", remedy)
     elif link.name not in (None, "notebook"):
         _check_linked_scrap(link, where, source, problems)
 
 
 def _check_linked_param(link: Link, where: str, source: Stage, problems: Problems) -> None:
-    known = {key for table in (source.params, *source.cases) for key in table}
-    if not link.path or link.path[0] not in known:
-        word = str(link.path[0]) if link.path else ""
-        problems.unknown(where, word, sorted(known), f"parameter in the link {link.text}:")
+    given = [
+        table for table in (source.params, *source.cases) if link.path[:1] and link.path[0] in table
+    ]
+    if not link.path or isinstance(link.path[0], int):
+        message = f"the link {link.text} names no parameter"
+        problems.add(where, message, f"Write, say: @{link.stage}.params.NAME.")
+    elif not given:
+        known = {key for table in (source.params, *source.cases) for key in table}
+        near = f"{did_you_mean(link.path[0], sorted(known))} Or give" if known else "Give"
+        message = f"unknown parameter in the link {link.text}: {link.path[0]!r}"
+        problems.add(where, message, f"{near} it a value in stages.{source.name}.params.")
+    elif any(leaves(table[link.path[0]], Secret) for table in given):
+        message = f"the link {link.text} leads to a secret"
+        remedy = 'Give the stage the secret itself: { secret = "NAME" }.'
+        problems.add(where, message, remedy)
 
 
 def _check_linked_scrap(link: Link, where: str, source: Stage, problems: Problems) -> None:
@@ -125,11 +139,16 @@ def _check_size(stage: Stage, where: str, problems: Problems) -> None:
     if stage.search.samples > 1 and not has_draws:
         remedy = "Give a parameter a distribution, such as { loguniform = [1e-4, 1e-1] }."
         problems.add(f"{where}.search.samples", "there is nothing to sample", remedy)
-    samples = stage.search.samples if has_draws else 1
-    size = max(len(stage.templates), 1) * samples * sum(_size(table) for table in tables)
+    size = _own_size(stage)
     if size > MAX_VARIANTS:
         message = f"it would have {size:,} variants; the limit is {MAX_VARIANTS:,}"
         problems.add(where, message, "Draw from distributions instead of listing every value.")
+
+
+def _own_size(stage: Stage) -> int:
+    tables = [{**stage.params, **case} for case in stage.cases or ({},)]
+    samples = stage.search.samples if any(leaves(t, Distribution) for t in tables) else 1
+    return max(len(stage.templates), 1) * samples * sum(_size(table) for table in tables)
 
 
 def _size(value: Any) -> int:
@@ -142,7 +161,31 @@ def _size(value: Any) -> int:
     return 1
 
 
-def _check_cycles(stages: Mapping[str, Stage], problems: Problems) -> None:
+def _check_sizes(stages: Mapping[str, Stage], problems: Problems) -> None:
+    """Note which stages have too many variants together with those that they link to."""
+    factors: dict[str, dict[str, int]] = {}
+    for name, stage in ordered(stages).items():
+        factors[name] = _factors(stage, factors)
+        size = math.prod(factors[name].values())
+        if size > MAX_VARIANTS and _own_size(stage) <= MAX_VARIANTS:
+            message = f"with those it links to, it would have {size:,} variants"
+            remedy = "Reduce an earlier stage, or gather its variants: @stage[*].NAME."
+            problems.add(f"stages.{name}", f"{message}; the limit is {MAX_VARIANTS:,}", remedy)
+        if stage.keep is not None:  # what goes on is few, and settles its whole lineage
+            kept = min(stage.keep, size)
+            factors[name] = dict.fromkeys(factors[name], 1) | {name: kept}
+
+
+def _factors(stage: Stage, known: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Return by what each stage of the lineage multiplies the variants of a stage, at most."""
+    factors = {stage.name: _own_size(stage)}
+    for name in dict.fromkeys(link.stage for link in stage.links if link.gather is None):
+        for key, count in known.get(name, {}).items():
+            factors[key] = min(factors.get(key, count), count)
+    return factors
+
+
+def _check_cycles(stages: Mapping[str, Stage], problems: Problems) -> bool:
     position = {name: index for index, name in enumerate(ordered(stages))}
     for name, stage in stages.items():
         for upstream in stage.upstream:
@@ -151,7 +194,8 @@ def _check_cycles(stages: Mapping[str, Stage], problems: Problems) -> None:
             cycle = " → ".join([*_way(stages, upstream, name), upstream])
             message = f"the stages depend on each other in a circle: {cycle}"
             problems.add(f"stages.{name}", message, "Remove one of these links.")
-            return
+            return True
+    return False
 
 
 def _way(stages: Mapping[str, Stage], start: str, goal: str) -> list[str]:

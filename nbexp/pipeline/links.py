@@ -16,7 +16,7 @@ _STEP = re.compile(rf"\.(?P<key>{_NAME})|\[(?P<index>-?\d+)\]")
 
 FORMS = (
     "@stage.scrap, @stage.scrap.key[0], @stage.params.NAME, @stage.notebook, "
-    "@stage[*].scrap, @stage[all].scrap or @stage[all]; @@ is a literal @"
+    "@stage[*].scrap, @stage[all].scrap, @stage[all]; @params.NAME; @@ is a literal @"
 )
 
 

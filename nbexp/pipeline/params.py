@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from nbexp.errors import suggest
+from nbexp.errors import did_you_mean, suggest
 from nbexp.pipeline.links import FORMS, Link, follow, is_link, parse_link
 from nbexp.pipeline.problems import Problems
-from nbexp.pipeline.spaces import SPACE_KEYS, Distribution, Grid, read_space
-from nbexp.pipeline.values import Secret, leaves
+from nbexp.pipeline.spaces import SPACE_KEYS, Distribution, Grid, form_of, read_space
+from nbexp.pipeline.values import Secret, leaves, plain
 
 
 class ParamReader:
@@ -20,12 +21,16 @@ class ParamReader:
         shared: The pipeline's own values, for ``@params.NAME``.
         environment: Environment variables, for secrets.
         problems: Where mistakes are noted.
+
+    Attributes:
+        used: Names of the pipeline's own values that have been linked to.
     """
 
     def __init__(
         self, shared: Mapping[str, Any], environment: Mapping[str, str], problems: Problems
     ) -> None:
         self.shared = shared
+        self.used: set[str] = set()
         self.environment = environment
         self.problems = problems
 
@@ -57,6 +62,7 @@ class ParamReader:
 
     def _table(self, table: dict[str, Any], where: str) -> Any:
         if len(table) != 1:
+            self._check_no_space(table, where)
             return self._items(table, where)
         key, value = next(iter(table.items()))
         if key == "value":
@@ -72,17 +78,28 @@ class ParamReader:
             self.problems.add(where, f"unknown search space {key!r}", remedy)
         return self._items(table, where)
 
+    def _check_no_space(self, table: dict[str, Any], where: str) -> None:
+        spaces = [key for key, item in table.items() if key in SPACE_KEYS and _is_list(item)]
+        if spaces:
+            message = f"the search space {spaces[0]!r} must stand alone in its table"
+            others = ", ".join(repr(key) for key in table if key != spaces[0])
+            remedy = f"Leave out {others}; a table of your own is {{ value = {{ … }} }}."
+            self.problems.add(where, message, remedy)
+
     def _items(self, table: dict[str, Any], where: str) -> dict[str, Any]:
         return {str(key): self.read(item, f"{where}.{key}") for key, item in table.items()}
 
     def _space(self, kind: str, arguments: Any, where: str) -> Any:
         space, wrong = read_space(kind, arguments)
         if space is None:
-            remedy = "The reference of the pipeline format lists every search space."
+            own = f"{{ value = {{ {kind} = … }} }}"
+            remedy = f"Write {form_of(kind)}; a table of your own is written {own}."
             self.problems.add(where, wrong, remedy)
             return None
         if isinstance(space, Grid):
-            return Grid(tuple(self.read(v, f"{where}[{i}]") for i, v in enumerate(space.values)))
+            values = tuple(self.read(v, f"{where}[{i}]") for i, v in enumerate(space.values))
+            self._check_distinct(space.values, where)
+            return Grid(values)
         if kind != "choice":
             return space
         values = tuple(self.read(v, f"{where}[{i}]") for i, v in enumerate(space.arguments))
@@ -90,6 +107,12 @@ class ParamReader:
             remedy = "Put the grid outside, or list its values in the choice."
             self.problems.add(where, "a choice can't hold a grid", remedy)
         return Distribution(kind, values)
+
+    def _check_distinct(self, values: tuple[Any, ...], where: str) -> None:
+        counts = Counter(repr(plain(value)) for value in values)
+        twice = [text for text, count in counts.items() if count > 1]
+        if twice:
+            self.problems.add(where, f"the grid holds {', '.join(twice)} twice", "Remove one.")
 
     def _secret(self, name: Any, where: str) -> Secret | None:
         if not isinstance(name, str) or not name.isidentifier():
@@ -114,12 +137,23 @@ class ParamReader:
         return self._shared(link, where) if link.stage == "params" else link
 
     def _shared(self, link: Link, where: str) -> Any:
-        if link.name is None or link.name not in self.shared:
-            self.problems.unknown(where, str(link.name), self.shared, "pipeline-wide parameter")
+        if link.gather is not None:
+            message = f"malformed link {link.text!r}: [params] has no variants"
+            self.problems.add(where, message, f"Write @params.{link.name or 'NAME'}.")
             return None
+        if link.name is None or link.name not in self.shared:
+            near = did_you_mean(str(link.name), self.shared) if self.shared else ""
+            message = f"unknown pipeline-wide parameter {link.name!r}"
+            self.problems.add(where, message, f"{near} Or add it under [params].".strip())
+            return None
+        self.used.add(link.name)
         try:
             return follow(self.shared[link.name], link.path)
         except LookupError as error:
             remedy = f"Look at [params] {link.name}."
             self.problems.add(where, f"{link.text} leads nowhere: {error.args[0]}", remedy)
             return None
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)

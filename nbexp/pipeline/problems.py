@@ -32,7 +32,8 @@ class Problems:
 
     def expect(self, where: str, value: Any, form: str, example: str) -> None:
         """Note a value that has not the form expected."""
-        self.add(where, f"expected {form}, got {value!r}", f"Write, for example: {example}")
+        came = "but it is missing" if value is None else f"got {value!r}"
+        self.add(where, f"expected {form}, {came}", f"Write, for example: {example}")
 
     def raise_any(self) -> None:
         """Raise what was found.

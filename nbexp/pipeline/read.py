@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import keyword
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
 
-from nbexp.errors import did_you_mean
+from nbexp.errors import suggest
 from nbexp.pipeline import settings
 from nbexp.pipeline.check import check_stages, ordered
+from nbexp.pipeline.links import Link
 from nbexp.pipeline.params import ParamReader
 from nbexp.pipeline.problems import Problems
+from nbexp.pipeline.spaces import Distribution, Grid
 from nbexp.pipeline.spec import Environment, Pipeline, Stage, Tracking
-from nbexp.pipeline.templates import Template, TemplateError, read_template
+from nbexp.pipeline.templates import Template, TemplateError, read_template, relative
 from nbexp.pipeline.toml import apply_environment, apply_settings, read_toml
 from nbexp.pipeline.values import Secret, leaves, plain
 
@@ -28,7 +31,8 @@ STAGE_KEYS = (
 )  # fmt: skip
 TRACKING_KEYS = ("uri", "experiment")
 ENVIRONMENT_KEYS = ("packages", "variables")
-_NAME = re.compile(r"[A-Za-z_][\w-]*")
+_NAME = re.compile(r"[A-Za-z_][\w-]{0,99}")
+T = TypeVar("T")
 
 
 def read_pipeline(path: Path, *, sets: tuple[str, ...] = ()) -> Pipeline:
@@ -66,9 +70,22 @@ def build_pipeline(
     problems = Problems(file.name if file else "pipeline")
     raw = apply_settings(tables, sets, problems)
     raw = apply_environment(raw, os.environ, problems)
-    pipeline = _Reader(raw, folder.absolute(), file, problems).pipeline()
+    reader = _Reader(raw, folder.absolute(), file, problems)
+    pipeline = reader.pipeline()
+    _check_sets(sets, reader.params, problems)
     problems.raise_any()
     return pipeline
+
+
+def _check_sets(sets: Iterable[str], params: ParamReader, problems: Problems) -> None:
+    """Note values for pipeline-wide parameters that no stage links to."""
+    for setting in sets:
+        target, _, name = setting.partition("=")[0].strip().partition(".")
+        key = name.partition(".")[0]
+        if target == "params" and key not in params.used:
+            near = suggest(key, params.used)
+            remedy = f"Did you mean {near!r}?" if near else f"Link to it, as @params.{key}."
+            problems.add(f"--set {setting}", f"no stage links to @params.{key}", remedy)
 
 
 @dataclass
@@ -102,7 +119,7 @@ class _Reader:
         read = ParamReader({}, os.environ, self.problems).read
         values = {key: read(value, f"params.{key}") for key, value in table.items()}
         for key, value in values.items():
-            if any(leaf != plain(leaf) for _, leaf in leaves(value, object)):
+            if leaves(value, Link | Secret | Grid | Distribution):
                 remedy = "Write the link, secret or search space in the stage that uses it."
                 self.problems.add(f"params.{key}", "expected a plain value", remedy)
         return values
@@ -110,8 +127,9 @@ class _Reader:
     def _stages(self) -> list[Stage]:
         defaults = settings.read_table(self.raw.get("defaults", {}), "defaults", self.problems)
         settings.check_keys(defaults, DEFAULT_KEYS, "defaults", self.problems)
-        tables = settings.read_table(self.raw.get("stages", {}), "stages", self.problems)
-        if not tables:
+        given = self.raw.get("stages", {})
+        tables = settings.read_table(given, "stages", self.problems)
+        if not given:
             remedy = 'Add one: [stages.NAME] with notebook = "…". nbexp init shows how.'
             self.problems.add("stages", "expected at least one stage", remedy)
         return [self._stage(str(name), table, defaults) for name, table in tables.items()]
@@ -121,66 +139,87 @@ class _Reader:
         own = settings.read_table(value, where, problems)
         settings.check_keys(own, STAGE_KEYS, where, problems)
         if not _NAME.fullmatch(name) or name == "params":
-            remedy = "Use letters, digits, _ and -, starting with a letter; 'params' is taken."
-            problems.add(where, f"{name!r} can't name a stage", remedy)
+            remedy = "Use up to 100 letters, digits, _ and -, starting with a letter or _;"
+            problems.add(where, f"{name!r} can't name a stage", f"{remedy} 'params' is taken.")
         table = {**defaults, **own}
-        keep = settings.read_keep(table.get("reduce"), f"{where}.reduce", problems)
+
+        def setting(key: str, read: Callable[..., T], default: Any = None, **more: Any) -> T:
+            place = f"{where}.{key}" if key in own or key not in defaults else f"defaults.{key}"
+            return read(table.get(key, default), place, problems, **more)
+
         return Stage(
             name=name,
-            templates=self._templates(table.get("notebook"), f"{where}.notebook"),
-            params=self._params(table.get("params", {}), f"{where}.params"),
-            cases=self._cases(table.get("variants"), f"{where}.variants"),
-            metric=settings.read_text(table.get("metric"), f"{where}.metric", problems),
-            mode=settings.read_mode(table.get("mode", "max"), f"{where}.mode", problems),
-            keep=keep,
-            search=settings.read_search(table.get("search", {}), f"{where}.search", problems),
-            resources=settings.read_resources(
-                table.get("resources", {}), f"{where}.resources", problems
-            ),
-            timeout_s=settings.read_seconds(table.get("timeout"), f"{where}.timeout", problems),
-            retries=settings.read_count(
-                table.get("retries", 0), f"{where}.retries", problems, least=0
-            )
-            or 0,
-            after=settings.read_texts(table.get("after", []), f"{where}.after", problems),
-            inputs=self._inputs(table.get("inputs", []), f"{where}.inputs"),
-            kernel=settings.read_text(table.get("kernel"), f"{where}.kernel", problems),
+            templates=self._templates(own.get("notebook"), f"{where}.notebook"),
+            params=self._params(own.get("params", {}), f"{where}.params"),
+            cases=self._cases(own.get("variants"), f"{where}.variants"),
+            metric=setting("metric", settings.read_text),
+            mode=setting("mode", settings.read_mode, "max"),
+            keep=setting("reduce", settings.read_keep),
+            search=setting("search", settings.read_search, {}),
+            resources=setting("resources", settings.read_resources, {}),
+            timeout_s=setting("timeout", settings.read_seconds),
+            retries=setting("retries", settings.read_count, 0, least=0) or 0,
+            after=setting("after", settings.read_texts, []),
+            inputs=setting("inputs", self._inputs, []),
+            kernel=setting("kernel", settings.read_text),
         )
 
     def _templates(self, value: Any, where: str) -> tuple[Template, ...]:
         names = value
         if isinstance(value, Mapping) and list(value) == ["grid"]:
             names = value["grid"]
+        elif isinstance(value, Grid):
+            names = value.values
         elif isinstance(value, str):
             names = [value]
         is_list = isinstance(names, list | tuple)
-        if not is_list or not names or not all(isinstance(n, str) for n in names):
+        if not is_list or not names or not all(isinstance(n, str | PurePath) for n in names):
             self.problems.expect(
                 where, value, "the path of a notebook (or a grid of them)",
                 'notebook = "templates/train.ipynb"',
             )  # fmt: skip
             return ()
-        found = [self._template(name, where) for name in names]
-        return tuple(template for template in found if template is not None)
+        found = [template for name in names if (template := self._template(str(name), where))]
+        for template in {each for each in found if found.count(each) > 1}:
+            message = f"the grid holds {template.name!r} twice"
+            self.problems.add(where, message, "Remove one of them.")
+        return tuple(found)
 
     def _template(self, name: str, where: str) -> Template | None:
         path = (self.folder / name).resolve()
+        if path.is_dir():
+            self.problems.expect(
+                where, name, "a notebook, not a folder", f'notebook = "{name}/train.ipynb"'
+            )
+            return None
         if not path.is_file():
-            near = [p.name for p in path.parent.glob("*.ipynb")] if path.parent.is_dir() else []
-            remedy = did_you_mean(path.name, sorted(near)) if near else "Check the path."
-            self.problems.add(where, f"there is no notebook {name!r} in {self.folder}", remedy)
+            message = f"there is no notebook {name!r} in {self.folder}"
+            self.problems.add(where, message, self._near(path))
             return None
         try:
-            return read_template(path, (self.folder,))
+            return read_template(path, self.folder)
         except TemplateError as error:
             remedy = "Open it in Jupyter and save it again."
             self.problems.add(where, f"{name!r} is no notebook: {error}", remedy)
             return None
 
+    def _near(self, path: Path) -> str:
+        places = {
+            path.parent,
+            self.folder,
+            *(p for p in self.folder.glob("*/") if p.name[0] != "."),
+        }
+        known = [file for place in sorted(places) for file in sorted(place.glob("*.ipynb"))]
+        near = suggest(path.name, [file.name for file in known])
+        found = [relative(file, self.folder) for file in known if file.name == near]
+        if found:
+            return f"Did you mean {found[0]!r}?"
+        return "Check the path; it starts from the pipeline's folder."
+
     def _params(self, value: Any, where: str) -> dict[str, Any]:
         table = settings.read_table(value, where, self.problems)
         for key in table:
-            if not str(key).isidentifier():
+            if not str(key).isidentifier() or keyword.iskeyword(str(key)):
                 remedy = "Use letters, digits and _, as for a variable."
                 self.problems.add(f"{where}.{key}", f"{key!r} can't name a parameter", remedy)
         return {str(key): self.params.read(item, f"{where}.{key}") for key, item in table.items()}
@@ -188,18 +227,25 @@ class _Reader:
     def _cases(self, value: Any, where: str) -> tuple[dict[str, Any], ...]:
         if value is None:
             return ()
-        if isinstance(value, list | tuple) and value and all(isinstance(c, Mapping) for c in value):
-            return tuple(self._params(case, f"{where}[{i}]") for i, case in enumerate(value))
-        self.problems.expect(where, value, "a list of tables", "variants = [{ lr = 0.1 }]")
-        return ()
+        if not _is_list_of(value, Mapping) or not value:
+            self.problems.expect(where, value, "a list of tables", "variants = [{ lr = 0.1 }]")
+            return ()
+        for i, case in enumerate(value):
+            if repr(case) in map(repr, value[:i]):
+                message = "this case stands in the list twice"
+                self.problems.add(f"{where}[{i}]", message, "Remove one of them.")
+        return tuple(self._params(case, f"{where}[{i}]") for i, case in enumerate(value))
 
-    def _inputs(self, value: Any, where: str) -> tuple[Path, ...]:
-        names = settings.read_texts(value, where, self.problems)
+    def _inputs(self, value: Any, where: str, problems: Problems) -> tuple[Path, ...]:
+        names = settings.read_texts(value, where, problems)
         paths = [(self.folder / name).absolute() for name in names]
         for name, path in zip(names, paths, strict=True):
             if not path.exists():
                 remedy = "Check the path; it starts from the pipeline's folder."
-                self.problems.add(where, f"there is no file or folder {name!r}", remedy)
+                problems.add(where, f"there is no file or folder {name!r}", remedy)
+            elif (self.folder / "runs").is_relative_to(path.resolve()):
+                remedy = "Name the files and folders in it that the stage reads."
+                problems.add(where, f"{name!r} holds the runs, which change with each run", remedy)
         return tuple(paths)
 
     def _tracking(self) -> Tracking:
@@ -220,6 +266,7 @@ class _Reader:
         given = settings.read_table(table.get("variables", {}), f"{where}.variables", self.problems)
         values = {k: self.params.read(v, f"{where}.variables.{k}") for k, v in given.items()}
         for key, value in values.items():
+            self._check_variable(key, f"{where}.variables.{key}")
             is_fit = isinstance(value, str | Secret)
             if not is_fit or (isinstance(value, Secret) and value.name != key):
                 form = f'text, or {{ secret = "{key}" }}'
@@ -229,6 +276,14 @@ class _Reader:
             variables={k: v for k, v in values.items() if isinstance(v, str)},
             secrets=tuple(v.name for v in values.values() if isinstance(v, Secret)),
         )
+
+    def _check_variable(self, name: str, where: str) -> None:
+        if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            remedy = "Use letters, digits and _."
+            self.problems.add(where, f"{name!r} can't name an environment variable", remedy)
+        if name == "PYTHONPATH" or name.startswith("NBEXP_"):
+            remedy = "Leave it out." if name != "PYTHONPATH" else "Set it before the run: export …"
+            self.problems.add(where, f"nbexp itself sets {name} for every kernel", remedy)
 
     def _package(self, text: str, where: str) -> tuple[str, str] | None:
         from packaging.requirements import InvalidRequirement, Requirement
@@ -247,3 +302,7 @@ class _Reader:
             remedy = f"Install it: pip install '{text}'"
             self.problems.add(where, f"expected {text}, got {requirement.name} {version}", remedy)
         return None
+
+
+def _is_list_of(value: Any, kind: type) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, kind) for item in value)

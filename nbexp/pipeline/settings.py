@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from nbexp.errors import suggest
 from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.spec import Mode, Resources, Search
 
@@ -17,11 +19,14 @@ _UNITS_BYTES = {
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 
 ALGORITHMS = ("random",)
+SEARCH_KEYS = ("algorithm", "samples")
+REDUCE_KEYS = ("keep",)
+RESOURCES = ("cpu", "gpu", "memory")
 
 
 def is_number(value: Any, *, above: float | None = None) -> bool:
-    """Whether a value is a number, and larger than a bound."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """Whether a value is a finite number, and larger than a bound."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return False
     return above is None or value > above
 
@@ -111,10 +116,16 @@ def read_resources(value: Any, where: str, problems: Problems) -> Resources:
     for key, amount in table.items():
         if key == "memory":
             continue
-        if is_number(amount) and amount >= 0:
-            amounts[key] = float(amount)
-        else:
+        near = suggest(key.lower(), RESOURCES, cutoff=0.75)
+        if near and key not in RESOURCES:
+            problems.unknown(f"{where}.{key}", key, RESOURCES, "resource")
+        elif not is_number(amount) or amount < 0:
             problems.expect(f"{where}.{key}", amount, "a number of at least 0", f"{key} = 1")
+        elif key == "gpu" and amount > 1 and amount != int(amount):
+            form = "a whole number of GPUs, or a part of one"
+            problems.expect(f"{where}.gpu", amount, form, "gpu = 0.5")
+        else:
+            amounts[key] = float(amount)
     memory = read_bytes(table.get("memory"), f"{where}.memory", problems)
     cpu, gpu = amounts.pop("cpu"), amounts.pop("gpu")
     return Resources(cpu, gpu, memory, tuple(sorted(amounts.items())))
@@ -123,7 +134,7 @@ def read_resources(value: Any, where: str, problems: Problems) -> Resources:
 def read_search(value: Any, where: str, problems: Problems) -> Search:
     """Return how distributions are sampled."""
     table = read_table(value, where, problems)
-    check_keys(table, ("algorithm", "samples"), where, problems)
+    check_keys(table, SEARCH_KEYS, where, problems)
     algorithm = table.get("algorithm", "random")
     if algorithm not in ALGORITHMS:
         problems.unknown(f"{where}.algorithm", str(algorithm), ALGORITHMS, "search algorithm")
@@ -135,6 +146,9 @@ def read_keep(value: Any, where: str, problems: Problems) -> int | None:
     """Return how many variants go on, or None for all."""
     if value is None:
         return None
-    table = read_table(value, where, problems)
-    check_keys(table, ("keep",), where, problems)
+    if not isinstance(value, Mapping):
+        problems.expect(where, value, "a table", "reduce = { keep = 1 }")
+        return None
+    table = dict(value)
+    check_keys(table, REDUCE_KEYS, where, problems)
     return read_count(table.get("keep"), f"{where}.keep", problems, least=1)

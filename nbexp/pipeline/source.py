@@ -8,10 +8,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _MAGIC = re.compile(
-    r"^(?P<indent>\s*)(?P<assign>[\w.,\s\[\]]+=\s*)?(?P<magic>[%!].*|.*\?{1,2}\s*)$"
+    r"^(?P<indent>\s*)(?P<assign>[\w.,\s\[\]]+=\s*)?"
+    r"(?P<magic>[%!].*|\?{1,2}[\w.*]+\s*|%{0,2}[\w.*]+\?{1,2}\s*)$"
 )
-_PYTHON_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
-_EMITTERS = {"nbexp": {"glue", "save"}, "scrapbook": {"glue"}, "papermill": {"record"}}
+_RUN = re.compile(r"%run\s+(?:-\w+\s+)*(?P<file>\S+)")
+_TIMED = re.compile(r"%(?:time|timeit|prun|memit)\s+(?:-\w+\s*\d*\s+)*(?P<code>.*)")
+_OTHER_LANGUAGES = (
+    "bash", "sh", "script", "system", "cmd", "html", "HTML", "javascript", "js", "latex",
+    "markdown", "svg", "SVG", "perl", "ruby", "writefile", "file", "sql",
+)  # fmt: skip
+_EMITTERS = {
+    "nbexp": {"glue", "save"},
+    "nbexp.notebook": {"glue", "save"},
+    "scrapbook": {"glue"},
+    "papermill": {"record"},
+}
 _RUNS_OTHER_CODE = {"exec", "eval", "get_ipython", "runpy"}
 
 
@@ -32,7 +43,7 @@ def parse_cell(text: str) -> ast.Module | None:
     """Return the syntax tree of a cell, magics aside, or None where it can't be parsed."""
     if text.lstrip().startswith("%%"):
         first, _, text = text.lstrip().partition("\n")
-        if not first.startswith(_PYTHON_CELL_MAGICS):
+        if first[2:].split(maxsplit=1)[:1] in [[language] for language in _OTHER_LANGUAGES]:
             return ast.Module(body=[], type_ignores=[])
     for candidate in (text, "\n".join(_without_magic(line) for line in text.splitlines())):
         try:
@@ -46,9 +57,11 @@ def _without_magic(line: str) -> str:
     match = _MAGIC.match(line)
     if match is None:
         return line
-    run = re.match(r"%run\s+(?:-\w+\s+)*(?P<file>\S+)", match["magic"])
+    run, timed = _RUN.match(match["magic"]), _TIMED.match(match["magic"])
     if run:
         return f"{match['indent']}get_ipython().run_file({run['file']!r})"
+    if timed:
+        return f"{match['indent']}{match['assign'] or ''}{timed['code'] or 'None'}"
     return f"{match['indent']}{match['assign'] or ''}None"
 
 
@@ -60,16 +73,30 @@ def emitted_names(trees: Iterable[ast.Module | None]) -> Emitted:
     modules, functions, is_open = _aliases(nodes)
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     emitting = [call for call in calls if _emits(call.func, modules, functions)]
-    mentions = sum(_emits(node, modules, functions) for node in nodes)
     names = [_first_text(call) for call in emitting]
     is_open = (
         is_open
         or len(parsed) < len(known)
-        or mentions > len(emitting)  # the function is passed on, or kept under another name
+        or _is_passed_on(nodes, len(emitting), modules, functions)
         or None in names
         or any(isinstance(n, ast.Name) and n.id in _RUNS_OTHER_CODE for n in nodes)
     )
     return Emitted(frozenset(name for name in names if name is not None), is_open)
+
+
+def _is_passed_on(
+    nodes: list[ast.AST], calls: int, modules: dict[str, str], functions: set[str]
+) -> bool:
+    """Whether a function or module that emits is kept under another name, or given to others."""
+    mentions = sum(_emits(node, modules, functions) for node in nodes)
+    names = {name.partition(".")[0] for name in modules}
+    bare = sum(isinstance(node, ast.Name) and node.id in names for node in nodes)
+    dotted = sum(
+        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        and node.value.id in names
+        for node in nodes
+    )  # fmt: skip
+    return mentions > calls or bare > dotted
 
 
 def _aliases(nodes: list[ast.AST]) -> tuple[dict[str, str], set[str], bool]:
@@ -78,20 +105,30 @@ def _aliases(nodes: list[ast.AST]) -> tuple[dict[str, str], set[str], bool]:
     is_open = False
     for node in nodes:
         if isinstance(node, ast.Import):
-            modules |= {a.asname or a.name: a.name for a in node.names if a.name in _EMITTERS}
-        elif isinstance(node, ast.ImportFrom) and node.module in _EMITTERS:
+            named = [a for a in node.names if a.name.partition(".")[0] in _EMITTERS]
+            modules |= {a.asname or a.name: a.name for a in named}
+            modules |= {(home := a.name.partition(".")[0]): home for a in named if not a.asname}
+            is_open = is_open or any(a.name not in _EMITTERS for a in named)
+        elif isinstance(node, ast.ImportFrom) and node.module in _EMITTERS and not node.level:
             is_open = is_open or any(a.name == "*" for a in node.names)
             wanted = _EMITTERS[node.module]
             functions |= {a.asname or a.name for a in node.names if a.name in wanted}
+            modules |= {
+                a.asname or a.name: f"{node.module}.{a.name}"
+                for a in node.names
+                if f"{node.module}.{a.name}" in _EMITTERS
+            }
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            is_open = is_open or node.module.startswith(("nbexp.notebook.", "scrapbook."))
     return modules, functions, is_open
 
 
 def _emits(node: ast.AST, modules: dict[str, str], functions: set[str]) -> bool:
     if isinstance(node, ast.Name):
         return node.id in functions
-    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+    if not isinstance(node, ast.Attribute):
         return False
-    return node.attr in _EMITTERS.get(modules.get(node.value.id, ""), ())
+    return node.attr in _EMITTERS.get(modules.get(ast.unparse(node.value), ""), ())
 
 
 def constant_text(node: ast.AST | None) -> str | None:

@@ -153,6 +153,12 @@ KINDS["qrandn"] = KINDS["qnormal"]
 SPACE_KEYS = ("grid", *KINDS)
 
 
+def form_of(kind: str) -> str:
+    """Return how a space is written, for messages."""
+    signature = "values" if kind == "grid" else KINDS[kind].signature
+    return f"{{ {kind} = [{signature}] }}"
+
+
 def read_space(kind: str, arguments: Any) -> tuple[Space | None, str]:
     """Return the space that ``{ kind = arguments }`` stands for, or what is wrong with it."""
     if not isinstance(arguments, list | tuple):

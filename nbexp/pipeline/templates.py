@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from nbexp.files import digest, file_digest
@@ -23,6 +24,7 @@ class Template:
 
     Attributes:
         path: Absolute path.
+        name: Its path from the pipeline's folder, without suffix.
         kernel: Name of the kernel in its metadata; ``python3`` where a Python one names none.
         language: Language of its code, such as ``python``.
         has_parameters: Whether a cell is tagged ``parameters``.
@@ -33,6 +35,7 @@ class Template:
     """
 
     path: Path
+    name: str
     kernel: str
     language: str
     has_parameters: bool
@@ -42,12 +45,12 @@ class Template:
     modules: Mapping[str, str]
 
 
-def read_template(path: Path, search: tuple[Path, ...] = ()) -> Template:
+def read_template(path: Path, folder: Path) -> Template:
     """Read a notebook file.
 
     Args:
         path: The notebook.
-        search: Folders, beside the notebook's own, in which its local modules may lie.
+        folder: Folder of the pipeline, in which local modules may lie too.
 
     Raises:
         TemplateError: The file is no notebook.
@@ -57,10 +60,11 @@ def read_template(path: Path, search: tuple[Path, ...] = ()) -> Template:
     language = _language(metadata)
     trees = [parse_cell(_text(cell)) for cell in code] if language == "python" else []
     tagged = next((cell for cell in code if "parameters" in _tags(cell)), None)
-    files = find_modules(trees, (path.parent, *search))
+    files = find_modules(trees, tuple(dict.fromkeys((path.parent, folder.resolve()))))
     return Template(
         path=path,
-        kernel=metadata.get("kernelspec", {}).get("name") or "python3",
+        name=PurePath(relative(path, folder)).with_suffix("").as_posix(),
+        kernel=str(_table(metadata, "kernelspec").get("name") or "python3"),
         language=language,
         has_parameters=tagged is not None,
         parameters=_parameters(tagged, language),
@@ -70,21 +74,33 @@ def read_template(path: Path, search: tuple[Path, ...] = ()) -> Template:
     )
 
 
+def relative(path: Path, folder: Path) -> str:
+    """Return the way to a file from a folder, the same on every machine that has both."""
+    return PurePath(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
 def _load(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     import json
 
     try:
         notebook = json.loads(path.read_bytes())
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise TemplateError(f"it holds no JSON ({error})") from None
+    except OSError as error:
+        raise TemplateError(f"it can't be read ({error})") from None
     if not isinstance(notebook, dict) or not {"cells", "worksheets"}.intersection(notebook):
         raise TemplateError("it has no list of cells")
-    if notebook.get("nbformat", 4) < 4 or "worksheets" in notebook:
+    if notebook.get("nbformat", 4) in (1, 2, 3) or "worksheets" in notebook:
         notebook = _upgraded(path)
-    metadata = notebook.get("metadata", {})
-    if not isinstance(notebook["cells"], list) or not isinstance(metadata, dict):
-        raise TemplateError("its cells are no list, or its metadata no table")
-    return notebook["cells"], metadata
+    cells = notebook["cells"]
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise TemplateError("its cells are no list of tables")
+    return cells, _table(notebook, "metadata")
+
+
+def _table(parent: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = parent.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _upgraded(path: Path) -> dict[str, Any]:
@@ -97,17 +113,18 @@ def _upgraded(path: Path) -> dict[str, Any]:
 
 
 def _language(metadata: Mapping[str, Any]) -> str:
-    named = metadata.get("language_info", {}).get("name")
-    return str(named or metadata.get("kernelspec", {}).get("language") or "python").lower()
+    named = _table(metadata, "language_info").get("name")
+    return str(named or _table(metadata, "kernelspec").get("language") or "python").lower()
 
 
 def _text(cell: Mapping[str, Any]) -> str:
     source = cell.get("source", "")
-    return source if isinstance(source, str) else "".join(source)
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)
 
 
 def _tags(cell: Mapping[str, Any]) -> list[str]:
-    return list(cell.get("metadata", {}).get("tags", []))
+    tags = _table(cell, "metadata").get("tags")
+    return [str(tag) for tag in tags] if isinstance(tags, list) else []
 
 
 def _parameters(cell: Mapping[str, Any] | None, language: str) -> frozenset[str] | None:

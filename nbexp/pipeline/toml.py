@@ -12,7 +12,8 @@ from typing import Any
 from nbexp.errors import PipelineError, Problem, did_you_mean
 from nbexp.pipeline.problems import Problems
 
-_VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
+_VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _BARE_WORD = re.compile(r"[A-Za-z@./][\w@./:*\[\]-]*")
 
 
@@ -23,7 +24,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         PipelineError: The file can't be read or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         near = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
         seen = f"In {path.parent} there is: {', '.join(near)}." if near else "Check the path."
@@ -74,16 +75,18 @@ def _setting_targets(
     tables: dict[str, Any], target: str, key: str, where: str, problems: Problems
 ) -> list[dict[str, Any]]:
     if target == "params":
-        return [tables.setdefault("params", {})]
+        shared = tables.setdefault("params", {})
+        return [shared] if isinstance(shared, dict) else []
     stages = tables.get("stages", {})
     stage = stages.get(target) if isinstance(stages, dict) else None
     if not isinstance(stage, dict):
         known = ["params", *(stages if isinstance(stages, dict) else [])]
         problems.add(where, f"there is no stage {target!r}", did_you_mean(target, known))
         return []
-    cases = stage.get("variants", [])
-    fixed = [case for case in cases if isinstance(case, dict) and key in case]
-    return [stage.setdefault("params", {}), *fixed]
+    cases, params = stage.get("variants"), stage.setdefault("params", {})
+    fixed = cases if isinstance(cases, list) else []
+    tables_of_it = [params, *(case for case in fixed if isinstance(case, dict) and key in case)]
+    return [table for table in tables_of_it if isinstance(table, dict)]  # others are told later
 
 
 def _put(params: dict[str, Any], path: list[str], value: Any) -> None:
@@ -116,7 +119,10 @@ def apply_environment(
         name = match[1]
         if name is None:
             return "${"
-        if name not in environment:
+        if not match[0].endswith("}") or not _VARIABLE_NAME.fullmatch(name):
+            remedy = f"Write ${{NAME}}, or $${match[0][1:]} for the text itself."
+            problems.add(where, f"expected the name of a variable, got {match[0]!r}", remedy)
+        elif name not in environment:
             problems.add(
                 where,
                 f"the environment variable {name!r} is not set",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from nbexp.pipeline.links import Link
@@ -40,6 +41,11 @@ def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, value
 
 
+def place(path: Path) -> str:
+    """Return a path as messages and labels show it, such as ``optimizer.betas[0]``."""
+    return "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path).lstrip(".")
+
+
 def leaves(value: Any, kind: Any) -> list[tuple[Path, Any]]:
     """Return the leaves of one kind, with their paths."""
     return [(path, leaf) for path, leaf in walk(value) if isinstance(leaf, kind)]
@@ -57,6 +63,6 @@ def plain(value: Any) -> Any:
         return {value.kind: plain(list(value.arguments))}
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    return value
+    return str(value) if isinstance(value, PurePath) else value

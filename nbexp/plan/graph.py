@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
+from nbexp.files import file_digest
 from nbexp.pipeline import Gather, Link, Pipeline, Stage
 from nbexp.plan.options import Option, expand_options
 from nbexp.plan.reduce import best, metric_value
 from nbexp.plan.resolve import Resolved, Result, resolve
-from nbexp.plan.variants import Variant, expand_variants
+from nbexp.plan.variants import LineageIndex, Variant, expand_variants
 from nbexp.states import State
 
 T = TypeVar("T")
@@ -49,6 +51,7 @@ class _StageState:
     open: int = 0
     waiting: list[Node] = field(default_factory=list)
     kept: list[Node] | None = None
+    indexes: dict[Gather, LineageIndex] = field(default_factory=dict)
 
     @property
     def has_ended(self) -> bool:
@@ -61,6 +64,9 @@ class Graph:
     Args:
         pipeline: The pipeline.
         only: Stages to take part; None for all.
+
+    Attributes:
+        content_of: Content hash of an input file or folder, read once for all variants.
     """
 
     def __init__(self, pipeline: Pipeline, only: Iterable[str] | None = None) -> None:
@@ -68,6 +74,7 @@ class Graph:
         names = set(pipeline.stages if only is None else only)
         self.stages = {n: stage for n, stage in pipeline.stages.items() if n in names}
         self.nodes: dict[str, Node] = {}
+        self.content_of = lru_cache(maxsize=None)(file_digest)
         self._ready: deque[Node] = deque()
         self._added: deque[Node] = deque()
         self._skipped: deque[Node] = deque()
@@ -125,7 +132,7 @@ class Graph:
         return resolve(
             variant.option.params,
             one=lambda link: self._result(variant.upstream[link.stage]),
-            many=lambda link: self._gathered(variant, link),
+            many=lambda link: [self._result(v.name) for v in self._gathered(variant, link)],
         )
 
     def end(self, name: str, state: State, result: Result | None = None) -> None:
@@ -149,9 +156,15 @@ class Graph:
             raise KeyError(name)
         return result
 
-    def _gathered(self, variant: Variant, link: Link) -> list[Result]:
-        source = self.kept(link.stage) if link.gather is Gather.KEPT else self._done(link.stage)
-        return [n.result for n in source if n.result and n.variant.descends(variant.lineage)]
+    def _gathered(self, variant: Variant, link: Link) -> list[Variant]:
+        """Return the variants of a stage that has ended, as far as a variant may gather them."""
+        indexes, gather = self._states[link.stage].indexes, link.gather or Gather.ALL
+        if gather not in indexes:
+            nodes = self.kept(link.stage) if gather is Gather.KEPT else self._done(link.stage)
+            indexes[gather] = LineageIndex(node.variant for node in nodes)
+        # One that links to a variant of that very stage as well still gathers its siblings.
+        lineage = {name: v for name, v in variant.lineage.items() if name != link.stage}
+        return indexes[gather].agreeing(lineage)
 
     def _done(self, stage: str) -> list[Node]:
         return [node for node in self._states[stage].nodes if node.state.is_success]
@@ -195,7 +208,7 @@ class Graph:
             if link.gather is not None and not self._gathered(node.variant, link):
                 return f"no variant of {link.stage} finished"
         for name in stage.after:
-            if self._states[name].nodes and not self._done(name):
+            if not self._done(name):
                 return f"no variant of {name} finished"
         return ""
 

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import digest, file_digest
+from nbexp.files import canonical_json, digest, file_digest
 from nbexp.pipeline import Pipeline
 from nbexp.plan.variants import Variant
 
 
-def identity(pipeline: Pipeline, variant: Variant, params: Mapping[str, Any]) -> dict[str, Any]:
+def identity(
+    pipeline: Pipeline,
+    variant: Variant,
+    params: Mapping[str, Any],
+    content_of: Callable[[Path], str] = file_digest,
+) -> dict[str, Any]:
     """Return the parts that make up a variant's identity; their hash is its key.
 
     Args:
         pipeline: The pipeline.
         variant: The variant.
         params: Its parameters, with content hashes in the place of artifacts and notebooks.
+        content_of: Gives the content hash of an input file or folder.
     """
     stage, template = pipeline.stages[variant.stage], variant.option.template
     return {
         "code": template.code,
         "modules": dict(template.modules),
         "params": dict(params),
-        "inputs": {_relative(path, pipeline.folder): file_digest(path) for path in stage.inputs},
+        "inputs": {_relative(path, pipeline.folder): content_of(path) for path in stage.inputs},
         "kernel": stage.kernel or template.kernel,
         "packages": dict(pipeline.environment.packages),
         "variables": dict(pipeline.environment.variables),
@@ -53,7 +60,7 @@ def _outputs(cell: Mapping[str, Any]) -> list[Any]:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -61,10 +68,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     found = []
     for part, after in new.items():
         before = old.get(part)
-        if before == after:
-            continue
         if isinstance(before, dict) and isinstance(after, dict):
             found += [_change(part, key, before, after) for key in _changed(before, after)]
+        elif before == after:
+            continue
         elif part == "code":
             found.append("the template's code cells changed")
         else:
@@ -82,7 +89,12 @@ _PART_NAMES = {
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return [key for key in {**before, **after} if _text(before, key) != _text(after, key)]
+
+
+def _text(table: dict[str, Any], key: str) -> str | None:
+    # As the key takes it: 1 and 1.0 differ, and NaN equals NaN.
+    return canonical_json(table[key]) if key in table else None
 
 
 def _change(part: str, key: str, before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +49,22 @@ def expand_options(stage: Stage, seed: int) -> list[Option]:
             the number of the sample alone, so that adding a value changes no other draw.
     """
     options = []
+    shown = _shown(stage.templates)
     for template, case in itertools.product(stage.templates, stage.cases or ({},)):
-        fixed: Choices = {"notebook": template.path.name} if len(stage.templates) > 1 else {}
+        fixed: Choices = {"notebook": shown[template.name]} if len(shown) > 1 else {}
         fixed |= {key: plain(value) for key, value in case.items()}
         for params, chosen in _grid_points({**stage.params, **case}, ""):
             point = {**{k: v for k, v in fixed.items() if k not in chosen}, **chosen}
-            for values, drawn in _samples(stage, params, (seed, stage.name, canonical_json(point))):
+            named = {**point, "notebook": template.name} if len(shown) > 1 else point
+            for values, drawn in _samples(stage, params, (seed, stage.name, canonical_json(named))):
                 options.append(Option(template, values, {**point, **drawn}))
     return options
+
+
+def _shown(templates: Sequence[Template]) -> dict[str, str]:
+    """Return what each template is called in labels: its stem, where that tells it apart."""
+    stems = Counter(template.path.stem for template in templates)
+    return {t.name: t.path.stem if stems[t.path.stem] == 1 else t.name for t in templates}
 
 
 def _grid_points(value: Any, where: str) -> Iterator[tuple[Any, Choices]]:
@@ -92,8 +101,10 @@ def _samples(
 
 def _draw(value: Any, where: str, seed: tuple[Any, ...], drawn: Choices) -> Any:
     if isinstance(value, Distribution):
-        chosen = _draw(value.draw(*seed, where), where, seed, drawn)
-        return drawn.setdefault(where, plain(chosen)) if not leaves(chosen, Link) else chosen
+        # What is chosen may hold distributions itself, whose draws must not hang on this one.
+        chosen = _draw(value.draw(*seed, where), where, (*seed, "chosen"), drawn)
+        drawn[where] = plain(chosen)
+        return chosen
     if isinstance(value, dict):
         return {k: _draw(v, f"{where}.{k}".lstrip("."), seed, drawn) for k, v in value.items()}
     if isinstance(value, list):

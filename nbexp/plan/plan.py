@@ -39,7 +39,7 @@ def identify(graph: Graph, node: Node) -> Identified:
         LinkError: A stage did not leave what a link asks for.
     """
     resolved = graph.resolve(node.variant)
-    parts = identity(graph.pipeline, node.variant, resolved.content)
+    parts = identity(graph.pipeline, node.variant, resolved.content, graph.content_of)
     return Identified(node, resolved, parts, key_of(parts))
 
 

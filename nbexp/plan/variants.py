@@ -44,11 +44,6 @@ class Variant:
         choices = {**self.option.choices, **self.inherited}
         return " ".join(f"{key}={short(value)}" for key, value in choices.items())
 
-    def descends(self, lineage: Mapping[str, str]) -> bool:
-        """Whether this variant and a lineage agree in every stage that both have."""
-        own = {**self.lineage, self.stage: self.name}
-        return all(own.get(stage, name) == name for stage, name in lineage.items())
-
 
 def short(value: Any) -> str:
     """Return a value as a person would write it, numbers with four digits."""
@@ -71,9 +66,12 @@ def expand_variants(
         upstream: The variants of each stage that it may link to, after reduce.
     """
     variants: dict[str, Variant] = {}
+    combinations: dict[tuple[str, ...], list[tuple[Variant, ...]]] = {}
     for option in options:
-        linked = dict.fromkeys(link.stage for link in option.links if link.gather is None)
-        for combination in _combinations([upstream[name] for name in linked]):
+        linked = tuple(dict.fromkeys(k.stage for k in option.links if k.gather is None))
+        if linked not in combinations:
+            combinations[linked] = _combinations([upstream[name] for name in linked])
+        for combination in combinations[linked]:
             variant = _variant(stage, option, combination, variants)
             variants.setdefault(variant.name, variant)
     return list(variants.values())
@@ -88,18 +86,22 @@ def _variant(
         own = {f"{each.stage}.{key}": value for key, value in each.option.choices.items()}
         inherited |= {**own, **each.inherited}
     direct = {each.stage: each.name for each in upstream}
-    content = digest([option.template.path.stem, plain(dict(option.params)), direct])
+    content = _content(option, direct)
     name = f"{stage}-{content[:_DIGITS]}"
     rival = taken.get(name)
-    if rival is not None and (rival.option.params, rival.upstream) != (option.params, direct):
+    if rival is not None and _content(rival.option, rival.upstream) != content:
         name = f"{stage}-{content[: 2 * _DIGITS]}"
     return Variant(name, stage, option, lineage, direct, inherited)
+
+
+def _content(option: Option, upstream: Mapping[str, str]) -> str:
+    return digest([option.template.name, plain(dict(option.params)), dict(upstream)])
 
 
 def _combinations(stages: Sequence[Sequence[Variant]]) -> list[tuple[Variant, ...]]:
     combinations: list[tuple[Variant, ...]] = [()]
     for variants in stages:
-        index = _Index(variants)
+        index = LineageIndex(variants)
         combinations = [(*c, v) for c in combinations for v in index.agreeing(_lineage(c))]
     return combinations
 
@@ -111,25 +113,38 @@ def _lineage(combination: Sequence[Variant]) -> dict[str, str]:
     return merged
 
 
-class _Index:
-    """Finds the variants that agree with a lineage, without looking at each."""
+class LineageIndex:
+    """Finds the variants that agree with a lineage, without looking at each.
 
-    def __init__(self, variants: Sequence[Variant]) -> None:
-        self._groups: dict[frozenset[str], list[Variant]] = defaultdict(list)
-        for variant in variants:
-            self._groups[frozenset({*variant.lineage, variant.stage})].append(variant)
-        self._tables: dict[Any, dict[tuple[str, ...], list[Variant]]] = {}
+    Args:
+        variants: Variants of one stage.
+    """
+
+    def __init__(self, variants: Iterable[Variant]) -> None:
+        self._groups: dict[frozenset[str], list[tuple[int, Variant]]] = defaultdict(list)
+        for place, variant in enumerate(variants):
+            self._groups[frozenset({*variant.lineage, variant.stage})].append((place, variant))
+        self._tables: dict[Any, dict[tuple[str, ...], list[tuple[int, Variant]]]] = {}
 
     def agreeing(self, lineage: Mapping[str, str]) -> list[Variant]:
-        found = []
-        for stages, variants in self._groups.items():
+        """Return those that agree with a lineage in every stage that both have, in order."""
+        found: list[tuple[int, Variant]] = []
+        for stages, group in self._groups.items():
             common = tuple(sorted(stages.intersection(lineage)))
-            table = self._tables.get((stages, common))
-            if table is None:
-                table = defaultdict(list)
-                for variant in variants:
-                    own = {**variant.lineage, variant.stage: variant.name}
-                    table[tuple(own[s] for s in common)].append(variant)
-                self._tables[stages, common] = table
-            found += table.get(tuple(lineage[s] for s in common), [])
-        return found
+            if (stages, common) not in self._tables:
+                self._tables[stages, common] = _table(group, common)
+            table = self._tables[stages, common]
+            found += table.get(tuple(lineage[stage] for stage in common), [])
+        if len(self._groups) > 1:
+            found.sort(key=lambda each: each[0])
+        return [variant for _, variant in found]
+
+
+def _table(
+    group: Iterable[tuple[int, Variant]], stages: tuple[str, ...]
+) -> dict[tuple[str, ...], list[tuple[int, Variant]]]:
+    table: dict[tuple[str, ...], list[tuple[int, Variant]]] = defaultdict(list)
+    for place, variant in group:
+        own = {**variant.lineage, variant.stage: variant.name}
+        table[tuple(own[stage] for stage in stages)].append((place, variant))
+    return table
