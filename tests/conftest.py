@@ -1,0 +1,63 @@
+"""What holds for all tests: nothing of the developer's own settings gets in."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Of a shell in which nbexp, MLflow or Ray is used; they would lead the tests to its servers.
+_FOREIGN = (
+    "MLFLOW_EXPERIMENT_ID",
+    "MLFLOW_EXPERIMENT_NAME",
+    "MLFLOW_RUN_ID",
+    "MLFLOW_TRACKING_URI",
+    "JUPYTER_PATH",
+    "JUPYTER_CONFIG_PATH",
+    "RAY_ADDRESS",
+)
+_FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set the environment before test modules are collected, and MLflow and Jupyter imported."""
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    home = tempfile.mkdtemp(prefix="nbexp-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    for name in _FOREIGN:
+        patch.delenv(name, raising=False)
+    for name in _FOLDERS:
+        patch.setenv(name, str(Path(home) / name.lower()))
+    patch.setenv("MPLBACKEND", "agg")
+    patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+@pytest.fixture
+def write_notebook() -> Callable[..., Path]:
+    """Return a function that writes a notebook: its path, its code cells, and what it is."""
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    def write(
+        path: Path,
+        *cells: str,
+        parameters: str | None = None,
+        kernel: str = "python3",
+        language: str = "python",
+    ) -> Path:
+        tagged = {"metadata": {"tags": ["parameters"]}}
+        first = [] if parameters is None else [new_code_cell(parameters, **tagged)]
+        spec = {"name": kernel, "display_name": kernel, "language": language}
+        notebook = new_notebook(
+            cells=[*first, *map(new_code_cell, cells)],
+            metadata={"kernelspec": spec, "language_info": {"name": language}},
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, path)
+        return path
+
+    return write
