@@ -13,7 +13,8 @@ from typing import Any
 from nbexp.errors import RunError
 from nbexp.execute.guard import Guard
 
-NAMESPACE = "nbexp"
+_TRIES = 3
+_QUIET = {"namespace": "nbexp", "log_to_driver": False, "logging_level": "error"}
 
 
 def local_node() -> dict[str, float]:
@@ -67,12 +68,34 @@ class Cluster:
         self._is_ours = True
         address = cluster_address()
         try:
-            ray.init(**(_connection(address) if address else self._local()))
+            if address:
+                ray.init(address=address, **_QUIET)
+            else:
+                self._start_local()
         except Exception as error:
             where = f"at RAY_ADDRESS={address}" if address else "on this machine"
             remedy = "`nbexp doctor` tells what Ray needs."
             raise RunError(f"Ray can't be used {where}: {error}. {remedy}") from error
         self.watch()
+
+    def _start_local(self) -> None:
+        """Start Ray here; on a busy machine, which Ray gives 30 s to come up, try again."""
+        import psutil
+        import ray
+
+        before = set(psutil.Process().children(recursive=True))
+        for attempt in range(1, _TRIES + 1):
+            try:
+                ray.init(**self._local())
+            except Exception:
+                for process in set(psutil.Process().children(recursive=True)) - before:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        process.kill()
+                self._remove_folder()
+                if attempt == _TRIES:
+                    raise
+            else:
+                return
 
     def watch(self) -> None:
         """Have the guard watch over all processes that Ray has started by now."""
@@ -99,6 +122,9 @@ class Cluster:
         with contextlib.suppress(Exception):
             ray.shutdown()
         self._guard.close()
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -118,10 +144,3 @@ class Cluster:
             "include_dashboard": False,
             **_QUIET,
         }
-
-
-_QUIET = {"namespace": NAMESPACE, "log_to_driver": False, "logging_level": "error"}
-
-
-def _connection(address: str) -> dict[str, Any]:
-    return {"address": address, **_QUIET}

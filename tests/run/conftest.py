@@ -81,13 +81,14 @@ class Project:
     def start(self, *arguments: str, environment: dict[str, str] | None = None):
         """Run the pipeline in a process of its own, as a user would."""
         command = [sys.executable, "-m", "nbexp", "run", str(self.file), *arguments]
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env={**os.environ, **(environment or {})},
-            stdout=(self.folder / "out.txt").open("ab"),
-            stderr=subprocess.STDOUT,
-        )
+        with (self.folder / "out.txt").open("ab") as output:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**os.environ, **(environment or {})},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
 
     def runs(self) -> list[Path]:
         return sorted(p for p in (self.folder / "runs").glob("*") if (p / "driver.lock").exists())

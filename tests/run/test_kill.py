@@ -80,13 +80,13 @@ def in_flight(project, run) -> set[str]:
 def test_killed_driver_loses_no_finished_variant_and_leaves_no_process(counted):
     rng = random.Random(20)
     flying: Counter = Counter()
-    for _ in range(KILLS):
+    kills = 0
+    while kills < KILLS and len(counts(counted)) < VARIANTS:
         known = {run.name for run in counted.runs()}
         process = start(counted)
         await_start(counted, process, known)
-        time.sleep(rng.uniform(0.0, 2.0))
-        if process.poll() is not None:
-            break
+        time.sleep(rng.uniform(0.0, 1.5))
+        kills += 1
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         process.wait()
@@ -96,6 +96,7 @@ def test_killed_driver_loses_no_finished_variant_and_leaves_no_process(counted):
             if run.name not in known:
                 flying.update(in_flight(counted, run.name))
     assert start(counted).wait() == 0
+    assert kills == KILLS
     result = RunResult.read(counted.runs()[-1])
     assert result.state is State.FINISHED
     assert result.stage("total")[0].scraps["total"] == sum(x * x for x in range(VARIANTS))

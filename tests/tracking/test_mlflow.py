@@ -1,0 +1,167 @@
+"""What a run leaves in MLflow, on SQLite beside the pipeline."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import nbexp
+from nbexp import State
+
+PIPELINE = """
+name = "tracked"
+[stages.make]
+notebook = "templates/make.ipynb"
+params = { n = { grid = [1, 2] }, model = { name = "mlp", width = 8 } }
+metric = "score"
+[stages.use]
+notebook = "templates/use.ipynb"
+params = { score = "@make.score" }
+"""
+
+MAKE = """
+import mlflow, nbexp
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+nbexp.glue("score", n * 0.5)
+nbexp.glue("label", "good")
+figure = plt.figure()
+nbexp.glue("curve", figure)
+mlflow.log_metric("own", n)
+mlflow.log_param("n", f"{n} by hand")
+"""
+
+
+def write(path: Path, source: str, parameters: str) -> None:
+    cells = [nbformat.v4.new_code_cell(parameters), nbformat.v4.new_code_cell(source)]
+    cells[0].metadata["tags"] = ["parameters"]
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory):
+    """Return the folder, the result and all MLflow runs of one run, in a git repository."""
+    from mlflow import MlflowClient
+
+    folder = tmp_path_factory.mktemp("tracked")
+    write(folder / "templates/make.ipynb", MAKE, "n = 0\nmodel = {}")
+    write(folder / "templates/use.ipynb", "assert score < 1, 'too good'", "score = 0")
+    (folder / "pipeline.toml").write_text(PIPELINE)
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "start"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    (folder / "pipeline.toml").write_text(PIPELINE + "# changed\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.delenv("RAY_ADDRESS", raising=False)
+        result = nbexp.Pipeline.from_toml(folder / "pipeline.toml").run()
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("tracked")
+    return folder, result, client, client.search_runs([experiment.experiment_id])
+
+
+def parent_of(runs):
+    return next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+
+
+def child_of(runs, name):
+    return next(run for run in runs if run.data.tags.get("nbexp.variant") == name)
+
+
+def test_there_is_a_parent_and_a_child_for_each_variant_executed(tracked):
+    _, result, _, runs = tracked
+    parent = parent_of(runs)
+    children = [run for run in runs if run is not parent]
+    assert {run.data.tags["nbexp.variant"] for run in children} == {
+        v.name for v in result.variants if v.state is not State.SKIPPED
+    }
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    assert parent.info.run_name == result.id
+    assert parent.info.status == "FAILED"
+
+
+def test_child_has_parameters_metrics_and_tags(tracked):
+    _, result, _, runs = tracked
+    variant = next(v for v in result.stage("use") if v.state is State.FINISHED)
+    child = child_of(runs, variant.name)
+    assert child.info.status == "FINISHED"
+    assert child.data.params == {"score": "0.5"}
+    tags = child.data.tags
+    assert json.loads(tags["nbexp.lineage"]) == dict(variant.lineage)
+    assert len(tags["nbexp.key"]) == 64
+    assert len(tags["nbexp.notebook_hash"]) == 64
+    assert len(tags["mlflow.source.git.commit"]) == 40
+    assert tags["nbexp.git_dirty"] == "true"
+
+
+def test_notebook_logs_into_its_own_run_and_its_word_stands(tracked):
+    _, result, _, runs = tracked
+    for variant in result.stage("make"):
+        child = child_of(runs, variant.name)
+        n = variant.params["n"]
+        assert child.data.metrics == {"score": n * 0.5, "own": n}
+        assert child.data.params == {
+            "n": f"{n} by hand", "model.name": "mlp", "model.width": "8",
+        }  # fmt: skip
+
+
+def test_notebook_log_and_figures_are_artifacts(tracked):
+    _, result, client, runs = tracked
+    child = child_of(runs, result.stage("make")[0].name)
+    assert {item.path for item in client.list_artifacts(child.info.run_id)} == {
+        "notebook.ipynb", "log.txt", "figures",
+    }  # fmt: skip
+    figures = [item.path for item in client.list_artifacts(child.info.run_id, "figures")]
+    assert "figures/curve.png" in figures
+
+
+def test_failed_variant_is_failed_without_a_key(tracked):
+    _, result, _, runs = tracked
+    variant = next(v for v in result.stage("use") if v.state is State.FAILED)
+    child = child_of(runs, variant.name)
+    assert child.info.status == "FAILED"
+    assert "nbexp.key" not in child.data.tags
+    assert "too good" in child.data.tags["nbexp.error"]
+
+
+def test_variant_deleted_in_mlflow_is_no_cache(tracked):
+    folder, result, client, runs = tracked
+    variant = result.stage("make")[0]
+    client.delete_run(child_of(runs, variant.name).info.run_id)
+    plan = nbexp.Pipeline.from_toml(folder / "pipeline.toml").plan(only=["make"])
+    assert {v.name: v.state for v in plan.variants} == {
+        variant.name: State.PENDING,
+        result.stage("make")[1].name: State.CACHED,
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "variable", "expected"),
+    [
+        (None, None, "sqlite:///{folder}/mlflow.db"),
+        (None, "http://localhost:1", "http://localhost:1"),
+        ("sqlite:///own.db", "http://localhost:1", "sqlite:///{folder}/own.db"),
+        ("sqlite:////tmp/own.db", None, "sqlite:////tmp/own.db"),
+        ("store", None, "{folder}/store"),
+        ("https://example.org", None, "https://example.org"),
+    ],
+)
+def test_tracking_uri_comes_from_the_file_then_the_environment_then_beside(
+    tmp_path, monkeypatch, setting, variable, expected
+):
+    from nbexp.pipeline import build_pipeline
+    from nbexp.tracking import tracking_uri
+
+    write(tmp_path / "a.ipynb", "", "x = 1")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if variable:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
+    tables = {"stages": {"a": {"notebook": "a.ipynb"}}}
+    tables |= {"tracking": {"uri": setting}} if setting else {}
+    pipeline = build_pipeline(tables, folder=tmp_path)
+    assert tracking_uri(pipeline) == expected.format(folder=tmp_path)
