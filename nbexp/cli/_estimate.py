@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nbexp.cli._screen import duration_text
 from nbexp.cli._tally import StageTally, Tally
 from nbexp.pipeline import Pipeline
 from nbexp.plan import Plan
@@ -73,15 +74,15 @@ class TimeLeft:
         is_local = cluster_address() is None
         self._slots = {n: slots(pipeline, n) if is_local else 0 for n in pipeline.stages}
 
-    def seconds(self, tally: Tally) -> float | None:
-        """Return the seconds that are left; None where nothing is known to judge by."""
-        total = 0.0
-        for stage in tally.stages.values():
-            left = self._stage_s(stage, tally.most_running)
-            if left is None:
-                return None
-            total += left
-        return total
+    def phrase(self, tally: Tally) -> str:
+        """Return how long it goes on, in words; empty where there is nothing to judge by."""
+        lefts = [self._stage_s(stage, tally.most_running) for stage in tally.stages.values()]
+        known = [left for left in lefts if left is not None]
+        seconds = round(sum(known))
+        if not seconds:
+            return ""
+        how = "about" if len(known) == len(lefts) else "more than"
+        return f"{how} {duration_text(seconds)} left"
 
     def _stage_s(self, stage: StageTally, most_running: int) -> float | None:
         before = self._before.get(stage.name)

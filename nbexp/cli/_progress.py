@@ -163,8 +163,7 @@ class LiveProgress:
             return "starting Ray…"
         if tally.state is not None or all(s.has_ended for s in tally.stages.values()):
             return "completing the records in MLflow…"
-        left = self._time_left.seconds(tally)
-        return f"about {duration_text(round(left))} left" if left else ""
+        return self._time_left.phrase(tally)
 
 
 def _done(stage: StageTally) -> str:

@@ -86,7 +86,8 @@ def _sum_up(screen: Screen, pipeline: Pipeline, tally: Tally, failed: str | None
     spec = pipeline.spec
     screen.line(f"  in {short_path(spec.folder / 'runs' / tally.run)}")
     for command, what in _next_steps(pipeline, failed, is_stopped=state is State.STOPPED):
-        screen.line("  next: ", (next_step(command, spec.folder), "bold"), (f"  {what}", "dim"))
+        command_there = next_step(command, spec.folder)
+        screen.line("  next: ", (f"{command_there:<24}", "bold"), (f"  {what}", "dim"))
 
 
 def _next_steps(

@@ -67,7 +67,10 @@ def why(variant: str, *, run: str | None, root: Path, as_json: bool) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on while it runs.")
 @_options.directory
 def logs(variant: str | None, *, run: str | None, follow: bool, root: Path) -> None:
-    """Print what VARIANT has printed; by default, what those have that failed."""
+    """Print what variants have printed.
+
+    VARIANT is a variant's name or the beginning of it; by default, all that failed are printed.
+    """
     from nbexp.cli._logs import follow_logs, show_logs
 
     if follow:

@@ -37,7 +37,7 @@ class Screen:
     def __init__(self, *, to_error: bool = False) -> None:
         stream = sys.stderr if to_error else sys.stdout
         console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
-        self.is_terminal = console.is_terminal and not console.is_dumb_terminal
+        self.is_terminal = stream.isatty() and console.is_terminal and not console.is_dumb_terminal
         self.console = console
         self._to_error = to_error
 

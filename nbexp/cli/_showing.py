@@ -60,7 +60,9 @@ def _show_stage(screen: Screen, history: RunHistory, stage: str, most: int | Non
         screen.line(("  no variants yet", "dim") if history.state is None else "  no variants")
         return
     rows = [_row(v, own) for v in variants[:most]]
-    screen.table(("variant", "state", metric, "reduce", "took", "parameters", "from"), rows)
+    screen.table(
+        ("variant", "state", metric, "reduce", "took", "parameters", "from", "because"), rows
+    )
     if len(variants) > len(rows):
         screen.line((f"  … and {len(variants) - len(rows)} more; --all shows them", "dim"))
 
@@ -72,8 +74,9 @@ def _row(variant: VariantHistory, lineage: Sequence[str]) -> tuple[Part, ...]:
         number_text(variant.metric),
         ("kept", "green") if variant.is_kept else "",
         duration_text(variant.duration_s),
-        variant.label or variant.reason,
+        variant.label,
         (" ".join(variant.lineage.get(stage, "") for stage in lineage), "dim"),
+        (variant.reason, "dim"),
     )
 
 
