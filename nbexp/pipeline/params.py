@@ -72,7 +72,7 @@ class ParamReader:
             return self._secret(value, where)
         if key in SPACE_KEYS:
             return self._space(key, value, where)
-        near = suggest(key, SPACE_KEYS, cutoff=0.8)
+        near = suggest(key, SPACE_KEYS, cutoff=0.75)
         if near and isinstance(value, list):
             remedy = f"Did you mean {near!r}? A table of your own is {{ value = {{ {key} = … }} }}."
             self.problems.add(where, f"unknown search space {key!r}", remedy)

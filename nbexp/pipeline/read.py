@@ -149,7 +149,9 @@ class _Reader:
 
         return Stage(
             name=name,
-            templates=self._templates(own.get("notebook"), f"{where}.notebook"),
+            templates=self._templates(own.get("notebook"), f"{where}.notebook")
+            if isinstance(value, Mapping)
+            else (),
             params=self._params(own.get("params", {}), f"{where}.params"),
             cases=self._cases(own.get("variants"), f"{where}.variants"),
             metric=setting("metric", settings.read_text),
@@ -180,9 +182,9 @@ class _Reader:
             )  # fmt: skip
             return ()
         found = [template for name in names if (template := self._template(str(name), where))]
-        for template in {each for each in found if found.count(each) > 1}:
-            message = f"the grid holds {template.name!r} twice"
-            self.problems.add(where, message, "Remove one of them.")
+        names = [template.name for template in found]
+        for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+            self.problems.add(where, f"the grid holds {name!r} twice", "Remove one of them.")
         return tuple(found)
 
     def _template(self, name: str, where: str) -> Template | None:
@@ -210,19 +212,21 @@ class _Reader:
             *(p for p in self.folder.glob("*/") if p.name[0] != "."),
         }
         known = [file for place in sorted(places) for file in sorted(place.glob("*.ipynb"))]
-        near = suggest(path.name, [file.name for file in known])
-        found = [relative(file, self.folder) for file in known if file.name == near]
+        near = suggest(path.stem, [file.stem for file in known])
+        found = [relative(file, self.folder) for file in known if file.stem == near]
         if found:
             return f"Did you mean {found[0]!r}?"
         return "Check the path; it starts from the pipeline's folder."
 
     def _params(self, value: Any, where: str) -> dict[str, Any]:
         table = settings.read_table(value, where, self.problems)
-        for key in table:
-            if not str(key).isidentifier() or keyword.iskeyword(str(key)):
-                remedy = "Use letters, digits and _, as for a variable."
-                self.problems.add(f"{where}.{key}", f"{key!r} can't name a parameter", remedy)
-        return {str(key): self.params.read(item, f"{where}.{key}") for key, item in table.items()}
+        names = {
+            key for key in table if str(key).isidentifier() and not keyword.iskeyword(str(key))
+        }
+        for key in table.keys() - names:
+            remedy = "Use letters, digits and _, as for a variable."
+            self.problems.add(f"{where}.{key}", f"{key!r} can't name a parameter", remedy)
+        return {k: self.params.read(v, f"{where}.{k}") for k, v in table.items() if k in names}
 
     def _cases(self, value: Any, where: str) -> tuple[dict[str, Any], ...]:
         if value is None:
