@@ -22,7 +22,7 @@ demo: $(INSTALLED)
 	@echo
 	@echo "==> Done. What to look at next:"
 	@echo "  the run, variant by variant:   $(BIN)/nbexp show -C notebooks/digits"
-	@echo "  the comparison, in a notebook: $(BIN)/jupyter lab $$(ls -td notebooks/digits/runs/*/variants/compare-*/notebook.ipynb | head -n 1)"
+	@echo "  the comparison, in a notebook: $(BIN)/jupyter lab $$(ls -d notebooks/digits/runs/*/variants/compare-*/notebook.ipynb | tail -n 1)"
 	@echo "  the same in MLflow:            (cd notebooks/digits && ../../$(BIN)/mlflow ui)"
 	@echo "  the pipeline itself:           $(PIPELINE); change it, and make demo runs only what is new"
 
