@@ -50,8 +50,10 @@ def _details(error: Mapping[str, Any]) -> list[tuple[Part, ...]]:
         if len(source) > _SOURCE_LINES:
             lines.append((("  │ …", "dim"),))
     lines.append(((headline(error), "red"),))
-    traceback = str(error.get("traceback", "")).rstrip().splitlines()[-_TRACEBACK_LINES:]
-    return lines + [(("  " + line, "dim"),) for line in traceback]
+    traceback = str(error.get("traceback", "")).rstrip().splitlines()
+    if traceback and traceback[-1] == headline(error):
+        del traceback[-1]
+    return lines + [(("  " + line, "dim"),) for line in traceback[-_TRACEBACK_LINES:]]
 
 
 def next_step(command: str, folder: Path) -> str:

@@ -27,8 +27,11 @@ class _Nbexp(click.Group):
         except KeyboardInterrupt:
             click.echo("ended by Ctrl-C", err=True)
             ctx.exit(CTRL_C)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
+        except OSError as error:  # a full disk, a folder that can't be written
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(1)
         except Exception:
             traceback.print_exc()
             click.echo("\nThis is a bug in nbexp; please report it with the lines above.", err=True)

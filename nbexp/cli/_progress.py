@@ -81,8 +81,8 @@ class _Messages:
         if event.kind is EventKind.WARNING:
             line(("! ", "bold yellow"), data["message"])
         elif event.kind is EventKind.RUN_STOPPING:
-            line(("stopping ", "bold yellow"), f"({data['reason']}): kernels end, and what they")
-            line("did is kept. Ctrl-C once more ends everything at once.")
+            line(("stopping", "bold yellow"), f" ({data['reason']}); what was done is kept")
+            line("Ctrl-C once more ends everything at once")
         elif event.kind is EventKind.VARIANT_RETRIED:
             reason = data["reason"].splitlines()[0] if data["reason"] else "failed"
             line(("↻ ", "yellow"), f"{data['variant']}  attempt {data['attempt']}: {reason}; again")

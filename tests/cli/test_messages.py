@@ -97,6 +97,18 @@ def test_a_bug_is_called_one(nbexp: Nbexp, tmp_path: Path, monkeypatch: pytest.M
     assert "bug in nbexp" in result.stderr
 
 
+def test_a_disk_that_fails_is_one_message(
+    nbexp: Nbexp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device", "runs")
+
+    monkeypatch.setattr("nbexp.cli._listing.list_runs", fail)
+    result = nbexp("ls", "-C", tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr == "Error: [Errno 28] No space left on device: 'runs'\n"
+
+
 def test_ls_without_runs_says_how_to_start_one(nbexp: Nbexp, tmp_path: Path):
     assert "nbexp run" in nbexp("ls", "-C", tmp_path).output
     assert json.loads(nbexp("ls", "-C", tmp_path, "--json").output) == []

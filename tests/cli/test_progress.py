@@ -101,7 +101,6 @@ def test_a_failure_tells_cell_error_traceback_and_notebook(plain, tmp_path: Path
         "│ raise ValueError('too much')",
         "ValueError: too much",
         "line 2",
-        "ValueError: too much",
         f"notebook  {tmp_path / 'notebook.ipynb'}",
     ]
 
