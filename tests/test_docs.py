@@ -1,0 +1,176 @@
+"""The documentation names all that there is, and nothing that there is not."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import nbexp
+from nbexp.cli._main import cli
+from nbexp.pipeline import links, read, settings, spaces
+from nbexp.run import EventKind
+from nbexp.states import State
+
+DOCS = Path(__file__).parents[1] / "docs"
+PARAMS = {"params"}  # keys of the user's own stand below these
+
+
+def text_of(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def section(name: str, title: str) -> str:
+    """Return what stands between a heading or a line of its own, and the next heading."""
+    text = text_of(name)
+    assert title in text
+    return re.split(r"\n(?=## |`\[)", text.partition(f"{title}\n")[2])[0]
+
+
+def first_cells(text: str) -> list[str]:
+    """Return the words in the first column of tables."""
+    rows = re.findall(r"^\| (`.+?) \|", text, flags=re.MULTILINE)
+    return [word for row in rows for word in re.findall(r"`([^`]+)`", row)]
+
+
+TABLES = {
+    "## Top level": read.TOP_KEYS,
+    "## A stage": read.STAGE_KEYS,
+    "`[stages.NAME.reduce]`": settings.REDUCE_KEYS,
+    "`[stages.NAME.search]`": settings.SEARCH_KEYS,
+    "`[stages.NAME.resources]`": settings.RESOURCES,
+    "## `[tracking]`": read.TRACKING_KEYS,
+    "## `[environment]`": read.ENVIRONMENT_KEYS,
+    "## Search spaces": spaces.SPACE_KEYS,
+}
+
+
+@pytest.mark.parametrize("title", TABLES)
+def test_tables_of_the_format_hold_exactly_the_keys(title: str) -> None:
+    assert sorted(first_cells(section("pipeline-format.md", title))) == sorted(TABLES[title])
+
+
+def test_defaults_are_listed() -> None:
+    (line,) = re.findall(r"`defaults` may hold (.*)\.", text_of("pipeline-format.md"))
+    assert sorted(re.findall(r"`(\w+)`", line)) == sorted(read.DEFAULT_KEYS)
+
+
+def test_every_search_algorithm_unit_and_form_of_link_is_documented() -> None:
+    text = text_of("pipeline-format.md")
+    for word in (*settings.ALGORITHMS, *settings._UNITS_BYTES):
+        assert f"`{word}`" in text, word
+    for unit in settings._UNITS_S:
+        assert re.search(rf'`"[\d.]+{unit}"`', text), unit
+    forms = re.findall(r"@[\w\[\]*.]+", links.FORMS)
+    assert len(forms) >= 8
+    for form in forms:
+        assert f'`"{form}"`' in text or form == "@", form
+
+
+def test_arguments_of_distributions_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| (`.+?) \| (.+?) \|", section("pipeline-format.md", "## Search spaces"),
+                      flags=re.MULTILINE)  # fmt: skip
+    shown = {name: args for names, args in rows for name in re.findall(r"`(\w+)`", names)}
+    for kind, form in spaces.KINDS.items():
+        assert shown[kind] == form.signature
+
+
+def test_example_of_the_format_uses_known_keys() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", text_of("pipeline-format.md"), flags=re.DOTALL)
+    tables = tomllib.loads(example)
+    assert set(tables) <= set(read.TOP_KEYS)
+    for stage in tables["stages"].values():
+        assert set(stage) <= set(read.STAGE_KEYS)
+
+
+def commands(group: click.Group) -> Iterator[click.Command]:
+    yield from group.commands.values()
+
+
+def options_of(command: click.Command) -> set[str]:
+    options = (p for p in command.params if isinstance(p, click.Option))
+    return {name for option in options for name in option.opts if name.startswith("--")}
+
+
+COMMANDS = {str(command.name): command for command in commands(cli)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented_with_exactly_its_options(name: str) -> None:
+    command, text = COMMANDS[name], text_of("commands.md")
+    arguments = [p.make_metavar(click.Context(command)) for p in command.params
+                 if isinstance(p, click.Argument)]  # fmt: skip
+    heading = " ".join(["nbexp", name, *arguments])
+    assert f"## `{heading}`\n" in text
+    part = re.split(r"\n(?=## )", text.partition(f"## `{heading}`\n")[2])[0]
+    assert set(re.findall(r"(?<![\w-])--[a-z]+", part)) == options_of(command)
+    for option in command.params:
+        assert not isinstance(option, click.Option) or option.help or option.name == "help"
+
+
+def test_no_command_is_documented_that_does_not_exist() -> None:
+    found = re.findall(r"^## `nbexp (\w+)", text_of("commands.md"), flags=re.MULTILINE)
+    assert sorted(found) == sorted(COMMANDS)
+
+
+def test_every_public_name_is_documented_and_no_other() -> None:
+    text = text_of("notebook-api.md")
+    shown = set(re.findall(r"`nbexp\.(\w+)", text))
+    assert shown == set(nbexp.__all__)
+    for name in nbexp.__all__:
+        assert getattr(nbexp, name).__doc__, name
+    used = set(re.findall(r"nbexp\.([A-Za-z]\w*)\(", text))
+    assert used <= set(nbexp.__all__)
+
+
+def test_fields_of_results_are_documented() -> None:
+    text = text_of("notebook-api.md")
+    for kind in (nbexp.RunResult, nbexp.VariantResult):
+        for field in kind.__dataclass_fields__:
+            assert f"`{field}`" in text, field
+
+
+def test_every_event_and_state_is_documented() -> None:
+    text = text_of("run-folder.md")
+    events = first_cells(text.partition("## Events\n")[2])
+    assert events == [kind.value for kind in EventKind]
+    for state in State:
+        assert f"`{state.value}`" in text, state
+
+
+def test_structure_names_only_files_that_exist() -> None:
+    root = DOCS.parent / "nbexp"
+    known = {path.name for path in root.rglob("*.py")}
+    text = text_of("structure.md")
+    for name in re.findall(r"`(?:\w+/)*(\w+\.py)`", text):
+        assert name in known, name
+    for room in (path.name for path in root.iterdir() if (path / "__init__.py").exists()):
+        assert f"{room}/" in text, room
+
+
+def pages() -> list[Path]:
+    return sorted(DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, id=p.name) for p in pages()])
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)(#[^)]*)?\)", page.read_text()):
+        file = (page.parent / target) if target else page
+        assert file.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.+)$", file.read_text(), flags=re.MULTILINE)
+            assert anchor[1:] in {title.lower().replace(" ", "-") for title in titles}
+
+
+def test_decisions_are_numbered_and_have_their_parts() -> None:
+    found = sorted((DOCS / "decisions").glob("*.md"))
+    for number, path in enumerate(found, start=1):
+        text = path.read_text()
+        assert path.name.startswith(f"{number:04}-")
+        assert text.startswith(f"# {number:04}: ")
+        for part in ("**Context.**", "**Decision.**", "**Consequences.**"):
+            assert part in text, path

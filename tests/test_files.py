@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbexp import files
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 1, 2**70, 0.1, "é\n", [], {}, {"a": [1, {"b": None}]}, math.inf, -math.inf,
+     {"deep": [math.inf]}],
+)  # fmt: skip
+def test_json_comes_back_as_it_was(value: Any) -> None:
+    text = files.to_json(value)
+    json.loads(text, parse_constant=pytest.fail)
+    assert files.from_json(text) == value
+
+
+def test_nan_comes_back_as_nan() -> None:
+    assert math.isnan(files.from_json(files.to_json(math.nan)))
+
+
+def test_canonical_json_has_one_form() -> None:
+    assert files.canonical_json({"b": 1, "a": (1, "é")}) == '{"a":[1,"\\u00e9"],"b":1}'
+    assert files.digest({"a": 1, "b": 2}) == files.digest({"b": 2, "a": 1})
+    assert files.digest(1) != files.digest(1.0)
+    assert files.digest(1) == "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+
+
+def test_digest_of_a_folder_is_that_of_paths_and_contents(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+        (tmp_path / name / "inner" / "a.txt").write_text("a")
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert files.file_digest(one) == files.file_digest(two)
+    (two / "inner" / "a.txt").rename(two / "a.txt")
+    assert files.file_digest(one) != files.file_digest(two)
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    files.write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        files.write_json(path, {"a": object()})
+    assert files.read_json(path) == {"a": 1}
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        files.write_atomic(path, "x")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_durable_write(tmp_path: Path) -> None:
+    files.write_atomic(tmp_path / "a", b"\x00", durable=True)
+    assert (tmp_path / "a").read_bytes() == b"\x00"
+
+
+def test_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    assert list(files.read_lines(path)) == []
+    files.append_line(path, {"a": math.inf})
+    files.append_line(path, {"text": "two\nlines"})
+    path.write_bytes(path.read_bytes() + b'{"cut": ')
+    assert list(files.read_lines(path)) == [{"a": math.inf}, {"text": "two\nlines"}]

@@ -1,0 +1,110 @@
+"""Rooms and seams: no cycles, each outside system in one room, light imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "nbexp"
+FILES = sorted(ROOT.rglob("*.py"))
+TOP = {"__init__", "__main__", "api", "machine", "results", "errors", "states", "files"}
+
+# The rooms that may import a system. MLflow also in `notebook`, whose hooks patch it in the
+# kernel, and all in `cli`, whose doctor looks at each.
+SEAMS = {
+    "ray": {"run", "cli"},
+    "papermill": {"execute"},
+    "nbclient": {"execute"},
+    "mlflow": {"tracking", "notebook", "cli"},
+    "boto3": {"artifacts"},
+}
+# What the kernel imports, and what a driver needs only when it comes to it.
+HEAVY = ("numpy", "pandas", "torch", "ray", "mlflow", "papermill", "boto3", "sklearn",
+         "matplotlib", "pyarrow", "IPython", "jupyter_client", "nbformat", "zmq")  # fmt: skip
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[0]
+
+
+def is_typing(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def imports(tree: ast.AST, *, lazy: bool = True) -> Iterator[str]:
+    """Yield the modules that source imports; without `lazy` those of the import itself."""
+    for node in ast.iter_child_nodes(tree):
+        if is_typing(node) or (not lazy and isinstance(node, ast.FunctionDef)):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            yield from imports(node, lazy=lazy)
+
+
+def rooms() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for path in FILES:
+        own = room_of(path)
+        names = [name.split(".") for name in imports(ast.parse(path.read_text()))]
+        inner = {name[1] for name in names if name[0] == "nbexp" and len(name) > 1}
+        known = {room_of(file) for file in FILES}
+        found.setdefault(own, set()).update((inner & known) - {own})
+    return found
+
+
+def test_rooms_import_each_other_in_no_cycle() -> None:
+    graph = rooms()
+    while graph:
+        free = [room for room, others in graph.items() if not others & graph.keys()]
+        assert free, f"these import each other: {graph}"
+        for room in free:
+            del graph[room]
+
+
+def test_rooms_below_know_nothing_of_those_above() -> None:
+    graph = rooms()
+    assert graph["pipeline"] <= {"errors", "files", "states"}
+    assert graph["plan"] <= {"errors", "files", "states", "pipeline", "execute"}
+    assert graph["artifacts"] <= {"errors", "files"}
+    for room in graph.keys() - {"cli", "__main__"}:
+        assert "cli" not in graph[room], room
+
+
+@pytest.mark.parametrize("system", SEAMS)
+def test_outside_system_is_touched_by_its_room_alone(system: str) -> None:
+    found = {
+        room_of(path)
+        for path in FILES
+        if any(name.split(".")[0] == system for name in imports(ast.parse(path.read_text())))
+    }
+    assert found <= SEAMS[system]
+
+
+def loaded_by(module: str) -> set[str]:
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["nbexp", "nbexp.api", "nbexp.cli", "nbexp.pipeline", "nbexp.plan", "nbexp.notebook.hooks",
+     "nbexp.notebook.gluing", "nbexp.notebook.saving", "nbexp.run", "nbexp.tracking"],
+)  # fmt: skip
+def test_import_is_light(module: str) -> None:
+    assert not loaded_by(module) & set(HEAVY)
+
+
+def test_a_file_has_less_than_400_lines() -> None:
+    sizes = {path: len(path.read_text().splitlines()) for path in FILES}
+    assert not {str(path): size for path, size in sizes.items() if size >= 400}
