@@ -23,7 +23,6 @@ from nbexp.plan import Graph, Identified, Plan, Result, make_plan, stages_needed
 from nbexp.results import RunResult
 from nbexp.run import (
     Cluster,
-    EventKind,
     EventLog,
     Events,
     Listener,
@@ -207,15 +206,15 @@ class _Launch:
         tracker.find([])  # an unusable MLflow is told before anything is written
         recover_runs(self._spec.folder, tracker)
         pool = Pool(Cluster())
-        if cluster_address() is not None:
-            pool.start()
-            check_nodes(self._spec, self._stages, pool.nodes())
-        folder = RunFolder.create(self._spec)
         try:
+            if cluster_address() is not None:
+                pool.start()
+                check_nodes(self._spec, self._stages, pool.nodes())
+            folder = RunFolder.create(self._spec)
             self._run_in(folder, tracker, pool)
+            folder.unlock()
         finally:
             pool.close()
-            folder.unlock()
         return RunResult.read(folder.path)
 
     def _run_in(self, folder: RunFolder, tracker: MlflowTracker, pool: Pool) -> None:
@@ -228,8 +227,6 @@ class _Launch:
         tracker.open_run(folder.path)
         with _stopping(runner):
             runner.run()
-        for failure in tracker.failures:
-            events.emit(EventKind.WARNING, message=f"MLflow: {failure}")
         status.write(is_complete=not tracker.failures)
 
 

@@ -33,24 +33,25 @@ def check_nodes(spec: Pipeline, stages: set[str], nodes: Sequence[Mapping[str, f
     Raises:
         PipelineError: No node has them.
     """
-    largest = max(nodes, key=lambda node: node.get("CPU", 0.0))
-    offered = ", ".join(f"{k} = {v:g}" for k, v in sorted(largest.items()) if ":" not in k and v)
     file = spec.file.name if spec.file else "pipeline"
-    problems = [
-        Problem(
-            f"{file}: stages.{name}.resources",
-            f"no node has {_amounts(spec.stages[name].resources.needs())}",
-            f"Ask for less (the largest node has {offered}), or set RAY_ADDRESS to a cluster.",
-        )
-        for name in spec.stages
-        if name in stages and not any(spec.stages[name].resources.fits(node) for node in nodes)
-    ]
+    problems = []
+    for name in [name for name in spec.stages if name in stages]:
+        needs = spec.stages[name].resources
+        if any(needs.fits(node) for node in nodes):
+            continue
+        most = {r: max(node.get(r, 0.0) for node in nodes) for r in needs.needs()}
+        message = f"no node has {_amounts(needs.needs())} at once"
+        remedy = f"Ask for less (the most is {_amounts(most)}), or set RAY_ADDRESS to a cluster."
+        problems.append(Problem(f"{file}: stages.{name}.resources", message, remedy))
     if problems:
         raise PipelineError(problems)
 
 
 def _amounts(needs: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} = {amount:g}" for name, amount in needs.items())
+    return ", ".join(
+        f"{name} = {amount / 2**30:.3g} GiB" if name == "memory" else f"{name} = {amount:g}"
+        for name, amount in needs.items()
+    )
 
 
 def _check_kernels(spec: Pipeline, stages: set[str]) -> None:

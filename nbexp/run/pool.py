@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from nbexp.run.cluster import Cluster
 from nbexp.run.worker import Worker, ray_environment
 
 _PATIENCE_S = 3.0
+_IDLE_PATIENCE_S = 1.0
 
 
 @dataclass(eq=False)
@@ -165,15 +167,15 @@ class Pool:
         ray.kill(slot.actor)
 
     def _make_room(self, shape: Resources, waiting: Mapping[Resources, int]) -> None:
-        """End idle workers of other shapes, where the shape that waits longest has no place."""
-        import ray
+        """End idle workers of other shapes, where the shape that waits longest finds no place.
 
-        if shape.fits(ray.available_resources()):
-            return
-        patience = time.monotonic() - _PATIENCE_S
-        is_starving = any(s.started < patience for s in self._slots if s.shape == shape)
+        Those that have nothing to come go soon, those that only lose their turn go later.
+        """
+        asked = [slot.started for slot in self._slots if slot.shape == shape]
+        waited_s = time.monotonic() - min(asked) if asked else math.inf
         for slot in self.idle():
-            if slot.shape != shape and (is_starving or slot.shape not in waiting):
+            patience_s = _PATIENCE_S if slot.shape in waiting else _IDLE_PATIENCE_S
+            if slot.shape != shape and waited_s > patience_s:
                 self._end_worker(slot)
 
     def _take(self, ref: Any) -> Done | None:

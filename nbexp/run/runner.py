@@ -91,6 +91,8 @@ class Runner:
         finally:
             self._pool.kill()
             self._tracker.close_run(state)
+            for failure in self._tracker.failures:
+                self._tell.emit(EventKind.WARNING, message=f"not tracked: {failure}")
             self._tell.emit(EventKind.RUN_ENDED, state=state.value)
             self._locks.close()
         return state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,6 +53,10 @@ class VariantRecord:
 
 class Tracker(Protocol):
     """Remembers runs and variants, and finds those that finished before."""
+
+    @property
+    def failures(self) -> Sequence[str]:
+        """What could not be written, and why."""
 
     def find(self, keys: Collection[str]) -> Mapping[str, Path]:
         """Return the folders of variants that finished with these keys, as far as known."""

@@ -72,7 +72,8 @@ def test_stages_run_where_their_resources_are(project, outcome):
     assert result.state is State.FINISHED
     threads = {v.stage: v.scraps["threads"] for v in result.variants}
     assert threads == {"plain": "1", "special": "1", "wide": "2"}
-    assert all(v.scraps["inherited"] == ["RAY_ADDRESS"] for v in result.variants)
+    workers_own = {"RAY_JOB_ID", "RAY_RAYLET_PID"}
+    assert all(workers_own.isdisjoint(v.scraps["inherited"]) for v in result.variants)
     assert "large.toml: stages.wide.resources" in problem
     assert "no node has CPU = 3" in problem
     assert len(project.runs()) == 1  # the second left nothing behind

@@ -1,0 +1,85 @@
+"""Pipelines built in code."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import nbexp
+from nbexp import PipelineError, State
+
+
+def write(path: Path, source: str, parameters: str) -> Path:
+    cells = [nbformat.v4.new_code_cell(parameters), nbformat.v4.new_code_cell(source)]
+    cells[0].metadata["tags"] = ["parameters"]
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
+    return path
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> nbexp.Pipeline:
+    train = write(
+        tmp_path / "train.ipynb",
+        "import nbexp\nnbexp.glue('score', -((lr - 0.1) ** 2) * width)",
+        "lr = 0.0\nwidth = 1\nepochs = 1",
+    )
+    report = write(
+        tmp_path / "report.ipynb", "import nbexp\nnbexp.glue('seen', score)", "score = 0"
+    )
+    return nbexp.Pipeline(
+        "code",
+        [
+            nbexp.Stage(
+                "train",
+                train,
+                params={
+                    "lr": nbexp.grid([0.1, 0.5]),
+                    "width": nbexp.randint(1, 100),
+                    "epochs": "@params.epochs",
+                },
+                metric="score",
+                keep=1,
+                samples=2,
+            ),
+            nbexp.Stage("report", str(report), params={"score": "@train.score"}),
+        ],
+        params={"epochs": 3},
+        seed=5,
+        folder=tmp_path,
+    )
+
+
+def test_plan_lists_variants_and_writes_nothing(pipeline, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    plan = pipeline.plan()
+    assert [(stage.name, len(stage.variants), stage.is_open) for stage in plan.stages] == [
+        ("train", 4, False),
+        ("report", 0, True),
+    ]
+    assert all(variant.state is State.PENDING for variant in plan.variants)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.timeout(300)
+def test_run_returns_results_as_objects_and_as_a_table(pipeline):
+    result = pipeline.run()
+    assert result.state is State.FINISHED
+    assert [v.params["epochs"] for v in result.stage("train")] == [3] * 4
+    (best,) = [v for v in result.stage("train") if v.is_kept]
+    assert best.params["lr"] == 0.1
+    (report,) = result.stage("report")
+    assert report.scraps["seen"] == best.scraps["score"] == best.metric
+    table = result.dataframe()
+    assert len(table) == 5
+    assert {"variant", "stage", "state", "metric", "params.lr", "scraps.score"} <= set(table)
+
+
+def test_mistakes_in_code_are_told_like_those_in_files(tmp_path):
+    train = write(tmp_path / "train.ipynb", "", "lr = 0.0")
+    stage = nbexp.Stage("train", train, params={"lr": nbexp.uniform(1, 0), "x": nbexp.grid([])})
+    with pytest.raises(PipelineError) as error:
+        nbexp.Pipeline("code", [stage], folder=tmp_path)
+    places = [problem.where for problem in error.value.problems]
+    assert places[:2] == ["pipeline: stages.train.params.lr", "pipeline: stages.train.params.x"]
+    assert "expected lower < upper" in str(error.value)
