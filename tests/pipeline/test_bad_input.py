@@ -457,7 +457,7 @@ def test_resources_that_no_node_has(project: Path, monkeypatch: pytest.MonkeyPat
     pipeline = nbexp.Pipeline.from_toml(write(project / "pipeline.toml", text))
     with pytest.raises(PipelineError, match="no node has CPU = 9999, fpga = 1") as caught:
         pipeline.run()
-    assert "the largest node has CPU = " in caught.value.problems[0].remedy
+    assert "the most is CPU = " in caught.value.problems[0].remedy
 
 
 COMMANDS = [
