@@ -73,6 +73,8 @@ def follow(value: Any, path: tuple[str | int, ...]) -> Any:
     """
     for depth, step in enumerate(path):
         try:
+            if isinstance(value, str):  # a letter of a text is hardly what is meant
+                raise LookupError
             value = value[step]
         except (LookupError, TypeError):
             reached = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path[:depth])

@@ -1,0 +1,183 @@
+"""What is read from a notebook's source without running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat import v3
+from projects import notebook, write
+
+from nbexp.pipeline.templates import Template, TemplateError, read_template
+
+
+def read(folder: Path, *cells: str, parameters: str | None = None, **metadata: Any) -> Template:
+    path = write(folder / "a.ipynb", notebook(*cells, parameters=parameters, **metadata))
+    return read_template(path, folder)
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("", set()),
+        ("x = 1\ny: int = 2\nz: float", {"x", "y", "z"}),
+        ("a, (b, *c) = 1, (2, 3)", {"a", "b", "c"}),
+        ("a = b = 1", {"a", "b"}),
+        ("# a comment?\nx = 1", {"x"}),
+        ("%matplotlib inline\nx = 1  # why?", {"x"}),
+        ("%%time\nx = 1", {"x"}),
+        ("import os\nx = os.getcwd()", {"x"}),
+    ],
+)
+def test_parameters_are_what_the_tagged_cell_assigns(
+    tmp_path: Path, source: str, names: set[str]
+) -> None:
+    template = read(tmp_path, parameters=source)
+    assert template.has_parameters
+    assert template.parameters == names
+
+
+def test_parameters_that_cannot_be_read_are_unknown(tmp_path: Path) -> None:
+    assert read(tmp_path, parameters="x = (").parameters is None
+    assert read(tmp_path, parameters="x <- 1", kernelspec={"name": "ir", "language": "R"}
+                ).parameters is None  # fmt: skip
+    assert not read(tmp_path, "x = 1").has_parameters
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("print(1)", set()),
+        ("import nbexp\nnbexp.glue('a', 1)\nnbexp.save('b', 2)", {"a", "b"}),
+        ("import nbexp as nb\nnb.glue('a', 1)", {"a"}),
+        ("from nbexp import glue, save as keep\nglue('a', 1)\nkeep('b', 1)", {"a", "b"}),
+        ("import nbexp\nnbexp.glue(value=1, name='a')", {"a"}),
+        ("import nbexp.notebook\nnbexp.notebook.glue('a', 1)", {"a"}),
+        ("from nbexp.notebook import glue\nglue('a', 1)", {"a"}),
+        ("from nbexp import notebook as n\nn.glue('a', 1)", {"a"}),
+        ("import scrapbook as sb\nsb.glue('a', 1)", {"a"}),
+        ("import papermill as pm\npm.record('a', 1)", {"a"}),
+        ("def f():\n    import nbexp\n    nbexp.glue('a', 1)", {"a"}),
+        ("%matplotlib inline\nimport nbexp\nnbexp.glue('a', 1)  # right?", {"a"}),
+        ("import nbexp\n%time nbexp.glue('a', 1)", {"a"}),
+        ("%%time\nimport nbexp\nnbexp.glue('a', 1)", {"a"}),
+        ("%%mymagic\nimport nbexp\nnbexp.glue('a', 1)", {"a"}),
+        ("%%bash\necho nbexp.glue 'x", set()),
+        ("!ls\nfiles = !ls\nfiles?\n?files\nimport nbexp\nnbexp.glue('a', files)", {"a"}),
+        ("class A:\n    def glue(self, x): pass\nA().glue('a')", set()),
+    ],
+)
+def test_names_that_source_glues(tmp_path: Path, source: str, names: set[str]) -> None:
+    assert read(tmp_path, source).emits == names
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import nbexp\nnbexp.glue(name, 1)",
+        "import nbexp\nnbexp.glue(f'a{i}', 1)",
+        "import nbexp\nnbexp.glue(*pair)",
+        "import nbexp\nnbexp.glue(**named)",
+        "import nbexp\nkeep = nbexp.glue\nkeep('a', 1)",
+        "import nbexp\nn = nbexp\nn.glue('a', 1)",
+        "import nbexp\ngetattr(nbexp, 'glue')('a', 1)",
+        "from nbexp import glue\nlist(map(glue, 'ab', [1, 2]))",
+        "from nbexp import *\nglue('a', 1)",
+        "import scrapbook.api\nscrapbook.api.glue('a', 1)",
+        "exec(text)",
+        "%run other.py",
+        "this is no Python",
+        "%%unknown\nthis is no Python",
+    ],
+)
+def test_names_are_open_where_source_does_not_tell(tmp_path: Path, source: str) -> None:
+    assert read(tmp_path, source).emits is None
+
+
+def test_what_local_modules_glue_counts(tmp_path: Path) -> None:
+    write(tmp_path / "helper.py", "import nbexp\ndef report(x): nbexp.glue('a', x)\n")
+    assert read(tmp_path, "import helper\nhelper.report(1)").emits == {"a"}
+    write(tmp_path / "helper.py", "import nbexp\ndef report(n, x): nbexp.glue(n, x)\n")
+    assert read(tmp_path, "import helper\nhelper.report('a', 1)").emits is None
+
+
+MODULES: dict[str, set[str]] = {
+    "import one": {"one", "two"},
+    "import one as other, json": {"one", "two"},
+    "from one import x": {"one", "two"},
+    "from package import inner": {"package", "package.inner", "package.deep.leaf"},
+    "import package.deep.leaf": {"package", "package.deep.leaf"},
+    "from package.deep import leaf": {"package", "package.deep.leaf"},
+    "from space import part": {"space.part"},
+    "if x:\n    import two": {"two"},
+    "def f():\n    import two": {"two"},
+    "import importlib\nimportlib.import_module('two')": {"two"},
+    "%run script.py": {"script.py", "two"},
+    "%run -i script.py 3": {"script.py", "two"},
+    "import nosuch, numpy": set(),
+    "# import one": set(),
+}
+
+
+@pytest.mark.parametrize("source", MODULES)
+def test_local_modules_are_found_transitively(tmp_path: Path, source: str) -> None:
+    write(tmp_path / "one.py", "import two\n")
+    write(tmp_path / "two.py", "import one\n")  # a circle
+    write(tmp_path / "two.py", "")
+    write(tmp_path / "script.py", "import two\n")
+    write(tmp_path / "package" / "__init__.py", "")
+    write(tmp_path / "package" / "inner.py", "from .deep import leaf\nfrom . import nothing\n")
+    write(tmp_path / "package" / "deep" / "leaf.py", "")
+    write(tmp_path / "space" / "part.py", "")
+    assert set(read(tmp_path, source).modules) == MODULES[source]
+
+
+def test_modules_that_import_each_other_end(tmp_path: Path) -> None:
+    write(tmp_path / "one.py", "import two\n")
+    write(tmp_path / "two.py", "import one\n")
+    assert set(read(tmp_path, "import one").modules) == {"one", "two"}
+
+
+def test_modules_lie_beside_the_notebook_or_the_pipeline(tmp_path: Path) -> None:
+    write(tmp_path / "shared.py", "x = 1")
+    write(tmp_path / "templates" / "own.py", "x = 1")
+    path = write(tmp_path / "templates" / "a.ipynb", notebook("import shared, own"))
+    template = read_template(path, tmp_path)
+    assert set(template.modules) == {"shared", "own"}
+    assert template.name == "templates/a"
+
+
+def test_notebook_of_another_language(tmp_path: Path) -> None:
+    template = read(tmp_path, "echo $x", parameters="x=1",
+                    kernelspec={"name": "bash", "language": "bash"})  # fmt: skip
+    assert (template.kernel, template.language) == ("bash", "bash")
+    assert template.has_parameters
+    assert (template.parameters, template.emits, dict(template.modules)) == (None, None, {})
+
+
+def test_notebook_of_version_3(tmp_path: Path) -> None:
+    cell = v3.new_code_cell(input="x = 1", metadata={"tags": ["parameters"]})
+    old = v3.new_notebook(worksheets=[v3.new_worksheet(cells=[cell])])
+    path = write(tmp_path / "old.ipynb", v3.writes_json(old))
+    assert nbformat.read(path, as_version=nbformat.NO_CONVERT).nbformat == 3
+    assert read_template(path, tmp_path).parameters == {"x"}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{}, {"kernelspec": None}, {"kernelspec": {"name": None}}, {"language_info": "x"}],
+)
+def test_odd_metadata_is_taken_as_python(tmp_path: Path, metadata: dict[str, Any]) -> None:
+    template = read(tmp_path, "x = 1", **metadata)
+    assert (template.kernel, template.language) == ("python3", "python")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"cells": 1}', '{"cells": [1]}', b"\xff\xfe\x00"]
+)
+def test_file_that_is_no_notebook(tmp_path: Path, content: str | bytes) -> None:
+    path = write(tmp_path / "a.ipynb", content)
+    with pytest.raises(TemplateError):
+        read_template(path, tmp_path)
