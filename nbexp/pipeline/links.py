@@ -73,9 +73,7 @@ def follow(value: Any, path: tuple[str | int, ...]) -> Any:
     """
     for depth, step in enumerate(path):
         try:
-            if isinstance(value, str):  # a letter of a text is hardly what is meant
-                raise LookupError
-            value = value[step]
+            value = _step(value, step)
         except (LookupError, TypeError):
             reached = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path[:depth])
             known = f"its keys are {', '.join(map(str, value))}" if isinstance(value, dict) else ""
@@ -83,3 +81,9 @@ def follow(value: Any, path: tuple[str | int, ...]) -> Any:
             what = known or size or f"it is {value!r}"
             raise LookupError(f"no {step!r} in the value{reached}: {what}") from None
     return value
+
+
+def _step(value: Any, step: str | int) -> Any:
+    if isinstance(value, str):  # a letter of a text is hardly what is meant
+        raise TypeError(value)
+    return value[step]
