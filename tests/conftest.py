@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,30 +33,3 @@ def pytest_configure(config: pytest.Config) -> None:
         patch.setenv(name, str(Path(home) / name.lower()))
     patch.setenv("MPLBACKEND", "agg")
     patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-
-
-@pytest.fixture
-def write_notebook() -> Callable[..., Path]:
-    """Return a function that writes a notebook: its path, its code cells, and what it is."""
-    import nbformat
-    from nbformat.v4 import new_code_cell, new_notebook
-
-    def write(
-        path: Path,
-        *cells: str,
-        parameters: str | None = None,
-        kernel: str = "python3",
-        language: str = "python",
-    ) -> Path:
-        tagged = {"metadata": {"tags": ["parameters"]}}
-        first = [] if parameters is None else [new_code_cell(parameters, **tagged)]
-        spec = {"name": kernel, "display_name": kernel, "language": language}
-        notebook = new_notebook(
-            cells=[*first, *map(new_code_cell, cells)],
-            metadata={"kernelspec": spec, "language_info": {"name": language}},
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, path)
-        return path
-
-    return write
