@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nbexp.pipeline.source import constant_text, parse_cell
+
+_PACKAGES = re.compile(r"[/\\\\](?:site|dist)-packages[/\\\\]")
 
 
 def find_modules(trees: Iterable[ast.Module | None], folders: tuple[Path, ...]) -> dict[str, Path]:
@@ -28,6 +33,38 @@ def find_modules(trees: Iterable[ast.Module | None], folders: tuple[Path, ...]) 
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
         waiting += _imports(tree, package) if tree else []
     return found
+
+
+def imports_unseen(trees: Iterable[ast.Module | None], local: Iterable[str]) -> bool:
+    """Whether source imports code that is neither local nor from a package index.
+
+    Such code, say a project of one's own that is installed for editing or lies on
+    ``PYTHONPATH``, may do anything that a notebook may.
+
+    Args:
+        trees: Syntax trees of the source.
+        local: Dotted names of the local modules.
+    """
+    names = {name for tree in trees if tree for name in _absolute_names(tree)}
+    names -= {name.partition(".")[0] for name in local} | sys.stdlib_module_names | {"nbexp"}
+    return not all(map(_is_published, names))
+
+
+def _absolute_names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def _is_published(name: str) -> bool:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+    return any(place and _PACKAGES.search(place) for place in places)
 
 
 def _locate(name: str, folders: tuple[Path, ...]) -> Path | None:

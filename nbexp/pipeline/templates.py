@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from nbexp.files import digest, file_digest
-from nbexp.pipeline.modules import find_modules
+from nbexp.pipeline.modules import find_modules, imports_unseen
 from nbexp.pipeline.source import Emitted, emitted_names, parse_cell
 
 
@@ -148,4 +148,5 @@ def _emits(
         return None
     read = [parse_cell(file.read_text(errors="replace")) for file in modules.values()]
     found: Emitted = emitted_names([*trees, *read])
-    return None if found.is_open else found.names
+    is_open = found.is_open or imports_unseen([*trees, *read], modules)
+    return None if is_open else found.names

@@ -58,6 +58,7 @@ def test_parameters_that_cannot_be_read_are_unknown(tmp_path: Path) -> None:
         ("from nbexp.notebook import glue\nglue('a', 1)", {"a"}),
         ("from nbexp import notebook as n\nn.glue('a', 1)", {"a"}),
         ("import scrapbook as sb\nsb.glue('a', 1)", {"a"}),
+        ("import nbexp, os.path, numpy as np\nnbexp.glue('a', np.pi)", {"a"}),
         ("import papermill as pm\npm.record('a', 1)", {"a"}),
         ("def f():\n    import nbexp\n    nbexp.glue('a', 1)", {"a"}),
         ("%matplotlib inline\nimport nbexp\nnbexp.glue('a', 1)  # right?", {"a"}),
@@ -89,6 +90,7 @@ def test_names_that_source_glues(tmp_path: Path, source: str, names: set[str]) -
         "exec(text)",
         "%run other.py",
         "this is no Python",
+        "import nbexp, project_of_ones_own\nnbexp.glue('a', 1)",
         "%%unknown\nthis is no Python",
     ],
 )
@@ -99,6 +101,9 @@ def test_names_are_open_where_source_does_not_tell(tmp_path: Path, source: str) 
 def test_what_local_modules_glue_counts(tmp_path: Path) -> None:
     write(tmp_path / "helper.py", "import nbexp\ndef report(x): nbexp.glue('a', x)\n")
     assert read(tmp_path, "import helper\nhelper.report(1)").emits == {"a"}
+    write(tmp_path / "package" / "__init__.py", "from .inner import report\n")
+    write(tmp_path / "package" / "inner.py", "import nbexp\ndef report(): nbexp.save('b', 1)\n")
+    assert read(tmp_path, "import package\npackage.report()").emits == {"b"}
     write(tmp_path / "helper.py", "import nbexp\ndef report(n, x): nbexp.glue(n, x)\n")
     assert read(tmp_path, "import helper\nhelper.report('a', 1)").emits is None
 
