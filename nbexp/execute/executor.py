@@ -120,7 +120,7 @@ def _execute_notebook(execution: Execution) -> None:
     from nbexp.execute.kernel import find_kernel
 
     job = execution.job
-    notebook = execution.notebook = _read(job.template)
+    notebook = execution.notebook = _read(job.source or job.template)
     kernel = job.kernel or notebook.metadata.get("kernelspec", {}).get("name")
     if not kernel:
         raise UsageError(

@@ -24,6 +24,7 @@ class Job:
         environment: Environment variables for the kernel, over those of the worker.
         secrets: Environment variables whose values are masked in all that is written.
         timeout_s: Seconds after which the execution is ended, or None.
+        source: The file to execute in the place of the template, such as a copy of it as it was.
     """
 
     variant: str
@@ -35,6 +36,7 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
+    source: Path | None = None
 
 
 @dataclass(frozen=True)

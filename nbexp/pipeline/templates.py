@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -32,6 +32,8 @@ class Template:
         emits: Names that the source glues or saves; None where that can't be told.
         code: Content hash of its code cells.
         modules: Content hash of each local module that the code imports, by dotted name.
+        files: The files of those modules.
+        content: The file as it was read; a run executes this, whatever becomes of the file.
     """
 
     path: Path
@@ -43,6 +45,12 @@ class Template:
     emits: frozenset[str] | None
     code: str
     modules: Mapping[str, str]
+    files: Mapping[str, Path] = field(repr=False)
+    content: bytes = field(repr=False)
+
+    def current_modules(self) -> dict[str, str]:
+        """Return the content hash of each local module as it is now; empty for one that is gone."""
+        return {n: file_digest(f) if f.is_file() else "" for n, f in self.files.items()}
 
 
 def read_template(path: Path, folder: Path) -> Template:
@@ -55,7 +63,8 @@ def read_template(path: Path, folder: Path) -> Template:
     Raises:
         TemplateError: The file is no notebook.
     """
-    cells, metadata = _load(path)
+    content = _read(path)
+    cells, metadata = _load(path, content)
     code = [cell for cell in cells if cell.get("cell_type") == "code"]
     language = _language(metadata)
     trees = [parse_cell(_text(cell)) for cell in code] if language == "python" else []
@@ -71,6 +80,8 @@ def read_template(path: Path, folder: Path) -> Template:
         emits=_emits(trees, files, language),
         code=digest([[_text(cell), sorted(_tags(cell))] for cell in code]),
         modules={name: file_digest(file) for name, file in sorted(files.items())},
+        files=dict(sorted(files.items())),
+        content=content,
     )
 
 
@@ -79,15 +90,20 @@ def relative(path: Path, folder: Path) -> str:
     return PurePath(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
-def _load(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TemplateError(f"it can't be read ({error})") from None
+
+
+def _load(path: Path, content: bytes) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     import json
 
     try:
-        notebook = json.loads(path.read_bytes())
+        notebook = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise TemplateError(f"it holds no JSON ({error})") from None
-    except OSError as error:
-        raise TemplateError(f"it can't be read ({error})") from None
     if not isinstance(notebook, dict) or not {"cells", "worksheets"}.intersection(notebook):
         raise TemplateError("it has no list of cells")
     if notebook.get("nbformat", 4) in (1, 2, 3) or "worksheets" in notebook:

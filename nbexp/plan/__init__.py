@@ -2,7 +2,15 @@
 
 from nbexp.plan.graph import Graph, Node, stages_needed
 from nbexp.plan.keys import differences, identity, key_of
-from nbexp.plan.plan import Identified, Plan, PlannedStage, PlannedVariant, identify, make_plan
+from nbexp.plan.plan import (
+    Identified,
+    Plan,
+    PlannedStage,
+    PlannedVariant,
+    identify,
+    make_plan,
+    refresh,
+)
 from nbexp.plan.reduce import best, metric_value
 from nbexp.plan.resolve import Resolved, Result
 from nbexp.plan.variants import Variant
@@ -24,5 +32,6 @@ __all__ = [
     "key_of",
     "make_plan",
     "metric_value",
+    "refresh",
     "stages_needed",
 ]

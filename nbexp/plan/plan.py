@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nbexp.errors import LinkError
@@ -41,6 +41,15 @@ def identify(graph: Graph, node: Node) -> Identified:
     resolved = graph.resolve(node.variant)
     parts = identity(graph.pipeline, node.variant, resolved.content, graph.content_of)
     return Identified(node, resolved, parts, key_of(parts))
+
+
+def refresh(identified: Identified) -> Identified:
+    """Return a variant with its identity as the local modules are now, if they have changed."""
+    modules = identified.node.variant.option.template.current_modules()
+    if modules == identified.parts["modules"]:
+        return identified
+    parts = {**identified.parts, "modules": modules}
+    return replace(identified, parts=parts, key=key_of(parts))
 
 
 @dataclass(frozen=True)

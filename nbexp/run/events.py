@@ -19,12 +19,12 @@ _log = logging.getLogger(__name__)
 class EventKind(StrEnum):
     """The kinds of events, with the data that each carries beside its time."""
 
-    RUN_STARTED = "run_started"  # run, pipeline, stages: names in order
-    VARIANT_ADDED = "variant_added"  # variant, stage, label
-    VARIANT_STARTED = "variant_started"  # variant, stage, attempt
+    RUN_STARTED = "run_started"  # run, pipeline, stages: names in order; metrics: with mode
+    VARIANT_ADDED = "variant_added"  # variant, stage, label, lineage
+    VARIANT_STARTED = "variant_started"  # variant, stage, attempt, params
     VARIANT_RETRIED = "variant_retried"  # variant, stage, attempt, reason, folder
-    VARIANT_ENDED = "variant_ended"  # variant, stage, state, and what is known of the result
-    STAGE_ENDED = "stage_ended"  # stage, kept: names, best first; metric, best
+    VARIANT_ENDED = "variant_ended"  # variant, stage, label, state, and what is known of its result
+    STAGE_ENDED = "stage_ended"  # stage, kept: names, best first, where it has a reduce
     WARNING = "warning"  # message
     RUN_STOPPING = "run_stopping"  # reason
     RUN_ENDED = "run_ended"  # state

@@ -4,6 +4,7 @@ runs/digits-20261120-142233/
 ├── pipeline.toml, pipeline.json   the file as it was, and with all values applied
 ├── plan.json                      what was to be done
 ├── events.jsonl, status.json      what happened, and how everything stands
+├── templates/                     the notebooks as they were when the run began
 ├── control.jsonl                  requests to the run
 ├── driver.lock                    locked while the run is alive
 └── variants/train-3f9a2c81/
@@ -28,7 +29,7 @@ from typing import IO, Any
 
 from nbexp.execute.job import Outcome
 from nbexp.files import append_line, read_json, read_lines, write_atomic, write_json
-from nbexp.pipeline import Pipeline
+from nbexp.pipeline import Pipeline, Template
 from nbexp.run.events import Event
 from nbexp.states import State
 
@@ -61,6 +62,7 @@ class RunFolder:
         if pipeline.file is not None:
             write_atomic(folder.path / "pipeline.toml", pipeline.file.read_bytes())
         write_json(folder.path / "pipeline.json", dict(pipeline.source))
+        folder.keep_templates(pipeline)
         folder.path = _rename(folder.path, f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
         return folder
 
@@ -87,6 +89,18 @@ class RunFolder:
     def variant(self, name: str) -> Path:
         """Return the folder of a variant."""
         return self.variants / name
+
+    def template(self, template: Template) -> Path:
+        """Return the run's own copy of a template."""
+        name = f"{template.path.stem}-{template.code[:8]}{template.path.suffix}"
+        return self.path / "templates" / name
+
+    def keep_templates(self, pipeline: Pipeline) -> None:
+        """Write a copy of every template, so that none changes while the run goes on."""
+        (self.path / "templates").mkdir()
+        for stage in pipeline.stages.values():
+            for template in stage.templates:
+                write_atomic(self.template(template), template.content)
 
     def attempt(self, name: str, number: int) -> Path:
         """Return the folder that keeps an attempt of a variant that failed, from 1."""

@@ -12,7 +12,7 @@ from nbexp.errors import LinkError, RunError
 from nbexp.execute.job import CellError, Job, Outcome
 from nbexp.files import write_json
 from nbexp.pipeline import Pipeline
-from nbexp.plan import Graph, Identified, Node, Result, identify
+from nbexp.plan import Graph, Identified, Node, Result, identify, refresh
 from nbexp.run.announcer import Announcer
 from nbexp.run.control import ControlFile
 from nbexp.run.events import EventKind, Events
@@ -174,6 +174,7 @@ class Runner:
         """Lock a task's identity; where another run works on it, wait, and take what it leaves."""
         if task.is_claimed:
             return True
+        task.identified = refresh(task.identified)
         if not self._locks.acquire(task.key):
             self._queue.block(task, _RELOOK_S)
             return False
@@ -210,6 +211,7 @@ class Runner:
             environment=own,
             secrets={name: os.environ[name] for name in secrets if name in os.environ},
             timeout_s=stage.timeout_s,
+            source=self._folder.template(option.template),
         )
 
     def _take(self, done: Done) -> None:

@@ -26,6 +26,11 @@ class KeyIndex:
         self._known: dict[str, Path] = {}
         self._is_complete = False
 
+    def include(self, experiment_id: str) -> None:
+        """Look in an experiment too that was made after this index."""
+        if experiment_id not in self._experiments:
+            self._experiments.append(experiment_id)
+
     def find(self, keys: Collection[str]) -> dict[str, Path]:
         """Return the folder of a variant for each key that is known."""
         if len(keys) > _FEW and not self._is_complete:

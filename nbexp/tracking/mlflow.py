@@ -82,10 +82,7 @@ class MlflowTracker:
         Raises:
             RunError: MLflow can't be reached.
         """
-        client = self._client()
-        if self._index is None:
-            self._index = KeyIndex(client, self._pipeline.folder / RUNS)
-        return self._index.find(keys)
+        return self._keys().find(keys)
 
     def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
         """Return the mean seconds that the last variants of each stage took, as far as known."""
@@ -112,6 +109,7 @@ class MlflowTracker:
         """
         client = self._client()
         self._experiment_id = self._thread.submit(self._make_experiment).result()
+        self._keys().include(self._experiment_id)
         self._tags = {
             "nbexp.pipeline": self._pipeline.name,
             "nbexp.run": run.name,
@@ -191,6 +189,11 @@ class MlflowTracker:
             elif child.info.status == "RUNNING":
                 self._end(child.info.run_id, "KILLED")
         self._end(tracking["run_id"], "KILLED")
+
+    def _keys(self) -> KeyIndex:
+        if self._index is None:
+            self._index = KeyIndex(self._client(), self._pipeline.folder / RUNS)
+        return self._index
 
     def _client(self) -> Any:
         if self._connection is None:

@@ -132,3 +132,32 @@ def test_lost_folder_is_no_cache(cached):
     for run in cached.project.runs():
         shutil.rmtree(run)
     assert ("make", 1) in cached.run()
+
+
+class Editor:
+    """A listener that edits files as soon as the run has begun."""
+
+    def __init__(self, edit):
+        self.edit = edit
+
+    def notify(self, event):
+        if event.kind == "run_started":
+            self.edit()
+
+
+def test_template_edited_during_a_run_counts_from_the_next_run_on(cached):
+    def change(notebook):
+        notebook.cells[1].source += "\nnbexp.glue('edited', True)"
+
+    edit = Editor(lambda: cached.edit("make", change))
+    assert cached.run("make.n=50", only=["make"], listeners=[edit]) == [("make", 50)]
+    assert "edited" not in cached.last.stage("make")[0].scraps
+    assert cached.run("make.n=50", only=["make"]) == [("make", 50)]
+    assert cached.last.stage("make")[0].scraps["edited"] is True
+
+
+def test_module_edited_during_a_run_is_known_as_it_was_when_it_ran(cached):
+    edit = Editor(lambda: cached.write("helper", "def parity(n):\n    return -n\n"))
+    assert cached.run("make.n=60", only=["make"], listeners=[edit]) == [("make", 60)]
+    assert cached.last.stage("make")[0].scraps["value"] == -60
+    assert cached.run("make.n=60", only=["make"]) == []
