@@ -1,9 +1,9 @@
 """Processes that never outlive the one that started them, even one that was killed with SIGKILL.
 
-A worker holds one end of a pipe, a tiny process the other. The worker writes ``+TARGET FOLDER``
-when it starts a kernel and ``-TARGET`` when the kernel is gone; a target is what kill(2) takes,
-a process or minus a process group. When the pipe closes, for whatever reason, the tiny process
-kills the targets that are left, and removes their folders. A driver guards its local Ray so too.
+A worker holds one end of a pipe, a tiny process the other. The worker writes ``+GROUP FOLDER``
+for a kernel and its folder, and ``-FOLDER`` when both are gone. When the pipe closes, for whatever
+reason, the tiny process kills the process groups that are left, and whatever still has a file open
+in one of the folders, and removes the folders. A driver guards its local Ray so too.
 
 This file is also that process's program, so it needs nothing but Python's standard library.
 """
@@ -20,38 +20,37 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+_NO_GROUP = 0
+
 
 class Guard:
-    """The worker's side; the process starts with the first kernel, and again if it is lost."""
+    """The worker's side; the process starts with the first folder, and again if it is lost."""
 
     def __init__(self) -> None:
-        self._targets: dict[int, str] = {}
+        self._groups: dict[str, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def pid(self) -> int | None:
-        """The watching process, once it has started."""
-        return self._process.pid if self._process else None
+    def watch(self, folder: Path, group: int = _NO_GROUP) -> None:
+        """Guard a folder, and a process group that goes with it.
 
-    def watch(self, target: int, folder: Path) -> None:
-        """Kill a target and remove a folder if this process ends before `forget`.
+        If this process ends before `forget`, the group is killed, and on Linux all processes
+        that have a file open in the folder; then the folder is removed.
 
         Args:
-            target: A process, or minus a process group.
-            folder: What to remove.
+            folder: The folder.
+            group: Number of the process group, once there is one.
         """
-        if target not in self._targets:
-            self._targets[target] = str(folder)
-            self._tell(f"+{target} {folder}")
+        self._groups[str(folder)] = group
+        self._tell(f"+{group} {folder}")
 
-    def forget(self, target: int) -> None:
-        """Let go of a target that is gone."""
-        if self._targets.pop(target, None) is not None:
-            self._tell(f"-{target}")
+    def forget(self, folder: Path) -> None:
+        """Let go of a folder that is gone."""
+        if self._groups.pop(str(folder), None) is not None:
+            self._tell(f"-{folder}")
 
     def close(self) -> None:
-        """End the watching process, and with it all targets that were not forgotten."""
-        self._targets.clear()
+        """End the watching process, and with it all that was not forgotten."""
+        self._groups.clear()
         self._end()
 
     def _tell(self, line: str) -> None:
@@ -74,8 +73,8 @@ class Guard:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in the terminal must not reach it
         )
-        for target, folder in self._targets.items():
-            self._send(f"+{target} {folder}")
+        for folder, group in self._groups.items():
+            self._send(f"+{group} {folder}")
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -91,40 +90,62 @@ class Guard:
             self._process.stdin.flush()
 
 
-def kill(target: int) -> None:
-    """Kill a process, or minus a process group; one that is gone is no error."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(target, signal.SIGKILL)
+def kill_group(group: int) -> None:
+    """Kill a process group; one that is gone is no error."""
+    if group != _NO_GROUP:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
 
 
 def main() -> None:
     """Wait until the other end is gone, then kill and remove what it left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    targets: dict[int, str] = {}
+    parent = os.getppid()  # it may close the pipe and live on, with files of its own open
+    groups: dict[str, int] = {}
     for line in sys.stdin:
-        target, _, folder = line[1:].rstrip("\n").partition(" ")
-        if line.startswith("+"):
-            targets[int(target)] = folder
-        else:
-            targets.pop(int(target), None)
-    for left in targets:
-        kill(left)
-    _remove(set(targets.values()))
+        text = line[1:].rstrip("\n")
+        if line.startswith("-"):
+            groups.pop(text, None)
+            continue
+        group, _, folder = text.partition(" ")
+        groups[folder] = int(group)
+    for group in groups.values():
+        kill_group(group)
+    for folder in groups:
+        _remove(folder, spare=parent)
 
 
-def _remove(folders: set[str]) -> None:
-    if not folders:
-        return
+def _remove(folder: str, *, spare: int) -> None:
     import shutil  # it takes longer to import than all the rest
     import time
 
-    for folder in folders:
-        for _ in range(10):  # what was killed may take a moment to be gone
-            shutil.rmtree(folder, ignore_errors=True)
-            if not os.path.exists(folder):  # noqa: PTH110 - pathlib takes long to import too
-                break
-            time.sleep(0.1)
+    for _ in range(20):  # what was killed may take a moment to be gone, and to start no more
+        for process in set(_users(folder)) - {spare}:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):  # noqa: PTH110 - pathlib takes long to import too
+            return
+        time.sleep(0.1)
+
+
+def _users(folder: str) -> list[int]:
+    """Return the processes that have a file open in a folder, as far as the system tells."""
+    found = []
+    processes = os.listdir("/proc") if os.path.isdir("/proc") else []  # noqa: PTH112, PTH208
+    for name in filter(str.isdigit, processes):
+        with contextlib.suppress(OSError):
+            files = f"/proc/{name}/fd"
+            if any(_target(f"{files}/{n}").startswith(folder) for n in os.listdir(files)):  # noqa: PTH208
+                found.append(int(name))
+    return found
+
+
+def _target(link: str) -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink(link)  # noqa: PTH115
+    return ""
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.execute.guard import Guard, kill
+from nbexp.execute.guard import Guard, kill_group
 
 _START_S = 120.0
 _ATTEMPTS = 3
@@ -99,6 +99,7 @@ class Kernel:
         self._log = log
         self._group: int | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="nbexp-", dir=_short_folder()))
+        guard.watch(self._folder)
 
     async def start(self, *, folder: Path, environment: Mapping[str, str]) -> None:
         """Start the process in a folder, and return once it answers.
@@ -132,7 +133,7 @@ class Kernel:
     def kill(self) -> None:
         """Kill the process, and all that belong to its group."""
         if self._group is not None:
-            kill(-self._group)
+            kill_group(self._group)
 
     async def end(self, grace_s: float) -> None:
         """Ask the kernel to shut down, kill what is left after a while, and clean up."""
@@ -144,6 +145,7 @@ class Kernel:
         finally:
             await self._discard()
             shutil.rmtree(self._folder, ignore_errors=True)
+            self._guard.forget(self._folder)
 
     def output(self) -> str:
         """Return the end of what the process wrote outside of its messages."""
@@ -169,7 +171,7 @@ class Kernel:
         provisioner = self.manager.provisioner
         self._group = getattr(provisioner, "pgid", None)
         if self._group is not None:
-            self._guard.watch(-self._group, self._folder)
+            self._guard.watch(self._folder, self._group)
 
     def _new_manager(self) -> Any:
         context = zmq.asyncio.Context()
@@ -249,8 +251,6 @@ class Kernel:
             self.client.stop_channels()
         await self.manager.cleanup_resources()
         self.manager.context.destroy(linger=0)
-        if self._group is not None:
-            self._guard.forget(-self._group)
         self._group = self.client = self.manager = None
 
 

@@ -76,7 +76,6 @@ class Cluster:
             where = f"at RAY_ADDRESS={address}" if address else "on this machine"
             remedy = "`nbexp doctor` tells what Ray needs."
             raise RunError(f"Ray can't be used {where}: {error}. {remedy}") from error
-        self.watch()
 
     def _start_local(self) -> None:
         """Start Ray here; on a busy machine, which Ray gives 30 s to come up, try again."""
@@ -96,16 +95,6 @@ class Cluster:
                     raise
             else:
                 return
-
-    def watch(self) -> None:
-        """Have the guard watch over all processes that Ray has started by now."""
-        if self._folder is None:
-            return
-        import psutil
-
-        for process in psutil.Process().children(recursive=True):
-            if process.pid != self._guard.pid:
-                self._guard.watch(process.pid, self._folder)
 
     def nodes(self) -> list[dict[str, float]]:
         """Return the resources of each living node."""
@@ -127,6 +116,7 @@ class Cluster:
     def _remove_folder(self) -> None:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            self._guard.forget(self._folder)
 
     def _local(self) -> dict[str, Any]:
         node = local_node()
@@ -135,6 +125,7 @@ class Cluster:
         self._folder = Path(
             tempfile.mkdtemp(prefix="nbexp-ray-", dir=parent if len(parent) < 30 else "/tmp")
         )
+        self._guard.watch(self._folder)
         return {
             "address": "local",
             "num_cpus": int(node["CPU"]),

@@ -193,7 +193,6 @@ class Pool:
         if slot.is_up:
             return Done(task, value) if task else None
         slot.is_up = True
-        self._cluster.watch()
         return None
 
 
