@@ -50,7 +50,7 @@ class NotebookExecutor:
         (job.folder / "result.json").unlink(missing_ok=True)
         with self._running() as ending:
             outcome = _execute(job, ending, self._guard)
-            write_json(job.folder / "result.json", outcome.to_record())
+            write_json(job.folder / "result.json", outcome.to_record(), durable=True)
         return outcome
 
     def stop(self) -> None:
