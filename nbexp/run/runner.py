@@ -264,12 +264,13 @@ class Runner:
             elif request.variant in self._running:
                 self._pool.stop(request.variant)
             else:
-                self._stop_queued(request.variant)
+                self._stop_waiting(request.variant)
 
-    def _stop_queued(self, name: str) -> None:
-        task = self._queue.remove(name)
-        if task is not None:
-            self._tell.ended(task.node, State.STOPPED, reason="asked to stop")
+    def _stop_waiting(self, name: str) -> None:
+        node = self.graph.nodes.get(name)
+        if node is not None and node.state is State.PENDING:
+            self._queue.remove(name)
+            self._tell.ended(node, State.STOPPED, reason="asked to stop")
             self.graph.end(name, State.STOPPED)
 
     def _stop(self, reason: str) -> State:
