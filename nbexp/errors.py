@@ -15,6 +15,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_SHOWN = 20
+
 
 class NbexpError(Exception):
     """Base of all errors that nbexp raises on purpose."""
@@ -79,11 +81,12 @@ def suggest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a remedy for an unknown word: the nearest known one, or all of them."""
+    """Return a remedy for an unknown word: the nearest known one, or a list of them."""
     names = list(known)
     near = suggest(word, names)
     if near is not None:
         return f"Did you mean {near!r}?"
     if not names:
         return "There are none to choose from."
-    return f"Choose one of: {', '.join(names)}."
+    more = f" and {len(names) - _SHOWN} others" if len(names) > _SHOWN else ""
+    return f"Choose one of: {', '.join(names[:_SHOWN])}{more}."
