@@ -197,6 +197,14 @@ def read_outcome(folder: Path, key: str | None = None) -> Outcome | None:
     return outcome if outcome.state is State.FINISHED and outcome.key == key and is_whole else None
 
 
+def read_end(folder: Path, key: str) -> Outcome | None:
+    """Return how the variant in a folder ended with an identity, well or not; None if unknown."""
+    outcome = read_outcome(folder)
+    if outcome is None or outcome.key != key:
+        return None
+    return read_outcome(folder, key) if outcome.state is State.FINISHED else outcome
+
+
 class EventLog:
     """Appends every event of a run to its file.
 

@@ -78,5 +78,5 @@ class Tracker(Protocol):
     def close_run(self, state: State) -> None:
         """Wait until everything is written, and end the run."""
 
-    def recover(self, run: Path) -> None:
-        """Complete what a run whose driver died has left in its folder."""
+    def recover(self, run: Path) -> bool:
+        """Complete what a run whose driver died has left in its folder; False if not all of it."""

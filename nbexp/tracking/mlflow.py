@@ -20,7 +20,7 @@ from nbexp.errors import RunError
 from nbexp.execute.job import Outcome
 from nbexp.files import read_json, write_json
 from nbexp.pipeline import Pipeline
-from nbexp.run.folder import RUNS, read_outcome
+from nbexp.run.folder import RUNS, read_end
 from nbexp.run.tracker import VariantRecord
 from nbexp.states import State
 from nbexp.tracking.content import lineage_tags, metrics_of, params_of, result_tags
@@ -165,8 +165,8 @@ class MlflowTracker:
             self._thread.submit(self._attempt, "run", self._end, self._parent, status)
         self._thread.shutdown(wait=True)
 
-    def recover(self, run: Path) -> None:
-        """Complete what a run whose driver died has left.
+    def recover(self, run: Path) -> bool:
+        """Complete what a run whose driver died has left; return whether all could be written.
 
         Variants whose results lie in the run's folder are written as if the driver had lived;
         the others, and the run itself, are marked as killed.
@@ -175,20 +175,37 @@ class MlflowTracker:
         try:
             tracking = read_json(run / "tracking.json")
         except (OSError, ValueError):
-            return  # it died before it began
-        query = f"tags.`nbexp.run` = '{run.name}'"
-        for child in _pages(client, [tracking["experiment_id"]], query):
-            name = child.data.tags.get("nbexp.variant")
-            if name is None or "nbexp.key" in child.data.tags:
-                continue
-            record = VariantRecord.read(run / "variants" / name)
-            folder = run / "variants" / name
-            outcome = read_outcome(folder, record.key) if record else None
-            if record and outcome and record.tracking_id == child.info.run_id:
-                self._write(child.info.run_id, record, outcome, folder)
-            elif child.info.status == "RUNNING":
-                self._end(child.info.run_id, "KILLED")
-        self._end(tracking["run_id"], "KILLED")
+            return True  # it died before it began
+        try:
+            parent = client.get_run(tracking["run_id"])
+            query = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+            children = list(_pages(client, [tracking["experiment_id"]], query))
+            are_written = [self._recover_variant(child, run) for child in children]
+            if parent.info.status == "RUNNING":
+                self._end(parent.info.run_id, "KILLED")
+        except Exception as error:  # it was deleted there, or was tracked somewhere else
+            _log.debug("MLflow: %s", run, exc_info=error)
+            return False
+        return all(are_written)
+
+    def _recover_variant(self, child: Any, run: Path) -> bool:
+        run_id, tags = child.info.run_id, child.data.tags
+        name, is_open = tags.get("nbexp.variant"), child.info.status == "RUNNING"
+        if name is None or "nbexp.key" in tags:
+            return True
+        folder = run / "variants" / name
+        record = VariantRecord.read(folder)
+        outcome = read_end(folder, record.key) if record else None
+        try:
+            if not record or not outcome or record.tracking_id != run_id:
+                if is_open:
+                    self._end(run_id, "KILLED")
+            elif is_open or outcome.state is State.FINISHED:
+                self._write(run_id, record, outcome, folder)
+        except Exception as error:
+            _log.debug("MLflow: %s", folder, exc_info=error)
+            return False
+        return True
 
     def _keys(self) -> KeyIndex:
         if self._index is None:
