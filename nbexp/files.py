@@ -6,6 +6,8 @@ that every file of a run can be read by any JSON reader.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -85,23 +87,30 @@ def read_json(path: Path) -> Any:
 
 
 def append_line(path: Path, value: Any) -> None:
-    """Append one JSON line, in a single write."""
+    """Append one JSON line, in a single write; after a line that was cut off, on a new one.
+
+    Raises:
+        OSError: It can't be written, or not all of it, such as on a disk that is full.
+    """
     line = (to_json(value) + "\n").encode()
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(handle, line)
+        size = os.fstat(handle).st_size
+        if size and os.pread(handle, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        if os.write(handle, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     finally:
         os.close(handle)
 
 
 def read_lines(path: Path) -> Iterator[Any]:
-    """Yield the values of a file of JSON lines; a last line that was cut off is left out."""
+    """Yield the values of a file of JSON lines; a line that was cut off is left out."""
     if not path.exists():
         return
-    for line in path.read_bytes().splitlines(keepends=True):
-        if not line.endswith(b"\n"):
-            return
-        yield from_json(line)
+    for line in path.read_bytes().split(b"\n")[:-1]:  # what follows the last break is unfinished
+        with contextlib.suppress(ValueError):
+            yield from_json(line)
 
 
 def _tagged(value: Any) -> Any:

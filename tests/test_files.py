@@ -67,3 +67,13 @@ def test_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     files.append_line(path, {"text": "two\nlines"})
     path.write_bytes(path.read_bytes() + b'{"cut": ')
     assert list(files.read_lines(path)) == [{"a": math.inf}, {"text": "two\nlines"}]
+    files.append_line(path, {"next": 1})
+    assert list(files.read_lines(path))[2:] == [{"next": 1}]
+
+
+def test_line_that_does_not_fit_on_the_disk_is_an_error(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    (tmp_path / "full").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space"):
+        files.append_line(tmp_path / "full", {})

@@ -42,6 +42,6 @@ class ControlFile:
         if size == self._size:
             return []
         records = list(read_lines(self._path))
-        fresh = records[self._seen :]
+        fresh = [record for record in records[self._seen :] if isinstance(record, dict)]
         self._size, self._seen = size, len(records)
         return [StopRequest(r.get("variant")) for r in fresh if r.get("request") == "stop"]

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import re
 import shutil
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +35,7 @@ from nbexp.pipeline import Pipeline, Template
 from nbexp.run.events import Event
 from nbexp.states import State
 
+_log = logging.getLogger(__name__)
 RUNS = "runs"
 _LEFT_BEHIND = ("notebook.ipynb", "log.txt", "figures", "artifacts", "result.json")
 
@@ -208,16 +211,31 @@ def read_end(folder: Path, key: str) -> Outcome | None:
 class EventLog:
     """Appends every event of a run to its file.
 
+    Events that can't be written, as on a disk that is full, are kept and written with the next.
+
     Args:
         folder: The run's folder.
     """
 
     def __init__(self, folder: RunFolder) -> None:
         self._path = folder.events
+        self._waiting: deque[Event] = deque()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all events have been written."""
+        return not self._waiting
 
     def notify(self, event: Event) -> None:
         """Append an event."""
-        append_line(self._path, event.to_record())
+        self._waiting.append(event)
+        try:
+            while self._waiting:
+                append_line(self._path, self._waiting[0].to_record())
+                self._waiting.popleft()
+        except OSError as error:
+            if len(self._waiting) == 1:
+                _log.warning("events can't be written: %s", error)
 
 
 def _rename(path: Path, name: str) -> Path:

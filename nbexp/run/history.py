@@ -97,7 +97,7 @@ class RunHistory:
         elif event.kind is EventKind.WARNING:
             self.warnings.append(data["message"])
         elif event.kind is EventKind.STAGE_ENDED:
-            for name in data["kept"]:
+            for name in self.variants.keys() & data["kept"]:
                 self.variants[name].is_kept = True
         elif "variant" in data:
             self._take(event)
@@ -137,10 +137,11 @@ def fold(events: Iterable[Event]) -> RunHistory:
 
 def read_history(folder: RunFolder) -> RunHistory:
     """Return what a run's folder tells; what was under way when its driver died has stopped."""
+    is_alive = folder.is_alive()  # asked first, or one that ends just now would seem cut off
     history = fold(folder.read_events())
     history.id = history.id or folder.id
-    if history.state is None and not folder.is_alive():
-        history.state = State.STOPPED
+    if not is_alive:
+        history.state = history.state or State.STOPPED
         for variant in history.variants.values():
             if not variant.state.is_final:
                 variant.state, variant.reason = State.STOPPED, "the run was cut off"

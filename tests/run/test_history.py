@@ -1,0 +1,99 @@
+"""What a run's folder tells of it, whatever happened to the run."""
+
+import pytest
+from run_folders import emit, leave_result, make_run, start_variant
+
+from nbexp import State
+from nbexp.errors import UsageError
+from nbexp.run import (
+    Event,
+    EventKind,
+    EventLog,
+    find_run,
+    find_variant,
+    list_runs,
+    read_history,
+    request_stop,
+)
+from nbexp.run.control import ControlFile, StopRequest
+
+
+def ended(variant: str) -> Event:
+    data = {"variant": variant, "stage": "train", "state": "finished"}
+    return Event(EventKind.VARIANT_ENDED, 2.0, data)
+
+
+def test_what_was_under_way_when_the_driver_died_has_stopped(tmp_path):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    assert run.try_lock()
+    history = read_history(run)
+    assert (history.state, history.variants["train-1"].state) == (None, State.RUNNING)
+    run.unlock()
+    history = read_history(run)
+    assert (history.state, history.variants["train-1"].state) == (State.STOPPED, State.STOPPED)
+
+
+def test_no_variant_runs_in_a_run_that_has_ended(tmp_path):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    emit(run, "run_ended", state="failed")
+    history = read_history(run)
+    assert (history.state, history.variants["train-1"].state) == (State.FAILED, State.STOPPED)
+
+
+def test_line_cut_off_in_the_middle_costs_that_event_alone(tmp_path):
+    run = make_run(tmp_path)
+    leave_result(start_variant(run, "train-1"))
+    run.events.write_bytes(run.events.read_bytes() + b'{"time": 1.0, "event": "vari')
+    EventLog(run).notify(ended("train-1"))
+    assert read_history(run).variants["train-1"].state is State.FINISHED
+
+
+def test_events_that_could_not_be_written_are_written_later_in_order(tmp_path, caplog):
+    run = make_run(tmp_path)
+    aside = run.events.rename(run.path / "aside")
+    run.events.mkdir()
+    log = EventLog(run)
+    log.notify(ended("train-1"))
+    log.notify(ended("train-2"))
+    assert not log.is_whole
+    assert len(caplog.records) == 1
+    run.events.rmdir()
+    aside.rename(run.events)
+    log.notify(ended("train-3"))
+    assert log.is_whole
+    assert list(read_history(run).variants) == ["train-1", "train-2", "train-3"]
+
+
+def test_runs_are_found_by_part_of_their_name(tmp_path):
+    runs = [make_run(tmp_path, name) for name in ("digits-1", "digits-2", "trec-1")]
+    assert [run.id for run in list_runs(tmp_path)] == [run.id for run in runs]
+    assert find_run(tmp_path).id == "trec-1"
+    assert find_run(tmp_path, "digits-2").id == "digits-2"
+    with pytest.raises(UsageError, match="any of these"):
+        find_run(tmp_path, "digits")
+    with pytest.raises(UsageError, match="no run 'mnist'"):
+        find_run(tmp_path, "mnist")
+
+
+def test_variants_are_found_by_the_beginning_of_their_name(tmp_path):
+    run = make_run(tmp_path)
+    for name in ("train-aa", "train-ab"):
+        start_variant(run, name)
+    history = read_history(run)
+    assert find_variant(history, "train-aa").name == "train-aa"
+    with pytest.raises(UsageError, match="any of these"):
+        find_variant(history, "train-a")
+
+
+def test_requests_are_taken_once_and_what_is_no_request_is_passed_over(tmp_path):
+    run = make_run(tmp_path)
+    control = ControlFile(run)
+    assert control.take() == []
+    request_stop(run, "train-1")
+    run.control.write_bytes(run.control.read_bytes() + b'[1]\nnonsense\n{"request": "dance"}\n')
+    assert control.take() == [StopRequest("train-1")]
+    request_stop(run)
+    assert control.take() == [StopRequest(None)]
+    assert control.take() == []
