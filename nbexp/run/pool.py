@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nbexp.errors import RunError
 from nbexp.execute.job import Job, Outcome
 from nbexp.pipeline import Resources
 from nbexp.run.cluster import Cluster
@@ -15,6 +17,7 @@ from nbexp.run.worker import Worker, ray_environment
 
 _PATIENCE_S = 3.0
 _IDLE_PATIENCE_S = 1.0
+_START_TRIES = 5
 
 
 @dataclass(eq=False)
@@ -64,6 +67,7 @@ class Pool:
         self._is_started = False
         self._slots: list[Slot] = []
         self._refs: dict[Any, Slot] = {}
+        self._failed_starts = 0
 
     def start(self) -> None:
         """Start Ray, if that has not been done.
@@ -114,7 +118,11 @@ class Pool:
         self._refs[slot.actor.execute.remote(job)] = slot
 
     def wait(self, timeout_s: float) -> list[Done]:
-        """Return the executions that end, or that are lost, within a time."""
+        """Return the executions that end, or that are lost, within a time.
+
+        Raises:
+            RunError: Workers fail to start, again and again.
+        """
         if not self._refs:
             time.sleep(timeout_s)
             return []
@@ -128,10 +136,13 @@ class Pool:
         return [each for each in done if each is not None]
 
     def stop(self, task: str) -> None:
-        """End an execution; it comes back from `wait`, as stopped."""
+        """End an execution; it comes back from `wait`, as stopped.
+
+        One that has only just begun may not hear it: ask again until it has ended.
+        """
         for slot in self._slots:
             if slot.task == task:
-                slot.actor.stop.remote()
+                slot.actor.stop.remote(task)
 
     def kill(self) -> None:
         """End all workers at once."""
@@ -164,7 +175,8 @@ class Pool:
 
         self._slots.remove(slot)
         self._refs = {ref: other for ref, other in self._refs.items() if other is not slot}
-        ray.kill(slot.actor)
+        with contextlib.suppress(Exception):  # it may be gone, or Ray itself
+            ray.kill(slot.actor)
 
     def _make_room(self, shape: Resources, waiting: Mapping[Resources, int]) -> None:
         """End idle workers of other shapes, where the shape that waits longest finds no place.
@@ -189,11 +201,21 @@ class Pool:
             return Done(task, None, str(error.cause)) if task else None
         except ray.exceptions.RayError as error:
             self._slots.remove(slot)
+            if not slot.is_up:
+                self._count_failed_start(error)
             return Done(task, None, _reason(error)) if task else None
         if slot.is_up:
             return Done(task, value) if task else None
-        slot.is_up = True
+        slot.is_up, self._failed_starts = True, 0
         return None
+
+    def _count_failed_start(self, error: Exception) -> None:
+        self._failed_starts += 1
+        if self._failed_starts >= _START_TRIES:
+            raise RunError(
+                f"Ray's workers can't start; {self._failed_starts} in a row failed: {error}. "
+                "Check that nbexp can be imported on every node, in the same version as here."
+            )
 
 
 def _reason(error: Exception) -> str:

@@ -73,6 +73,7 @@ class Runner:
         self._locks = KeyLocks(parts.folder.path.parent)
         self._control = ControlFile(parts.folder)
         self._stop_reason: str | None = None
+        self._stopping: set[str] = set()
 
     def request_stop(self, reason: str) -> None:
         """Ask the run to stop gracefully; may be called from a signal handler."""
@@ -228,7 +229,7 @@ class Runner:
             task.failures += outcome.state.is_failure
             retries = self.graph.stages[task.stage].retries
             may_retry = outcome.state.is_failure and task.failures <= retries
-        if may_retry and self._stop_reason is None:
+        if may_retry and self._stop_reason is None and task.name not in self._stopping:
             self._retry(task, outcome)
         else:
             self._finish(task, outcome)
@@ -262,14 +263,22 @@ class Runner:
             if request.variant is None:
                 self.request_stop("asked to stop")
             elif request.variant in self._running:
-                self._pool.stop(request.variant)
+                self._stopping.add(request.variant)
             else:
                 self._stop_waiting(request.variant)
+        self._pass_on(self._stopping)
+
+    def _pass_on(self, names: Iterable[str]) -> None:
+        """Have variants stop; asked again and again, since one that only begins does not hear."""
+        for name in self._running.keys() & set(names):
+            self._pool.stop(name)
 
     def _stop_waiting(self, name: str) -> None:
         node = self.graph.nodes.get(name)
         if node is not None and node.state is State.PENDING:
-            self._queue.remove(name)
+            task = self._queue.remove(name)
+            if task is not None and task.is_claimed:
+                self._locks.release(task.key)
             self._tell.ended(node, State.STOPPED, reason="asked to stop")
             self.graph.end(name, State.STOPPED)
 
@@ -277,9 +286,8 @@ class Runner:
         """End what runs, keep what it left, and mark the rest as stopped."""
         self._tell.emit(EventKind.RUN_STOPPING, reason=reason)
         self._queue.clear()
-        for name in self._running:
-            self._pool.stop(name)
         while self._running:
+            self._pass_on(self._running)
             for done in self._pool.wait(_TICK_S):
                 self._take(done)
         self._tell.news()

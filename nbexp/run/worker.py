@@ -23,6 +23,7 @@ class Worker:
             del os.environ[name]
         os.environ.update(environment)
         self._executor = NotebookExecutor()
+        self._variant = ""
 
     def ready(self) -> int:
         """Return the worker's process id, once it is up."""
@@ -30,6 +31,7 @@ class Worker:
 
     def execute(self, job: Job) -> Outcome:
         """Execute a notebook."""
+        self._variant = job.variant
         # Ray blocks it in its workers; a kernel would inherit that, and never be interrupted.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         inherited = os.environ.get("PYTHONPATH", "")
@@ -39,9 +41,10 @@ class Worker:
             replace(job, environment={**job.environment, "PYTHONPATH": path})
         )
 
-    def stop(self) -> None:
-        """End the running notebook."""
-        self._executor.stop()
+    def stop(self, variant: str) -> None:
+        """End the running notebook, if it is this variant's and has begun."""
+        if variant == self._variant:
+            self._executor.stop()
 
 
 def ray_environment() -> dict[str, str]:
