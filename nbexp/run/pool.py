@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -166,7 +167,10 @@ class Pool:
             resources=dict(shape.custom),
             max_concurrency=2,
         )
-        slot = Slot(shape, actor_class.remote(self._environment))
+        # Ray means to set this too, but a process that it has had in reserve keeps an earlier value.
+        threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, int(shape.cpu)))
+        environment = {**self._environment, "OMP_NUM_THREADS": threads}
+        slot = Slot(shape, actor_class.remote(environment))
         self._slots.append(slot)
         self._refs[slot.actor.ready.remote()] = slot
 

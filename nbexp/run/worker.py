@@ -14,8 +14,9 @@ class Worker:
     """Executes notebooks in a process of Ray's; `stop` is called from a second thread.
 
     Args:
-        environment: Ray's own variables in the driver's environment: those of the worker itself
-            are kept from the kernels, since a notebook that uses Ray would take them for its own.
+        environment: Variables for the kernels, among them those of Ray's that the driver was
+            started with; the worker's own are kept from them, since a notebook that uses Ray would
+            take them for its own.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
