@@ -211,8 +211,10 @@ class _Launch:
                 pool.start()
                 check_nodes(self._spec, self._stages, pool.nodes())
             folder = RunFolder.create(self._spec)
-            self._run_in(folder, tracker, pool)
-            folder.unlock()
+            try:
+                self._run_in(folder, tracker, pool)
+            finally:
+                folder.unlock()
         finally:
             pool.close()
         return RunResult.read(folder.path)
@@ -220,14 +222,15 @@ class _Launch:
     def _run_in(self, folder: RunFolder, tracker: MlflowTracker, pool: Pool) -> None:
         history = RunHistory()
         status = StatusFile(folder, history)
-        events = Events([EventLog(folder), history, status, *self._listeners])
-        parts = Parts(folder, tracker, pool, events)
+        log = EventLog(folder)
+        events = Events([log, history, status, *self._listeners])
+        parts = Parts(folder, tracker, pool, events, status.catch_up)
         runner = Runner(self._spec, parts, only=self._stages, fresh=self._fresh)
         write_json(folder.path / "plan.json", _planned(runner.graph))
         tracker.open_run(folder.path)
         with _stopping(runner):
             runner.run()
-        status.write(is_complete=not tracker.failures)
+        status.write(is_complete=log.is_whole and not tracker.failures)
 
 
 def _stages(spec: Spec, only: Iterable[str]) -> set[str]:

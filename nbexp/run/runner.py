@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,12 +37,14 @@ class Parts:
         tracker: What remembers it.
         pool: The workers.
         events: Who is told what happens.
+        catch_up: Called several times a second.
     """
 
     folder: RunFolder
     tracker: Tracker
     pool: Pool
     events: Events
+    catch_up: Callable[[], None] = lambda: None
 
 
 class Runner:
@@ -67,6 +69,7 @@ class Runner:
         self.graph = Graph(pipeline, only)
         self._folder, self._tracker, self._pool = parts.folder, parts.tracker, parts.pool
         self._tell = Announcer(self.graph, parts.folder, parts.events)
+        self._catch_up = parts.catch_up
         self._fresh = fresh
         self._queue = TaskQueue()
         self._running: dict[str, Task] = {}
@@ -89,6 +92,9 @@ class Runner:
         state = State.FAILED
         try:
             state = self._loop()
+        except BaseException as error:
+            self._break_off(f"the run broke off: {type(error).__name__}: {error}")
+            raise
         finally:
             self._pool.kill()
             self._tracker.close_run(state)
@@ -97,6 +103,20 @@ class Runner:
             self._tell.emit(EventKind.RUN_ENDED, state=state.value)
             self._locks.close()
         return state
+
+    def _break_off(self, reason: str) -> None:
+        """Tell how everything stands that has not ended, so that nothing seems to go on."""
+        self._pool.kill()
+        now = time.time()
+        for task in self._running.values():
+            outcome = Outcome(task.name, task.key, State.STOPPED, now, now)
+            folder = self._folder.variant(task.name)
+            if task.record is not None:
+                self._tracker.finish(task.record, outcome, folder, lambda: None)
+        for node in self.graph.nodes.values():
+            if not node.state.is_final:
+                node.state = State.STOPPED
+                self._tell.ended(node, State.STOPPED, reason=reason)
 
     def _loop(self) -> State:
         self._advance()
@@ -108,6 +128,7 @@ class Runner:
             for done in self._pool.wait(_TICK_S):
                 self._take(done)
             self._advance()
+            self._catch_up()
             if not (self._running or self._queue or self.graph.has_ended):
                 raise RunError("the run has come to a halt with variants left; please report it")
         states = {node.state for node in self.graph.nodes.values()}

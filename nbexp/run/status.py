@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
 from typing import Any
 
-from nbexp.run.events import Event
+from nbexp.run.events import Event, EventKind
 from nbexp.run.folder import RunFolder
 from nbexp.run.history import RunHistory
 
@@ -45,14 +46,24 @@ class StatusFile:
     def __init__(self, folder: RunFolder, history: RunHistory) -> None:
         self._folder = folder
         self._history = history
-        self._written = 0.0
+        self._written = -_EVERY_S
+        self._is_behind = False
 
-    def notify(self, event: Event) -> None:  # noqa: ARG002 - the history has taken it in
+    def notify(self, event: Event) -> None:
         """Write the status, unless that was done just now."""
-        if time.monotonic() - self._written >= _EVERY_S:
-            self.write(is_complete=False)
+        self._is_behind = True
+        if event.kind is EventKind.RUN_ENDED:
+            self._written = -_EVERY_S
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Write the status if something happened since, unless that was done just now."""
+        if self._is_behind and time.monotonic() - self._written >= _EVERY_S:
+            with contextlib.suppress(OSError):  # a disk that is full now may not be so later
+                self.write(is_complete=False)
 
     def write(self, *, is_complete: bool) -> None:
         """Write the status now."""
         self._folder.write_status(status_of(self._history, is_complete=is_complete))
         self._written = time.monotonic()
+        self._is_behind = False
