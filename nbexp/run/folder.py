@@ -164,21 +164,33 @@ class RunFolder:
                 source.replace(target / file)
         return target
 
-    def adopt(self, name: str, source: Path) -> Path:
-        """Bring the files of a variant that ran before into this run; return their folder.
+    def adopt(self, name: str, source: Path, key: str) -> Path | None:
+        """Bring the files of a variant that ran before into this run.
 
         Artifacts are linked where the file system can, and copied where it can't.
+
+        Args:
+            name: Name of the variant.
+            source: Folder in which it ran.
+            key: Identity that it must have finished with.
+
+        Returns:
+            Its folder in this run; None where the source is not whole, or goes away meanwhile.
         """
         target = self.variant(name)
-        target.mkdir(exist_ok=True)
-        for file in _LEFT_BEHIND:
-            origin, place = source / file, target / file
-            if origin.is_dir():
-                copy = _link_or_copy if file == "artifacts" else shutil.copy2
-                shutil.copytree(origin, place, copy_function=copy, dirs_exist_ok=True)
-            elif origin.exists():
-                shutil.copy2(origin, place)
-        return target
+        if target.exists() or read_outcome(source, key) is None:
+            return None
+        beside = Path(tempfile.mkdtemp(prefix=".", dir=self.variants))
+        try:
+            for file in _LEFT_BEHIND:
+                if (source / file).exists():
+                    _copy(source / file, beside / file)
+            beside.chmod(0o755)
+            return beside.rename(target) if read_outcome(beside, key) else None
+        except (OSError, shutil.Error):
+            return None
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
 
 
 def read_outcome(folder: Path, key: str | None = None) -> Outcome | None:
@@ -248,6 +260,14 @@ def _rename(path: Path, name: str) -> Path:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
             number += 1
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        copy = _link_or_copy if source.name == "artifacts" else shutil.copy2
+        shutil.copytree(source, target, copy_function=copy)
+    else:
+        shutil.copy2(source, target)
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -77,6 +77,7 @@ class Runner:
         self._control = ControlFile(parts.folder)
         self._stop_reason: str | None = None
         self._stopping: set[str] = set()
+        self._is_blind = False
 
     def request_stop(self, reason: str) -> None:
         """Ask the run to stop gracefully; may be called from a signal handler."""
@@ -153,24 +154,31 @@ class Runner:
     def _identify(self, node: Node) -> Identified | None:
         try:
             return identify(self.graph, node)
-        except LinkError as error:
+        except (LinkError, OSError) as error:  # OSError: an input file is gone
             folder = self._folder.variant(node.variant.name)
             folder.mkdir(exist_ok=True)
-            outcome = _failure(node.variant.name, "", CellError("LinkError", str(error)))
+            outcome = _failure(node.variant.name, "", CellError(type(error).__name__, str(error)))
             write_json(folder / "result.json", outcome.to_record())
             self._end(node, outcome)
             return None
 
     def _find(self, identified: list[Identified]) -> Mapping[str, Path]:
         keys = [] if self._fresh else [each.key for each in identified]
-        return self._tracker.find(keys) if keys else {}
+        try:
+            return self._tracker.find(keys) if keys else {}
+        except Exception as error:  # what tracks a run can't break it
+            if not self._is_blind:
+                message = f"what ran before can't be looked up, so it may run again: {error}"
+                self._tell.emit(EventKind.WARNING, message=message)
+            self._is_blind = True
+            return {}
 
     def _use_cached(self, identified: Identified, source: Path | None) -> bool:
-        outcome = read_outcome(source, identified.key) if source else None
-        if outcome is None or source is None:
-            return False
         node = identified.node
-        folder = self._folder.adopt(node.variant.name, source)
+        folder = source and self._folder.adopt(node.variant.name, source, identified.key)
+        outcome = read_outcome(folder, identified.key) if folder else None
+        if outcome is None or folder is None:
+            return False
         record = replace(_record(identified), source=str(source))
         write_json(folder / "variant.json", vars(record))
         result = Result(node.variant, identified.resolved, outcome, folder)
@@ -194,9 +202,13 @@ class Runner:
 
     def _claim(self, task: Task) -> bool:
         """Lock a task's identity; where another run works on it, wait, and take what it leaves."""
-        if task.is_claimed:
-            return True
-        task.identified = refresh(task.identified)
+        identified = refresh(task.identified)
+        if task.is_claimed:  # it is tried again; its modules may have been mended meanwhile
+            if identified.key == task.key:
+                return True
+            self._locks.release(task.key)
+            task.is_claimed = False
+        task.identified = identified
         if not self._locks.acquire(task.key):
             self._queue.block(task, _RELOOK_S)
             return False
