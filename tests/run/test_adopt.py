@@ -1,7 +1,5 @@
 """A variant that ran before is brought into a run whole, or not at all."""
 
-import os
-
 import pytest
 from run_folders import KEY, leave_result, make_run, start_variant
 
@@ -27,7 +25,7 @@ def test_artifacts_are_shared_and_the_rest_is_copied(tmp_path, source):
     assert folder == run.variant("train-1")
     assert read_outcome(folder, KEY) == read_outcome(source, KEY)
     there = [folder / name for name in ("artifacts/model/artifact.json", "notebook.ipynb")]
-    assert [os.stat(file).st_nlink for file in there] == [2, 1]
+    assert [file.stat().st_nlink for file in there] == [2, 1]
 
 
 @pytest.mark.parametrize("lost", ["artifacts/model/artifact.json", "notebook.ipynb", "result.json"])
@@ -40,7 +38,8 @@ def test_nothing_is_left_of_one_that_is_not_whole(tmp_path, source, lost):
 
 def test_what_can_no_longer_be_read_is_not_adopted(tmp_path, source):
     run = make_run(tmp_path, "now")
-    (source / "artifacts" / "model" / "gone").symlink_to("nowhere")
+    (source / "figures").mkdir()
+    (source / "figures" / "gone.png").symlink_to("nowhere")
     assert run.adopt("train-1", source, KEY) is None
     assert list(run.variants.iterdir()) == []
 
