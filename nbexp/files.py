@@ -113,6 +113,14 @@ def read_lines(path: Path) -> Iterator[Any]:
             yield from_json(line)
 
 
+def to_float(value: float) -> float:
+    """Return a number as a float; an integer that is too large for one becomes infinity."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def _tagged(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else {_FLOAT: repr(float(value))}

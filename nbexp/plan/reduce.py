@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from nbexp.files import to_float
 from nbexp.pipeline import Mode
 
 T = TypeVar("T")
@@ -16,7 +17,8 @@ def metric_value(scraps: Mapping[str, Any], metric: str | None) -> float | None:
     value = scraps.get(metric) if metric else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return None if math.isnan(value) else float(value)
+    number = to_float(value)
+    return None if math.isnan(number) else number
 
 
 def best(items: Sequence[tuple[T, float | None]], mode: Mode, keep: int | None = None) -> list[T]:

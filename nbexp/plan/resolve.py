@@ -12,6 +12,7 @@ from typing import Any
 
 from nbexp.errors import LinkError, did_you_mean
 from nbexp.execute.job import Outcome
+from nbexp.files import to_float
 from nbexp.pipeline import Link, Secret
 from nbexp.pipeline.links import follow
 from nbexp.plan.keys import notebook_digest
@@ -56,7 +57,7 @@ class Result:
     def metrics(self) -> dict[str, float]:
         """The scraps that are numbers."""
         return {
-            name: float(value)
+            name: to_float(value)
             for name, value in self.outcome.scraps.items()
             if isinstance(value, int | float) and not isinstance(value, bool)
         }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from nbexp.execute.job import Outcome
-from nbexp.files import to_json
+from nbexp.files import to_float, to_json
 from nbexp.run.tracker import VariantRecord
 
 _MAX_VALUE = 6000
@@ -29,7 +30,7 @@ def params_of(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def metrics_of(outcome: Outcome) -> dict[str, float]:
     """Return the scraps that are numbers."""
     return {
-        _name(name): float(value)
+        _name(name): to_float(value)
         for name, value in outcome.scraps.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
@@ -59,4 +60,7 @@ def result_tags(outcome: Outcome) -> dict[str, str]:
 
 
 def _name(text: str) -> str:
-    return re.sub(r"[^\w\-. :/]", "_", text)[:250]
+    """Return a name that MLflow takes: it must be a path too, and the shortest form of it."""
+    name = re.sub(r"[^\w\-. :/]", "_", text)[:250]
+    is_path = name == posixpath.normpath(name) and not name.startswith(("/", ".."))
+    return name if is_path and name != "." else re.sub(r"[./]", "_", name) or "_"

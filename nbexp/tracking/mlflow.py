@@ -108,7 +108,8 @@ class MlflowTracker:
             RunError: MLflow can't be reached.
         """
         client = self._client()
-        self._experiment_id = self._thread.submit(self._make_experiment).result()
+        with self._told():
+            self._experiment_id = self._thread.submit(self._make_experiment).result()
         self._keys().include(self._experiment_id)
         self._tags = {
             "nbexp.pipeline": self._pipeline.name,
@@ -118,7 +119,8 @@ class MlflowTracker:
             **git_tags(self._pipeline.folder),
         }
         tags = {**self._tags, "nbexp.folder": str(run)}
-        parent = client.create_run(self._experiment_id, run_name=run.name, tags=tags)
+        with self._told():
+            parent = client.create_run(self._experiment_id, run_name=run.name, tags=tags)
         self._parent = parent.info.run_id
         write_json(
             run / "tracking.json",
@@ -152,8 +154,10 @@ class MlflowTracker:
         """Write how a variant ended, in the background; then call `done`."""
 
         def write() -> None:
-            if record.tracking_id is not None:
-                self._attempt(record.name, self._write, record.tracking_id, record, outcome, folder)
+            # MLflow may not have been there when it began, and be back now.
+            run_id = record.tracking_id or self.begin(record, folder)[0]
+            if run_id is not None:
+                self._attempt(record.name, self._write, run_id, record, outcome, folder)
             done()
 
         self._thread.submit(write)
@@ -209,14 +213,22 @@ class MlflowTracker:
 
     def _keys(self) -> KeyIndex:
         if self._index is None:
-            self._index = KeyIndex(self._client(), self._pipeline.folder / RUNS)
+            client = self._client()
+            with self._told():
+                self._index = KeyIndex(client, self._pipeline.folder / RUNS)
         return self._index
 
     def _client(self) -> Any:
         if self._connection is None:
             self._connection = self._thread.submit(self._connect)
-        try:
+        with self._told():
             return self._connection.result()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn an error of MLflow's into one that says what to do."""
+        try:
+            yield
         except Exception as error:
             raise RunError(
                 f"MLflow can't be used at {self.uri}: {error}. Check [tracking] uri and "
