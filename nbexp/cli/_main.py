@@ -61,6 +61,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a narrow encoding must not end a run
+    # It takes a second to import, and jsonschema, which would, does without: decision 0011.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     cli(prog_name="nbexp")
 
 

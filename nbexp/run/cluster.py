@@ -7,11 +7,13 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from nbexp.errors import RunError
 from nbexp.execute.guard import Guard
+from nbexp.run.worker import LIGHT
 
 _TRIES = 3
 _QUIET = {"namespace": "nbexp", "log_to_driver": False, "logging_level": "error"}
@@ -40,6 +42,20 @@ def _gpus() -> int:
 def cluster_address() -> str | None:
     """Return the address of the Ray cluster to use, or None for a local one."""
     return os.environ.get("RAY_ADDRESS") or None
+
+
+@contextlib.contextmanager
+def _light_imports() -> Iterator[None]:
+    """Spare the processes that are started meanwhile what takes long to import, and isn't used."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([LIGHT, *([before] if before else [])])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 class Cluster:
@@ -85,7 +101,8 @@ class Cluster:
         before = set(psutil.Process().children(recursive=True))
         for attempt in range(1, _TRIES + 1):
             try:
-                ray.init(**self._local())
+                with _light_imports():
+                    ray.init(**self._local())
             except Exception:
                 for process in set(psutil.Process().children(recursive=True)) - before:
                     with contextlib.suppress(psutil.NoSuchProcess):

@@ -167,7 +167,7 @@ class Pool:
             resources=dict(shape.custom),
             max_concurrency=2,
         )
-        # Ray means to set this too, but a process that it has had in reserve keeps an earlier value.
+        # Ray sets this too, but a process that it has had in reserve keeps an earlier value.
         threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, int(shape.cpu)))
         environment = {**self._environment, "OMP_NUM_THREADS": threads}
         slot = Slot(shape, actor_class.remote(environment))

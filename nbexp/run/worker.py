@@ -6,8 +6,11 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from nbexp.execute import Job, NotebookExecutor, Outcome
+
+LIGHT = str(Path(__file__).with_name("light"))
 
 
 class Worker:
@@ -23,6 +26,8 @@ class Worker:
         for name in [name for name in os.environ if name.startswith("RAY_")]:
             del os.environ[name]
         os.environ.update(environment)
+        path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        os.environ["PYTHONPATH"] = os.pathsep.join(part for part in path if part not in ("", LIGHT))
         self._executor = NotebookExecutor()
         self._variant = ""
 

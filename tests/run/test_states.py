@@ -68,7 +68,8 @@ def run(module_project, ray_cluster):
     project = module_project
     project.template(
         "source",
-        "import nbexp\nnbexp.glue('value', n * 10)\nprint('n is', n)",
+        "import os, nbexp\nnbexp.glue('value', n * 10)\nprint('n is', n)\n"
+        "nbexp.glue('path', os.environ['PYTHONPATH'])",
         parameters="n = 0",
     )
     project.template(
@@ -144,6 +145,12 @@ def test_killed_kernel_and_exit_code_are_failures(run, how, name):
 
 def test_leaving_with_code_zero_is_no_failure(run):
     assert by(run, "fails", x=20, how="leave").state is State.FINISHED
+
+
+def test_kernels_have_the_pipelines_folder_and_nothing_else_in_their_path(run, module_project):
+    (path,) = {variant.scraps["path"] for variant in run.stage("source")}
+    own = os.environ.get("PYTHONPATH")
+    assert path.split(os.pathsep) == [*([own] if own else []), str(module_project.folder)]
 
 
 def test_timeout_ends_the_variant_after_its_retries_and_skips_its_descendants(run):
