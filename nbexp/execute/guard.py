@@ -137,7 +137,8 @@ def _users(folder: str) -> list[int]:
     for name in filter(str.isdigit, processes):
         with contextlib.suppress(OSError):
             files = f"/proc/{name}/fd"
-            if any(_target(f"{files}/{n}").startswith(folder) for n in os.listdir(files)):  # noqa: PTH208
+            targets = (_target(f"{files}/{n}") for n in os.listdir(files))  # noqa: PTH208
+            if any(f"{target}/".startswith(f"{folder}/") for target in targets):
                 found.append(int(name))
     return found
 
