@@ -28,6 +28,8 @@ from nbexp.tracking.git import git_tags
 from nbexp.tracking.index import KeyIndex
 
 _log = logging.getLogger(__name__)
+_SLOW_S = 30.0  # a call that fails later than this was tried again and again, for minutes
+_REST_S = 60.0
 _STATUS = {State.FINISHED: "FINISHED", State.STOPPED: "KILLED"}
 
 
@@ -65,6 +67,7 @@ class MlflowTracker:
         self._parent: str | None = None
         self._tags: dict[str, str] = {}
         self._failures: list[str] = []
+        self._rests_until = 0.0
 
     @property
     def is_new(self) -> bool:
@@ -82,7 +85,8 @@ class MlflowTracker:
         Raises:
             RunError: MLflow can't be reached.
         """
-        return self._keys().find(keys)
+        with self._sparing():
+            return self._keys().find(keys)
 
     def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
         """Return the mean seconds that the last variants of each stage took, as far as known."""
@@ -140,7 +144,8 @@ class MlflowTracker:
                 "mlflow.parentRunId": self._parent or "",
             }
             name = f"{record.name} {record.label}".strip()
-            run = client.create_run(self._experiment_id, run_name=name[:250], tags=tags)
+            with self._sparing():
+                run = client.create_run(self._experiment_id, run_name=name[:250], tags=tags)
         except Exception as error:
             self._note(record.name, error)
             return None, variables
@@ -312,9 +317,23 @@ class MlflowTracker:
 
     def _attempt(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
         try:
-            action(*arguments)
+            with self._sparing():
+                action(*arguments)
         except Exception as error:
             self._note(what, error)
+
+    @contextmanager
+    def _sparing(self) -> Iterator[None]:
+        """Leave a server alone for a while that kept us waiting in vain; the run must go on."""
+        started = time.monotonic()
+        if started < self._rests_until:
+            raise ConnectionError("MLflow did not answer a moment ago")
+        try:
+            yield
+        except Exception:
+            if self._database is None and time.monotonic() - started > _SLOW_S:
+                self._rests_until = time.monotonic() + _REST_S
+            raise
 
     def _note(self, what: str, error: Exception) -> None:
         _log.debug("MLflow: %s", what, exc_info=error)
