@@ -50,7 +50,7 @@ class Template:
 
     def current_modules(self) -> dict[str, str]:
         """Return the content hash of each local module as it is now; empty for one that is gone."""
-        return {n: file_digest(f) if f.is_file() else "" for n, f in self.files.items()}
+        return {name: _digest_now(file) for name, file in self.files.items()}
 
 
 def read_template(path: Path, folder: Path) -> Template:
@@ -88,6 +88,13 @@ def read_template(path: Path, folder: Path) -> Template:
 def relative(path: Path, folder: Path) -> str:
     """Return the way to a file from a folder, the same on every machine that has both."""
     return PurePath(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _digest_now(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except OSError:  # it is gone, if only for the instant in which an editor replaces it
+        return ""
 
 
 def _read(path: Path) -> bytes:
