@@ -73,7 +73,7 @@ class Runner:
         self._fresh = fresh
         self._queue = TaskQueue()
         self._running: dict[str, Task] = {}
-        self._locks = KeyLocks(parts.folder.path.parent)
+        self._locks: KeyLocks  # opened when the run begins: whoever closes them frees all
         self._control = ControlFile(parts.folder)
         self._stop_reason: str | None = None
         self._stopping: set[str] = set()
@@ -89,6 +89,7 @@ class Runner:
         Raises:
             RunError: Ray can't be used.
         """
+        self._locks = KeyLocks(self._folder.path.parent)
         self._tell.run_started()
         state = State.FAILED
         try:
