@@ -89,7 +89,6 @@ class Kernel:
         self.spec = find_kernel(name)
         self.is_ipykernel = any("ipykernel" in word for word in self.spec.argv)
         self.is_python = self.spec.language.lower() == "python"
-        self._is_ipykernel = any("ipykernel" in word for word in self.spec.argv)
         self.info: dict[str, Any] = {}
         self.manager: Any = None
         self.client: Any = None
@@ -139,7 +138,7 @@ class Kernel:
         """Ask the kernel to shut down, kill what is left after a while, and clean up."""
         try:
             is_alive = self.client is not None and await self._is_alive()
-            if is_alive and not (self._is_ipykernel and await self._left()):
+            if is_alive and not (self.is_ipykernel and await self._left()):
                 await self.manager.request_shutdown()
                 await self._is_gone_within(grace_s)
         finally:

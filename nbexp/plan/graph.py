@@ -208,7 +208,7 @@ class Graph:
             if link.gather is not None and not self._gathered(node.variant, link):
                 return f"no variant of {link.stage} finished"
         for name in stage.after:
-            if not self._done(name):
+            if not any(other.state.is_success for other in self._states[name].nodes):
                 return f"no variant of {name} finished"
         return ""
 

@@ -273,5 +273,7 @@ def _copy(source: Path, target: Path) -> None:
 def _link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target)
+        # It is the file of all runs that share it: nobody writes into it by mistake.
+        Path(target).chmod(Path(target).stat().st_mode & ~0o222)
     except OSError:
         shutil.copy2(source, target)

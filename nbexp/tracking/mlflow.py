@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -70,6 +71,11 @@ class MlflowTracker:
         self._rests_until = 0.0
 
     @property
+    def _shown_uri(self) -> str:
+        """The URI as it may be written: without a password."""
+        return re.sub(r"//[^/@]*@", "//***@", self.uri)
+
+    @property
     def is_new(self) -> bool:
         """Whether the database is a file that is not there yet, so that nothing can be found."""
         return self._database is not None and not self._database.exists()
@@ -128,7 +134,7 @@ class MlflowTracker:
         self._parent = parent.info.run_id
         write_json(
             run / "tracking.json",
-            {"uri": self.uri, "experiment_id": self._experiment_id, "run_id": self._parent},
+            {"uri": self._shown_uri, "experiment_id": self._experiment_id, "run_id": self._parent},
         )
         self._thread.submit(self._attempt, "pipeline", self._log_pipeline, self._parent, run)
 
@@ -236,7 +242,7 @@ class MlflowTracker:
             yield
         except Exception as error:
             raise RunError(
-                f"MLflow can't be used at {self.uri}: {error}. Check [tracking] uri and "
+                f"MLflow can't be used at {self._shown_uri}: {error}. Check [tracking] uri and "
                 "MLFLOW_TRACKING_URI, and that the server runs."
             ) from error
 
