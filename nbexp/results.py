@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbexp.errors import UsageError
 from nbexp.run import RunFolder, VariantHistory, VariantRecord, read_history, read_outcome
 from nbexp.states import State
 
@@ -69,8 +70,15 @@ class RunResult:
     variants: tuple[VariantResult, ...]
 
     @classmethod
-    def read(cls, folder: Path) -> RunResult:
-        """Return the run that lies in a folder."""
+    def read(cls, folder: str | Path) -> RunResult:
+        """Return the run that lies in a folder.
+
+        Raises:
+            UsageError: There is no run in it.
+        """
+        folder = Path(folder)
+        if not (folder / "driver.lock").is_file():
+            raise UsageError(f"There is no run in {folder}; runs lie in runs/ beside a pipeline.")
         run = RunFolder(folder)
         history = read_history(run)
         variants = tuple(_variant_result(run, each) for each in history.variants.values())

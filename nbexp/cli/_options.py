@@ -34,7 +34,9 @@ def directory(function: F) -> F:
 def pipeline_options(function: F) -> F:
     """Add the argument and the options that say what is to be run."""
     options = (
-        click.argument("pipeline", type=click.Path(path_type=Path)),
+        click.argument(
+            "pipeline", type=click.Path(path_type=Path), required=False, default="pipeline.toml"
+        ),
         click.option(
             "--set",
             "sets",

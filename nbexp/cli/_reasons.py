@@ -70,12 +70,28 @@ def show_reasons(root: Path, run: str | None, name: str, *, as_json: bool) -> No
         click.echo(to_json(records if is_stage else records[0], indent=1))
         return
     screen = Screen()
+    if not variants:
+        screen.line(f"{name} has no variants in {folder.id}: {_nothing_upstream(history)}")
     for variant in variants[:_ROWS]:
         _show(screen, folder, _reasons(folder, variant, past, now))
     if len(variants) > _ROWS:
         screen.line(f"… and {counted(len(variants) - _ROWS, 'more variant')}; --json has them all")
     if now.problem:
         screen.line(("What the next run would do is not known: ", "yellow"), now.problem)
+
+
+def _nothing_upstream(history: RunHistory) -> str:
+    """Return why a stage has no variants: a stage that it follows left none."""
+    empty = [
+        stage
+        for stage in history.stages
+        if (variants := history.of_stage(stage)) and not any(v.state.is_success for v in variants)
+    ]
+    return f"no variant of {' or '.join(empty)} finished" if empty else "they are not known yet"
+
+
+def _ended(state: State) -> str:
+    return {State.FAILED: "failed", State.TIMED_OUT: "timed out"}.get(state, f"was {state}")
 
 
 def _show(screen: Screen, folder: RunFolder, reasons: Reasons) -> None:
@@ -160,7 +176,7 @@ def _why_not_cached(run: RunFolder, variant: str) -> str:
     state = read_history(run).variants[variant].state
     if state.is_success:
         return "it was run with --fresh, or the earlier result was no longer in its place"
-    return f"it was {state} there"
+    return f"it {_ended(state)} there"
 
 
 class _Now:
@@ -210,7 +226,7 @@ class _Now:
         if record is None:
             return ["it has not been started before"]
         changes = differences(record.parts, planned.parts)
-        return changes or [f"nothing changed, but it has not finished: it was {variant.state}"]
+        return changes or [f"nothing changed, but it has not finished: it {_ended(variant.state)}"]
 
     def _is_pending(self, name: str) -> bool:
         planned = self._variants.get(name)

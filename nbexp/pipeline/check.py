@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nbexp.errors import did_you_mean
+from nbexp.errors import did_you_mean, suggest
 from nbexp.pipeline.links import Link
 from nbexp.pipeline.problems import Problems
+from nbexp.pipeline.settings import STAGE_KEYS
 from nbexp.pipeline.spaces import Distribution, Grid
 from nbexp.pipeline.spec import Stage
 from nbexp.pipeline.templates import Template
@@ -60,6 +61,8 @@ def _check_parameters(stage: Stage, template: Template, where: str, problems: Pr
     given |= {key: f"variants[{i}]" for i, case in enumerate(stage.cases) for key in case}
     if given and not template.has_parameters:
         remedy = "In Jupyter, tag the cell that holds the defaults with 'parameters'."
+        misplaced = [_setting(key, stage) for key in given if key in STAGE_KEYS]
+        remedy = misplaced[0] if misplaced else remedy
         names = ", ".join(given)
         message = f"{template.path.name} has no cell tagged 'parameters', but is given {names}"
         problems.add(f"{where}.params", message, remedy)
@@ -69,8 +72,15 @@ def _check_parameters(stage: Stage, template: Template, where: str, problems: Pr
     for key, table in given.items():
         if key not in template.parameters:
             message = f"{template.path.name} has no parameter {key!r}"
-            remedy = did_you_mean(key, sorted(template.parameters))
+            remedy = _setting(key, stage) or did_you_mean(key, sorted(template.parameters))
             problems.add(f"{where}.{table}.{key}", message, remedy)
+
+
+def _setting(key: str, stage: Stage) -> str:
+    """Return a remedy for a setting of the stage that is given as a parameter."""
+    if key not in STAGE_KEYS:
+        return ""
+    return f"{key} is a setting of the stage: write it under [stages.{stage.name}], not as a param."
 
 
 def _check_link(link: Link, where: str, stages: Mapping[str, Stage], problems: Problems) -> None:
@@ -108,7 +118,20 @@ def _check_linked_scrap(link: Link, where: str, source: Stage, problems: Problem
     for template in source.templates:
         if template.emits is not None and link.name not in template.emits:
             message = f"the link {link.text} can't be met: {_emitted(template)}"
-            problems.add(where, message, _emit_remedy(str(link.name), template))
+            remedy = _other_link(link, source) or _emit_remedy(str(link.name), template)
+            problems.add(where, message, remedy)
+
+
+def _other_link(link: Link, source: Stage) -> str:
+    """Return a remedy for a link that leaves out or misspells ``params`` or ``notebook``."""
+    given = {key for table in (source.params, *source.cases) for key in table}
+    if link.name in given:
+        return f"Did you mean @{link.stage}.params.{link.name}?"
+    word = suggest(str(link.name), ("params", "notebook"), cutoff=0.75)
+    if word is None:
+        return ""
+    rest = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in link.path)
+    return f"Did you mean @{link.stage}.{word}{rest}?"
 
 
 def _check_metric(stage: Stage, where: str, problems: Problems) -> None:

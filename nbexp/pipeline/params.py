@@ -144,7 +144,11 @@ class ParamReader:
         if link.name is None or link.name not in self.shared:
             near = did_you_mean(str(link.name), self.shared) if self.shared else ""
             message = f"unknown pipeline-wide parameter {link.name!r}"
-            self.problems.add(where, message, f"{near} Or add it under [params].".strip())
+            self.problems.add(
+                where,
+                message,
+                f"{near} Or add it under [params]." if near else "Add it under [params].",
+            )
             return None
         self.used.add(link.name)
         try:

@@ -17,6 +17,7 @@ from nbexp.pipeline.check import check_stages, ordered
 from nbexp.pipeline.links import Link
 from nbexp.pipeline.params import ParamReader
 from nbexp.pipeline.problems import Problems
+from nbexp.pipeline.settings import STAGE_KEYS
 from nbexp.pipeline.spaces import Distribution, Grid
 from nbexp.pipeline.spec import Environment, Pipeline, Stage, Tracking
 from nbexp.pipeline.templates import Template, TemplateError, read_template, relative
@@ -25,10 +26,6 @@ from nbexp.pipeline.values import Secret, leaves, plain
 
 TOP_KEYS = ("name", "seed", "params", "defaults", "stages", "tracking", "environment")
 DEFAULT_KEYS = ("metric", "mode", "resources", "timeout", "retries", "kernel", "inputs")
-STAGE_KEYS = (
-    "notebook", "params", "variants", "metric", "mode", "reduce", "search",
-    "resources", "timeout", "retries", "after", "inputs", "kernel",
-)  # fmt: skip
 TRACKING_KEYS = ("uri", "experiment")
 ENVIRONMENT_KEYS = ("packages", "variables")
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,99}")
@@ -199,11 +196,14 @@ class _Reader:
             self.problems.add(where, message, self._near(path))
             return None
         try:
-            return read_template(path, self.folder)
+            template = read_template(path, self.folder)
         except TemplateError as error:
             remedy = "Open it in Jupyter and save it again."
             self.problems.add(where, f"{name!r} is no notebook: {error}", remedy)
             return None
+        for broken in template.broken:
+            self.problems.add(where, f"{name!r} can't run: syntax of {broken}", "Mend that cell.")
+        return template
 
     def _near(self, path: Path) -> str:
         places = {

@@ -18,6 +18,11 @@ _UNITS_BYTES = {
 }  # fmt: skip
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 
+STAGE_KEYS = (
+    "notebook", "params", "variants", "metric", "mode", "reduce", "search",
+    "resources", "timeout", "retries", "after", "inputs", "kernel",
+)  # fmt: skip
+
 ALGORITHMS = ("random",)
 SEARCH_KEYS = ("algorithm", "samples")
 REDUCE_KEYS = ("keep",)

@@ -65,6 +65,19 @@ def _without_magic(line: str) -> str:
     return f"{match['indent']}{match['assign'] or ''}None"
 
 
+def syntax_error(text: str) -> str | None:
+    """Return what is wrong with the syntax of a cell, IPython's own included, or None."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        ast.parse(TransformerManager().transform_cell(text))
+    except SyntaxError as error:
+        return f"{error.msg} (line {error.lineno})"
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def emitted_names(trees: Iterable[ast.Module | None]) -> Emitted:
     """Return what some source glues or saves by nbexp, scrapbook or papermill."""
     known = list(trees)

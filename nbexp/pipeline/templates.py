@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
 from nbexp.files import digest, file_digest
 from nbexp.pipeline.modules import find_modules, imports_unseen
-from nbexp.pipeline.source import Emitted, emitted_names, parse_cell
+from nbexp.pipeline.source import Emitted, emitted_names, parse_cell, syntax_error
 
 
 class TemplateError(Exception):
@@ -33,6 +33,7 @@ class Template:
         code: Content hash of its code cells.
         modules: Content hash of each local module that the code imports, by dotted name.
         files: The files of those modules.
+        broken: What is wrong with the syntax of its cells, one sentence each.
         content: The file as it was read; a run executes this, whatever becomes of the file.
     """
 
@@ -46,6 +47,7 @@ class Template:
     code: str
     modules: Mapping[str, str]
     files: Mapping[str, Path] = field(repr=False)
+    broken: tuple[str, ...]
     content: bytes = field(repr=False)
 
     def current_modules(self) -> dict[str, str]:
@@ -81,6 +83,7 @@ def read_template(path: Path, folder: Path) -> Template:
         code=digest([[_text(cell), sorted(_tags(cell))] for cell in code]),
         modules={name: file_digest(file) for name, file in sorted(files.items())},
         files=dict(sorted(files.items())),
+        broken=tuple(_broken(cells)) if language == "python" else (),
         content=content,
     )
 
@@ -133,6 +136,16 @@ def _upgraded(path: Path) -> dict[str, Any]:
         return dict(nbformat.read(path, as_version=4))
     except Exception as error:
         raise TemplateError(f"it can't be converted from its old format ({error})") from None
+
+
+def _broken(cells: list[dict[str, Any]]) -> Iterator[str]:
+    for number, cell in enumerate(cells, 1):
+        may_fail = {"raises-exception", "skip-execution"}.intersection(_tags(cell))
+        if cell.get("cell_type") != "code" or may_fail or parse_cell(_text(cell)) is not None:
+            continue
+        error = syntax_error(_text(cell))
+        if error is not None:
+            yield f"cell {number}: {error}"
 
 
 def _language(metadata: Mapping[str, Any]) -> str:

@@ -30,12 +30,16 @@ def read_toml(path: Path) -> dict[str, Any]:
         seen = f"In {path.parent} there is: {', '.join(near)}." if near else "Check the path."
         problem = Problem(str(path), "there is no such file", f"{seen} nbexp init makes a start.")
     except IsADirectoryError:
-        problem = Problem(
-            str(path), "expected a pipeline file, got a folder", f"Try {path / 'pipeline.toml'}."
-        )
+        near = sorted(str(p) for p in path.glob("*.toml"))
+        remedy = f"Try {' or '.join(near)}." if near else "nbexp init makes a start."
+        problem = Problem(str(path), "expected a pipeline file, got a folder", remedy)
     except UnicodeDecodeError as error:
         problem = Problem(str(path), f"expected UTF-8 text ({error})", "Save the file as UTF-8.")
     except tomllib.TOMLDecodeError as error:
+        if path.suffix == ".ipynb":
+            remedy = 'Name the pipeline; in it a stage names the notebook: notebook = "…".'
+            problem = Problem(str(path), "expected a pipeline file, got a notebook", remedy)
+            raise PipelineError([problem]) from None
         problem = Problem(str(path), f"TOML syntax: {error}", "Mend the file at that place.")
     except OSError as error:
         problem = Problem(str(path), f"can't be read ({error})", "Check its permissions.")

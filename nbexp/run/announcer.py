@@ -75,6 +75,10 @@ class Announcer:
 
     def _stage_ended(self, name: str) -> None:
         stage, kept = self._graph.stages[name], self._graph.kept(name)
+        if not self._graph.nodes_of(name):
+            empty = [u for u in stage.upstream if not self._graph.kept(u)]
+            message = f"{name} has no variants: no variant of {' or '.join(empty)} finished"
+            self.emit(EventKind.WARNING, message=message)
         values = [
             metric_value(node.result.outcome.scraps, stage.metric) if node.result else None
             for node in kept

@@ -175,7 +175,10 @@ def find_run(root: Path, name: str | None = None) -> RunFolder:
         return RunFolder(Path(name).absolute())
     runs = list_runs(root)
     if not runs:
-        raise UsageError(f"There are no runs in {root / RUNS}. Start one: nbexp run pipeline.toml.")
+        raise UsageError(
+            f"There are no runs in {root / RUNS} yet. "
+            "Start one with nbexp run, or name the pipeline's folder with -C."
+        )
     if name is None or name == "last":
         return runs[-1]
     exact = [run for run in runs if run.id == name]

@@ -180,7 +180,9 @@ class Runner:
         outcome = read_outcome(folder, identified.key) if folder else None
         if outcome is None or folder is None:
             return False
-        record = replace(_record(identified), source=str(source))
+        original = source and VariantRecord.read(source)
+        tracking_id = original.tracking_id if original else None
+        record = replace(_record(identified), source=str(source), tracking_id=tracking_id)
         write_json(folder / "variant.json", vars(record))
         result = Result(node.variant, identified.resolved, outcome, folder)
         self._tell.ended(node, State.CACHED, outcome=outcome, source=str(source))

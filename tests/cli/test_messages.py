@@ -47,7 +47,7 @@ def test_version(nbexp: Nbexp):
     ("arguments", "message"),
     [
         (("rnu",), "No such command 'rnu'"),
-        (("run",), "Missing argument 'PIPELINE'"),
+        (("run", "-C"), "No such option"),
         (("run", "missing.toml"), "missing.toml"),
         (("plan", "missing.toml"), "missing.toml"),
         (("plan", "pipeline.toml", "--set", "make.m=1"), "make"),

@@ -132,6 +132,16 @@ STAGES = [
     Bad("template twice",
         '[stages.a]\nnotebook = { grid = ["templates/bare.ipynb", "./templates/bare.ipynb"] }\n',
         "stages.a.notebook", "the grid holds 'templates/bare' twice", "Remove one"),
+    Bad("setting as a parameter", TRAIN + "params = { timeout = 3 }\n",
+        "stages.train.params.timeout", "train.ipynb has no parameter 'timeout'",
+        "timeout is a setting of the stage"),
+    Bad("link to a parameter as to a scrap",
+        TRAIN.replace("[stages.train]", "params = { size = 3 }\n[stages.train]")
+        + 'params = { data = "@prepare.size" }\n',
+        "stages.train.params.data", "the link @prepare.size can't be met",
+        "Did you mean @prepare.params.size"),
+    Bad("cell that can't be parsed", '[stages.a]\nnotebook = "templates/broken.ipynb"\n',
+        "stages.a.notebook", r"syntax of cell 2: .*line 1", "Mend that cell"),
     Bad("no parameters cell", '[stages.a]\nnotebook = "templates/bare.ipynb"\nparams = {lr=1}\n',
         "stages.a.params", "bare.ipynb has no cell tagged 'parameters', but is given lr",
         "tag the cell"),
@@ -387,7 +397,15 @@ def test_missing_file_names_its_neighbours(project: Path) -> None:
 def test_folder_instead_of_a_file(project: Path) -> None:
     (problem,) = problems_of(project)
     assert "got a folder" in problem.message
-    assert str(project / "pipeline.toml") in problem.remedy
+    assert "nbexp init" in problem.remedy
+    write(project / "own.toml", b"")
+    (problem,) = problems_of(project)
+    assert str(project / "own.toml") in problem.remedy
+
+
+def test_notebook_instead_of_a_pipeline(project: Path) -> None:
+    (problem,) = problems_of(project / "templates" / "bare.ipynb")
+    assert "got a notebook" in problem.message
 
 
 def test_file_that_is_not_utf8(project: Path) -> None:

@@ -186,3 +186,20 @@ def test_file_that_is_no_notebook(tmp_path: Path, content: str | bytes) -> None:
     path = write(tmp_path / "a.ipynb", content)
     with pytest.raises(TemplateError):
         read_template(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x = 1\ny = (", "line 2"),
+        ("clf.importances feature", "invalid syntax (line 1)"),
+        ("files = !ls\n%matplotlib inline\nx?\nprint(files)", None),
+        ("%%bash\nif [ 1 ]; then echo; fi", None),
+        ("await something()\nasync with a as b:\n    pass", None),
+    ],
+)
+def test_syntax_errors_are_told_and_ipythons_own_syntax_is_none(source, expected):
+    from nbexp.pipeline.source import parse_cell, syntax_error
+
+    error = syntax_error(source) if parse_cell(source) is None else None
+    assert (error is None) if expected is None else (expected in str(error))
