@@ -167,10 +167,8 @@ class Pool:
             resources=dict(shape.custom),
             max_concurrency=2,
         )
-        # Ray sets this too, but a process that it has had in reserve keeps an earlier value.
         threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, int(shape.cpu)))
-        environment = {**self._environment, "OMP_NUM_THREADS": threads}
-        slot = Slot(shape, actor_class.remote(environment))
+        slot = Slot(shape, actor_class.remote(self._environment, threads))
         self._slots.append(slot)
         self._refs[slot.actor.ready.remote()] = slot
 

@@ -17,12 +17,13 @@ class Worker:
     """Executes notebooks in a process of Ray's; `stop` is called from a second thread.
 
     Args:
-        environment: Variables for the kernels, among them those of Ray's that the driver was
-            started with; the worker's own are kept from them, since a notebook that uses Ray would
-            take them for its own.
+        environment: Ray's own variables in the driver's environment: those of the worker itself
+            are kept from the kernels, since a notebook that uses Ray would take them for its own.
+        threads: Number of threads for numerical libraries in the kernels.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], threads: str) -> None:
+        self._threads = threads
         for name in [name for name in os.environ if name.startswith("RAY_")]:
             del os.environ[name]
         os.environ.update(environment)
@@ -41,10 +42,12 @@ class Worker:
         # Ray blocks it in its workers; a kernel would inherit that, and never be interrupted.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         inherited = os.environ.get("PYTHONPATH", "")
-        own = job.environment.get("PYTHONPATH", "")
-        path = os.pathsep.join(part for part in (inherited, own) if part)
+        folder = job.environment.get("PYTHONPATH", "")
+        path = os.pathsep.join(part for part in (inherited, folder) if part)
+        # The variable is Ray's too, which sets it to one thread for the calls of an actor.
+        threads = {"OMP_NUM_THREADS": self._threads}
         return self._executor.execute(
-            replace(job, environment={**job.environment, "PYTHONPATH": path})
+            replace(job, environment={**threads, **job.environment, "PYTHONPATH": path})
         )
 
     def stop(self, variant: str) -> None:

@@ -20,7 +20,7 @@ params = { x = 4 }
 resources = { cpu = 1, special = 1 }
 [stages.wide]
 notebook = "templates/where.ipynb"
-params = { x = "@special.x" }
+params = { x = "@special.next" }
 resources = { cpu = 2 }
 """
 
@@ -48,7 +48,7 @@ def outcome(project):
     project.template(
         "where",
         "import os, nbexp\nnbexp.glue('threads', os.environ.get('OMP_NUM_THREADS'))",
-        "nbexp.glue('x', x)\n"
+        "nbexp.glue('next', x + 1)\n"
         "nbexp.glue('inherited', [n for n in os.environ if n.startswith('RAY_')])",
         parameters="x = 0",
     )
