@@ -154,7 +154,7 @@ def test_why_tells_why_it_ran_and_what_the_next_run_would_do(call, names):
     assert "no earlier run has this stage" in shown
     assert "next run: would be taken from the cache" in shown
     failed = call("why", names["n=3"])
-    assert "nothing changed, but it has not finished: it was failed" in failed
+    assert "nothing changed, but it has not finished: it failed" in failed
     skipped = call("why", names["make.n=3"])
     assert f"it did not start: {names['n=3']} failed" in skipped
 
