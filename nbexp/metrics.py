@@ -1,0 +1,143 @@
+"""What a variant logged: an append-only file of JSON lines, one for each call of `nbexp.log`.
+
+The file is written by the kernel before the call returns, so that nothing is lost with a kernel;
+whoever follows a variant while it runs reads along. A line is a table of ``time`` (seconds since
+1970), ``step``, ``values`` (numbers by name) and ``rich`` (by name, tables with a ``kind``:
+``text`` with its ``text``, ``image`` with its ``file`` in the variant's folder, ``histogram``
+with its ``edges`` and ``counts``). A variant that goes on from a snapshot logs some steps again:
+what it logs under a name and step that were there before is left out by readers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbexp.files import from_json
+
+METRICS = "metrics.jsonl"
+MEDIA = "media"  # folder of the files that lines refer to, beside the file of lines
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one call logged.
+
+    Attributes:
+        time: Seconds since 1970.
+        step: The step, such as an epoch.
+        values: Numbers, by name.
+        rich: Texts, images and histograms, by name; each a table with its ``kind``.
+    """
+
+    time: float
+    step: int
+    values: Mapping[str, float]
+    rich: Mapping[str, Mapping[str, Any]]
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the entry as a line of the file."""
+        record: dict[str, Any] = {"time": self.time, "step": self.step}
+        record |= {"values": dict(self.values)} if self.values else {}
+        return record | ({"rich": dict(self.rich)} if self.rich else {})
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Entry:
+        """Return the entry that a line holds."""
+        values, rich = record.get("values", {}), record.get("rich", {})
+        return cls(record["time"], record["step"], values, rich)
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A number that was logged again and again, in short.
+
+    Attributes:
+        last: The value with the highest step.
+        step: That step.
+        least: The smallest value; NaN counts only where there is nothing else.
+        most: The largest value.
+        count: How many steps have a value.
+    """
+
+    last: float
+    step: int
+    least: float
+    most: float
+    count: int
+
+
+class Tail:
+    """Reads the entries of a file as they are appended.
+
+    Args:
+        path: The file; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._seen: set[tuple[str, int]] = set()
+
+    def take(self) -> list[Entry]:
+        """Return the entries since the last call, without what was logged before."""
+        return [entry for entry in map(self._fresh, self._lines()) if entry.values or entry.rich]
+
+    def _lines(self) -> Iterator[Entry]:
+        try:
+            if self._path.stat().st_size <= self._offset:
+                return
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except OSError:
+            return
+        whole = data[: data.rfind(b"\n") + 1]  # what follows the last break is unfinished
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                yield Entry.from_record(from_json(line))
+
+    def _fresh(self, entry: Entry) -> Entry:
+        values = {name: v for name, v in entry.values.items() if self._is_new(name, entry.step)}
+        rich = {name: v for name, v in entry.rich.items() if self._is_new(name, entry.step)}
+        return Entry(entry.time, entry.step, values, rich)
+
+    def _is_new(self, name: str, step: int) -> bool:
+        is_new = (name, step) not in self._seen
+        self._seen.add((name, step))
+        return is_new
+
+
+def read_metrics(path: Path) -> list[Entry]:
+    """Return the entries of a file, without what was logged twice; none if there is no file."""
+    return Tail(path).take()
+
+
+def summary(entries: Iterable[Entry]) -> dict[str, Reported]:
+    """Return in short what was logged as numbers, by name."""
+    found: dict[str, Reported] = {}
+    for entry in entries:
+        for name, value in entry.values.items():
+            found[name] = _with(found.get(name), float(value), entry.step)
+    return found
+
+
+def _with(so_far: Reported | None, value: float, step: int) -> Reported:
+    if so_far is None:
+        return Reported(value, step, value, value, 1)
+    is_later = step >= so_far.step
+    return Reported(
+        last=value if is_later else so_far.last,
+        step=max(step, so_far.step),
+        least=_least(so_far.least, value),
+        most=-_least(-so_far.most, -value),
+        count=so_far.count + 1,
+    )
+
+
+def _least(a: float, b: float) -> float:
+    return b if a != a or b < a else a  # a NaN differs from itself
