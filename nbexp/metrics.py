@@ -11,6 +11,7 @@ what it logs under a name and step that were there before is left out by readers
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,4 +141,4 @@ def _with(so_far: Reported | None, value: float, step: int) -> Reported:
 
 
 def _least(a: float, b: float) -> float:
-    return b if a != a or b < a else a  # a NaN differs from itself
+    return b if math.isnan(a) or b < a else a

@@ -8,13 +8,16 @@ from enum import StrEnum
 class State(StrEnum):
     """State of a variant.
 
-    A variant starts as `PENDING`, goes through `RUNNING` and ends in one of the others.
+    A variant starts as `PENDING`, goes through `RUNNING`, maybe `PAUSED` and `RUNNING` again, and
+    ends in one of the others. `PRUNED` is one that its scheduler stopped early.
     """
 
     PENDING = "pending"
     RUNNING = "running"
+    PAUSED = "paused"
     FINISHED = "finished"
     CACHED = "cached"
+    PRUNED = "pruned"
     FAILED = "failed"
     SKIPPED = "skipped"
     STOPPED = "stopped"
@@ -23,12 +26,12 @@ class State(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the variant has ended, in whichever way."""
-        return self not in (State.PENDING, State.RUNNING)
+        return self not in (State.PENDING, State.RUNNING, State.PAUSED)
 
     @property
     def is_success(self) -> bool:
         """Whether the variant's outputs may be used."""
-        return self in (State.FINISHED, State.CACHED)
+        return self in (State.FINISHED, State.CACHED, State.PRUNED)
 
     @property
     def is_failure(self) -> bool:

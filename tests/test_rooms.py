@@ -12,12 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "nbexp"
 FILES = sorted(ROOT.rglob("*.py"))
-TOP = {"__init__", "__main__", "api", "machine", "results", "errors", "states", "files"}
+TOP = {"__init__", "__main__", "api", "machine", "results", "errors", "states", "files", "metrics"}
 
 # The rooms that may import a system. MLflow also in `notebook`, whose hooks patch it in the
 # kernel, and all in `cli`, whose doctor looks at each.
 SEAMS = {
-    "ray": {"run", "cli"},
+    "ray": {"run", "search", "cli"},
     "papermill": {"execute"},
     "nbclient": {"execute"},
     "mlflow": {"tracking", "notebook", "cli"},
@@ -74,6 +74,7 @@ def test_rooms_import_each_other_in_no_cycle() -> None:
 def test_rooms_below_know_nothing_of_those_above() -> None:
     graph = rooms()
     assert graph["pipeline"] <= {"errors", "files", "states"}
+    assert graph["search"] <= {"errors", "files", "metrics", "pipeline"}
     assert graph["plan"] <= {"errors", "files", "states", "pipeline", "execute"}
     assert graph["artifacts"] <= {"errors", "files"}
     for room in graph.keys() - {"cli", "__main__"}:

@@ -3,7 +3,17 @@
 from nbexp.pipeline.links import Gather, Link
 from nbexp.pipeline.read import build_pipeline, read_pipeline
 from nbexp.pipeline.spaces import Distribution, Grid
-from nbexp.pipeline.spec import Environment, Mode, Pipeline, Resources, Search, Stage, Tracking
+from nbexp.pipeline.spec import (
+    Environment,
+    Mode,
+    Pipeline,
+    Resources,
+    Scheduler,
+    Score,
+    Search,
+    Stage,
+    Tracking,
+)
 from nbexp.pipeline.templates import Template
 from nbexp.pipeline.values import Secret
 
@@ -16,6 +26,8 @@ __all__ = [
     "Mode",
     "Pipeline",
     "Resources",
+    "Scheduler",
+    "Score",
     "Search",
     "Secret",
     "Stage",

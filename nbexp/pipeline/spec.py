@@ -48,15 +48,49 @@ class Resources:
 
 @dataclass(frozen=True)
 class Search:
-    """How many values are drawn from the distributions of a stage.
+    """How values are chosen from the distributions of a stage.
 
     Attributes:
-        algorithm: ``random``: independent draws.
-        samples: Draws for each grid point.
+        algorithm: ``random``: independent draws. ``optuna``, ``hyperopt``, ``bayesopt``, ``bohb``
+            or the import path of a Tune `Searcher`: suggestions that learn from results.
+        samples: Draws for each grid point, or suggestions of each search.
+        concurrent: Suggestion number n is made once the results of all up to n - concurrent are
+            known, so that the same seed gives the same suggestions however long each takes.
+        warm_start: Whether what earlier runs of the stage found is told to the algorithm.
+        options: Settings of the algorithm itself, by name.
     """
 
     algorithm: str = "random"
     samples: int = 1
+    concurrent: int = 4
+    warm_start: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether suggestions depend on results."""
+        return self.algorithm != "random"
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """What stops, pauses or alters variants while they run, by what they report.
+
+    Attributes:
+        type: ``asha``, ``hyperband``, ``median``, ``pbt``, ``bohb``, or the import path of a Tune
+            `TrialScheduler`.
+        options: Settings of the scheduler itself, by name; leaves may be search spaces.
+    """
+
+    type: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Score(StrEnum):
+    """Which of the values that a variant reported of its metric counts."""
+
+    LAST = "last"
+    BEST = "best"
 
 
 @dataclass(frozen=True)
@@ -70,8 +104,11 @@ class Stage:
         cases: Explicit cases, each laid over `params`; empty for none.
         metric: Name of the scrap by which variants are compared.
         mode: Whether larger or smaller is better.
-        keep: How many variants go on to later stages; None for all.
-        search: How distributions are sampled.
+        keep: How many variants go on to later stages: a number, or a fraction of those that
+            succeeded (a float below 1, rounded up); None for all.
+        score: Which reported value of the metric counts.
+        search: How values are chosen from distributions.
+        scheduler: What stops or alters variants while they run, if anything.
         resources: What one variant needs.
         timeout_s: Seconds that one variant may take; None for no limit.
         retries: How often a variant that failed is run again.
@@ -86,8 +123,10 @@ class Stage:
     cases: tuple[Mapping[str, Any], ...] = ()
     metric: str | None = None
     mode: Mode = Mode.MAX
-    keep: int | None = None
+    keep: int | float | None = None
+    score: Score = Score.LAST
     search: Search = Search()
+    scheduler: Scheduler | None = None
     resources: Resources = Resources()
     timeout_s: float | None = None
     retries: int = 0

@@ -22,10 +22,15 @@ class EventKind(StrEnum):
     RUN_STARTED = "run_started"  # run, pipeline, stages: names in order; metrics: with mode
     VARIANT_ADDED = "variant_added"  # variant, stage, label, lineage
     VARIANT_STARTED = "variant_started"  # variant, stage, attempt, params
+    METRICS = "metrics"  # variant, stage, entries: records of `nbexp.metrics.Entry`, in order
+    VARIANT_PAUSED = "variant_paused"  # variant, stage, reason, step
+    VARIANT_EXPLOITED = "variant_exploited"  # variant, stage, step, donor, params: those changed
     VARIANT_RETRIED = "variant_retried"  # variant, stage, attempt, reason, folder
     VARIANT_ENDED = "variant_ended"  # variant, stage, label, state, and what is known of its result
     STAGE_ENDED = "stage_ended"  # stage, kept: names, best first, where it has a reduce
     WARNING = "warning"  # message
+    RUN_PAUSED = "run_paused"  # nothing more
+    RUN_CONTINUED = "run_continued"  # nothing more
     RUN_STOPPING = "run_stopping"  # reason
     RUN_ENDED = "run_ended"  # state
 
