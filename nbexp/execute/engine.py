@@ -22,6 +22,7 @@ from nbexp.execute.guard import Guard
 from nbexp.execute.job import CellError, Job
 from nbexp.execute.kernel import Kernel, KernelDiedError, cancel
 from nbexp.execute.recorder import Recorder
+from nbexp.execute.steering import ENDINGS, Desk, channel
 from nbexp.states import State
 
 ENGINE = "nbexp"
@@ -86,6 +87,7 @@ class Execution:
         recorder: Where the log and the notebook are written.
         ending: Says when the job is to end early.
         guard: Ends the kernel if this process is killed.
+        desk: Where it waits for answers to its reports.
         deadline: Time of the event loop's clock (`time.monotonic`) at which it is ended.
         notebook: The executed notebook.
         cells: Number of code cells that ran to their end.
@@ -98,6 +100,7 @@ class Execution:
     recorder: Recorder
     ending: Ending
     guard: Guard
+    desk: Desk
     deadline: float | None = None
     notebook: Any = None
     cells: int = 0
@@ -174,8 +177,9 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         helpers = [self._end_on_request(), self._save()]
         self._tasks = [asyncio.create_task(helper) for helper in helpers]
         try:
-            await self._start()
-            await self._run_cells()
+            async with self._reports():
+                await self._start()
+                await self._run_cells()
             self.nb.metadata["language_info"] = self._kernel.info["language_info"]
             self.set_widgets_metadata()
         except KernelDiedError as death:
@@ -186,6 +190,13 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             hurries = self._run.ending.reason is not None
             await self._kernel.end(_HURRY_S if hurries else _SHUTDOWN_S)
             await cancel(*self._tasks)
+
+    def _reports(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Serve the kernel's reports, where somebody decides on them."""
+        job = self._run.job
+        if not job.is_steered:
+            return contextlib.nullcontext()
+        return channel(self._kernel.reports, job.variant, self._run.desk)
 
     async def _start(self) -> None:
         if self._run.ending.reason is not None:
@@ -198,6 +209,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             "NBEXP_FOLDER": str(job.folder),
             "NBEXP_VARIANT": job.variant,
         }
+        environment |= {"NBEXP_METRIC": job.metric} if job.metric else {}
+        environment |= {"NBEXP_CHANNEL": str(self._kernel.reports)} if job.is_steered else {}
         await self._kernel.start(folder=job.template.parent, environment=environment)
         self.km, self.kc = self._kernel.manager, self._kernel.client
         self._death = asyncio.create_task(self._kernel.until_dead())
@@ -222,7 +235,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
                 raise
             finally:
                 self.nb_man.cell_complete(cell, cell_index=index)
-            if self._run.ending.reason is not None:
+            if self._run.ending.reason is not None and self._run.ended_by is None:
                 return self._end(None)
             self._running = None
             if not goes_on:
@@ -250,6 +263,9 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         if reply["status"] == "ok" or (reply["status"] == "error" and may_fail):
             self._run.cells += 1
             return not self._asks_exit(reply, index)
+        if reply.get("ename") in ENDINGS:
+            self._end_early(reply, cell, index)
+            return False
         self.nb_man.cell_exception(cell, cell_index=index)
         self._fail(reply, cell, index)
         return False
@@ -355,13 +371,21 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         self._note_exit(index, "exit()")
         return True
 
+    def _end_early(self, reply: dict[str, Any], cell: Any, index: int) -> None:
+        """Note that the cell was stopped or paused, and say so there."""
+        self._run.ended_by = ENDINGS[reply["ename"]]
+        self._run.note = f"{reply['evalue']} (cell {index + 1}{self._left(index)})"
+        self._run.recorder.line(reply["evalue"])
+        failures.tell_ending(cell, reply["evalue"])
+
     def _note_exit(self, index: int, call: str) -> None:
+        if left := self._left(index):
+            self._run.note = f"cell {index + 1} ended the notebook early with {call}{left}"
+
+    def _left(self, index: int) -> str:
+        """Return how many cells after one did not run, as the end of a sentence."""
         left = sum(self._is_code(c) and not self._is_skipped(c) for c in self.nb.cells[index + 1 :])
-        if left:
-            cells = "1 cell" if left == 1 else f"{left} cells"
-            self._run.note = (
-                f"cell {index + 1} ended the notebook early with {call}; {cells} did not run"
-            )
+        return f"; {left} cell{'s' * (left != 1)} did not run" if left else ""
 
     def _is_code(self, cell: Any) -> bool:
         return cell.cell_type == "code" and bool(cell.source.strip())

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from nbexp.errors import NbexpError, UsageError
 from nbexp.execute.guard import Guard
-from nbexp.execute.job import CellError, Job, Outcome
+from nbexp.execute.job import Answer, CellError, Job, Outcome, Report
+from nbexp.execute.steering import Desk
 from nbexp.files import write_json
+from nbexp.metrics import METRICS, read_metrics, summary
 from nbexp.states import State
 
 if TYPE_CHECKING:
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
 class NotebookExecutor:
     """Executes notebooks in a long-lived process, one at a time.
 
-    `execute` is called from one thread, `stop` from any.
+    `execute` is called from one thread, `stop` and `exchange` from any.
     """
 
     def __init__(self) -> None:
         self._guard = Guard()
         self._lock = threading.Lock()
         self._ending: Ending | None = None
+        self._desk = Desk()
 
     def execute(self, job: Job) -> Outcome:
         """Execute a notebook, and write what it leaves into the job's folder.
@@ -49,9 +52,14 @@ class NotebookExecutor:
         """
         (job.folder / "result.json").unlink(missing_ok=True)
         with self._running() as ending:
-            outcome = _execute(job, ending, self._guard)
-            write_json(job.folder / "result.json", outcome.to_record(), durable=True)
+            outcome = _execute(job, ending, self._guard, self._desk)
+            if outcome.state.is_final:
+                write_json(job.folder / "result.json", outcome.to_record(), durable=True)
         return outcome
+
+    def exchange(self, answer: Answer | None) -> Report:
+        """Answer the last report, if any, and wait for the next, of whichever notebook."""
+        return self._desk.exchange(answer)
 
     def stop(self) -> None:
         """End the running job as `State.STOPPED`; without one, do nothing."""
@@ -79,13 +87,13 @@ class NotebookExecutor:
                 self._ending = None
 
 
-def _execute(job: Job, ending: Ending, guard: Guard) -> Outcome:
+def _execute(job: Job, ending: Ending, guard: Guard, desk: Desk) -> Outcome:
     from nbexp.execute.engine import Execution
     from nbexp.execute.recorder import Recorder
 
     started = time.time()
     deadline = None if job.timeout_s is None else time.monotonic() + job.timeout_s
-    execution = Execution(job, Recorder(job), ending, guard, deadline)
+    execution = Execution(job, Recorder(job), ending, guard, desk, deadline)
     recorder = execution.recorder
     try:
         _run_papermill(execution)
@@ -167,15 +175,18 @@ def _quiet() -> Iterator[None]:
 
 
 def _outcome(execution: Execution, started: float) -> Outcome:
+    job = execution.job
+    state = execution.ended_by or (State.FAILED if execution.error else State.FINISHED)
     outcome = Outcome(
-        variant=execution.job.variant,
-        key=execution.job.key,
-        state=execution.ended_by or (State.FAILED if execution.error else State.FINISHED),
+        variant=job.variant,
+        key=job.pruned_key if state is State.PRUNED else job.key,
+        state=state,
         started=started,
         ended=time.time(),
         cells=execution.cells,
         error=execution.error,
         note=execution.note,
+        reported=summary(read_metrics(job.folder / METRICS)),
     )
     return _masked(_with_outputs(outcome, execution), execution.recorder.mask)
 

@@ -6,8 +6,11 @@ import re
 import signal
 from typing import Any
 
+from nbformat.v4 import new_output
+
 from nbexp.execute.job import CellError
 from nbexp.execute.kernel import KernelDiedError, signal_name
+from nbexp.execute.steering import ENDING
 from nbexp.states import State
 
 _SOURCE_LINES = 5
@@ -61,6 +64,17 @@ def ended(reason: State, timeout_s: float | None, number: int | None, source: st
     else:
         name, message = "Stopped", "it was stopped on request"
     return CellError(name=name, message=message, cell=number, source=first_lines(source))
+
+
+def tell_ending(cell: Any, text: str) -> None:
+    """Put a sentence in the place of the error with which a stopped or paused cell ended."""
+    kept = [output for output in cell.outputs if output.output_type != "error"]
+    told = new_output(
+        "display_data",
+        data={"text/plain": text, "text/markdown": f"**{text}**"},
+        metadata={ENDING: True},
+    )
+    cell.outputs = [*kept, told]
 
 
 def first_lines(source: str) -> str:

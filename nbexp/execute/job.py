@@ -7,7 +7,39 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nbexp.metrics import Reported
 from nbexp.states import State
+
+
+@dataclass(frozen=True)
+class Report:
+    """A value of the stage's metric, on which the notebook waits for an answer.
+
+    Attributes:
+        variant: Name of the variant.
+        step: The step, such as an epoch.
+        value: The value.
+    """
+
+    variant: str
+    step: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a notebook is to do after a report.
+
+    Attributes:
+        decision: ``continue``; ``stop`` and ``exploit`` end it at once; ``end`` ends its loop, and
+            the rest runs; ``pause`` ends it before the next iteration, with a snapshot.
+        snapshot: Whether it must take a snapshot before the next iteration.
+        text: Why, in a sentence.
+    """
+
+    decision: str = "continue"
+    snapshot: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,6 +57,9 @@ class Job:
         secrets: Environment variables whose values are masked in all that is written.
         timeout_s: Seconds after which the execution is ended, or None.
         source: The file to execute in the place of the template, such as a copy of it as it was.
+        pruned_key: Identity of what is left if the notebook is stopped early.
+        metric: Name of the metric of its stage.
+        is_steered: Whether reports of the metric wait for an answer.
     """
 
     variant: str
@@ -37,6 +72,9 @@ class Job:
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
     source: Path | None = None
+    pruned_key: str = ""
+    metric: str | None = None
+    is_steered: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +103,8 @@ class Outcome:
     Attributes:
         variant: Name of the variant.
         key: Identity of the variant.
-        state: `State.FINISHED`, `FAILED`, `STOPPED` or `TIMED_OUT`.
+        state: `State.FINISHED`, `PRUNED`, `FAILED`, `STOPPED` or `TIMED_OUT`; `PAUSED` where it
+            is to go on later, which is not written.
         scraps: Values that the notebook glued, by name; JSON values.
         artifacts: Content hash of each saved artifact, by name; it lies in ``artifacts/NAME``.
         figures: Names of the image files written into ``figures/``.
@@ -74,6 +113,7 @@ class Outcome:
         cells: Number of code cells that ran to their end.
         error: Why it did not finish, where it did not.
         note: A remark for the user, such as that a cell ended the notebook early.
+        reported: What it logged as numbers, in short, by name.
     """
 
     variant: str
@@ -87,6 +127,7 @@ class Outcome:
     cells: int = 0
     error: CellError | None = None
     note: str = ""
+    reported: Mapping[str, Reported] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float:
@@ -107,5 +148,6 @@ class Outcome:
                 "state": State(record["state"]),
                 "figures": tuple(record.get("figures", ())),
                 "error": CellError(**error) if error else None,
+                "reported": {k: Reported(**v) for k, v in record.get("reported", {}).items()},
             }
         )

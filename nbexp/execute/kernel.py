@@ -83,6 +83,7 @@ class Kernel:
         manager: The manager of its process.
         client: The client that is connected to it, once it has started.
         info: Its reply to a request for its info: language and version.
+        reports: Path of a socket that it may send reports to.
     """
 
     def __init__(self, name: str, guard: Guard, log: logging.Logger) -> None:
@@ -98,6 +99,7 @@ class Kernel:
         self._log = log
         self._group: int | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="nbexp-", dir=_short_folder()))
+        self.reports = self._folder / "reports"
         guard.watch(self._folder)
 
     async def start(self, *, folder: Path, environment: Mapping[str, str]) -> None:

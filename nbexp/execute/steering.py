@@ -1,0 +1,91 @@
+"""Brings a notebook's reports to whoever decides on them, and the answers back to its kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import queue
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from pathlib import Path
+
+from nbexp.execute.job import Answer, Report
+from nbexp.files import from_json, write_atomic
+from nbexp.states import State
+
+ENDING = "nbexp_ending"  # marks the output that says where a notebook was stopped or paused
+# What the kernel raises, by the name that its reply gives, and the state in which that ends.
+ENDINGS = {
+    "nbexp.Stopped": State.PRUNED,
+    "nbexp.Paused": State.PAUSED,
+    "nbexp.Exploited": State.PAUSED,
+}
+
+
+class Desk:
+    """Where reports wait for their answers; the two sides are different threads.
+
+    A notebook has one report open at a time: it waits for the answer.
+    """
+
+    def __init__(self) -> None:
+        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Future[Answer]] | None = None
+
+    async def ask(self, report: Report) -> Answer:
+        """Lay down a report, and return the answer once it is there."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        with self._lock:
+            self._waiting = (loop, future)
+        self._reports.put(report)
+        return await future
+
+    def exchange(self, answer: Answer | None) -> Report:
+        """Answer the last report, if any, and wait for the next."""
+        if answer is not None:
+            with self._lock:
+                waiting, self._waiting = self._waiting, None
+            if waiting is not None:
+                loop, future = waiting
+                with contextlib.suppress(RuntimeError):  # the loop is closed: the notebook ended
+                    loop.call_soon_threadsafe(_settle, future, answer)
+        return self._reports.get()
+
+
+def _settle(future: asyncio.Future[Answer], answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
+@contextlib.asynccontextmanager
+async def channel(path: Path, variant: str, desk: Desk) -> AsyncIterator[None]:
+    """Serve a kernel's reports on a Unix socket: a JSON line each, answered by a JSON line."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, ValueError, KeyError, asyncio.CancelledError):
+            while line := await reader.readline():
+                asked = from_json(line)
+                answer = await desk.ask(Report(variant, int(asked["step"]), float(asked["value"])))
+                writer.write(json.dumps(asdict(answer)).encode() + b"\n")
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, path)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+def retell_ending(path: Path, text: str) -> None:
+    """Say in an executed notebook that what had only paused there has ended for good."""
+    notebook = json.loads(path.read_bytes())
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if ENDING in output.get("metadata", {}):
+                output["data"] = {"text/plain": [text], "text/markdown": [f"**{text}**"]}
+    write_atomic(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
