@@ -85,6 +85,11 @@ class Scheduler:
     type: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def alters(self) -> bool:
+        """Whether it may change a variant's parameters, so that its result hangs on others'."""
+        return self.type not in ("asha", "hyperband", "median", "bohb")
+
 
 class Score(StrEnum):
     """Which of the values that a variant reported of its metric counts."""

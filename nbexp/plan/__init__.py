@@ -1,7 +1,7 @@
 """Variants, their lineage and identity: what there is to run, and what has been run before."""
 
-from nbexp.plan.graph import Graph, Node, stages_needed
-from nbexp.plan.keys import differences, identity, key_of
+from nbexp.plan.graph import Graph, Node, OpenSearch, score_of, stages_needed
+from nbexp.plan.keys import differences, identity, key_of, pruned_key
 from nbexp.plan.plan import (
     Identified,
     Plan,
@@ -19,6 +19,7 @@ __all__ = [
     "Graph",
     "Identified",
     "Node",
+    "OpenSearch",
     "Plan",
     "PlannedStage",
     "PlannedVariant",
@@ -32,6 +33,8 @@ __all__ = [
     "key_of",
     "make_plan",
     "metric_value",
+    "pruned_key",
     "refresh",
+    "score_of",
     "stages_needed",
 ]

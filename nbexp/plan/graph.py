@@ -8,17 +8,17 @@ variants once the stage has ended, since only then it is known which ones go on.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nbexp.files import file_digest
 from nbexp.pipeline import Gather, Link, Pipeline, Stage
-from nbexp.plan.options import Option, expand_options
-from nbexp.plan.reduce import best, metric_value
+from nbexp.plan.options import Option, Point, draws, expand_options, expand_points
+from nbexp.plan.reduce import best, count_kept, metric_value
 from nbexp.plan.resolve import Resolved, Result, resolve
-from nbexp.plan.variants import LineageIndex, Variant, expand_variants
+from nbexp.plan.variants import LineageIndex, Variant, expand_variants, make_variant
 from nbexp.states import State
 
 T = TypeVar("T")
@@ -34,6 +34,9 @@ class Node:
         result: What it left, once it succeeded.
         reason: Why it was skipped, if it was.
         waits: How many variants and stages must end before it is ready.
+        search: The search that it stands for, if it is no variant itself.
+        number: Number of the suggestion that it came from, if it did.
+        origin: Name of the search that suggested it.
     """
 
     variant: Variant
@@ -41,21 +44,42 @@ class Node:
     result: Result | None = None
     reason: str = ""
     waits: int = 0
+    search: OpenSearch | None = None
+    number: int | None = None
+    origin: str = ""
+
+
+@dataclass(eq=False)
+class OpenSearch:
+    """A search: for one grid point of a stage, and one combination of variants upstream.
+
+    Attributes:
+        name: What it is, such as ``train-5c0ffee1``; the same in every run.
+        point: What is chosen, and what is left open.
+        node: Its place in the graph.
+        samples: How many suggestions are to be made.
+        suggested: The variants suggested so far.
+    """
+
+    name: str
+    point: Point
+    node: Node
+    samples: int
+    suggested: list[Node] = field(default_factory=list)
 
 
 @dataclass
 class _StageState:
     options: list[Option]
+    points: list[Point]
+    samples: int
     nodes: list[Node] = field(default_factory=list)
+    searches: dict[str, OpenSearch] = field(default_factory=dict)
     is_expanded: bool = False
     open: int = 0
     waiting: list[Node] = field(default_factory=list)
     kept: list[Node] | None = None
     indexes: dict[Gather, LineageIndex] = field(default_factory=dict)
-
-    @property
-    def has_ended(self) -> bool:
-        return self.is_expanded and self.open == 0
 
 
 class Graph:
@@ -79,11 +103,15 @@ class Graph:
         self._added: deque[Node] = deque()
         self._skipped: deque[Node] = deque()
         self._ended: deque[str] = deque()
+        self._searches: deque[OpenSearch] = deque()
         self._children: dict[str, list[Node]] = defaultdict(list)
-        self._states = {
-            name: _StageState(expand_options(stage, pipeline.seed))
+        # The stages whose variants each stage's own follow one by one, as they come.
+        self._growing = {
+            name: {link.stage for link in stage.links if link.gather is None}
+            - {other for other in self.stages if self.stages[other].keep is not None}
             for name, stage in self.stages.items()
         }
+        self._states = {name: _state(stage, pipeline.seed) for name, stage in self.stages.items()}
         self._expand()
 
     def take_added(self) -> list[Node]:
@@ -102,10 +130,21 @@ class Graph:
         """Return the stages that have ended since the last call."""
         return _drain(self._ended)
 
+    def take_searches(self) -> list[OpenSearch]:
+        """Return the searches that can begin since the last call."""
+        return _drain(self._searches)
+
     @property
     def has_ended(self) -> bool:
         """Whether every variant has ended."""
-        return all(state.has_ended for state in self._states.values())
+        return all(self.stage_has_ended(name) for name in self.stages)
+
+    def stage_has_ended(self, name: str) -> bool:
+        """Whether every variant of a stage has ended, and no more will come."""
+        state = self._states[name]
+        if not state.is_expanded or state.open:
+            return False
+        return all(self.stage_has_ended(u) for u in self._growing[name])
 
     def nodes_of(self, stage: str) -> list[Node]:
         """Return the variants of a stage, in order."""
@@ -142,9 +181,59 @@ class Graph:
         self._end(node, state)
         self._expand()
 
+    def suggest(self, search: OpenSearch, values: Mapping[str, Any]) -> Node:
+        """Add a variant that a search suggests; return its node, new or not.
+
+        Args:
+            search: A search that has begun.
+            values: What it chose, by key.
+        """
+        name, number = search.node.variant.stage, len(search.suggested)
+        option = search.point.fill(values, number)
+        upstream = [self.nodes[each].variant for each in search.node.variant.upstream.values()]
+        variant = make_variant(name, option, upstream)
+        self._admit(name, [variant])
+        node = self.nodes[variant.name]
+        if node.number is None:
+            node.number, node.origin = number, search.name
+        search.suggested.append(node)
+        return node
+
+    def close_search(self, search: OpenSearch) -> None:
+        """Note that a search makes no more suggestions."""
+        self._states[search.node.variant.stage].open -= 1
+        search.node.state = State.FINISHED
+        self._expand()
+
+    def add(self, stage: str, over: Mapping[str, Any], samples: int | None) -> int:
+        """Add variants to a stage that has not ended; return how many there are to come.
+
+        Args:
+            stage: Name of the stage.
+            over: Values for parameters, in the place of the stage's own.
+            samples: How many draws or suggestions more there are to be for each grid point; by
+                default none, or one where values are given.
+        """
+        state, seed = self._states[stage], self.pipeline.seed
+        if samples and not over:
+            for search in state.searches.values():
+                search.samples += samples
+        numbers = range(state.samples, state.samples + (samples or 0))
+        state.samples += samples or 0
+        points = list(expand_points(self.stages[stage], seed, over))
+        if self.stages[stage].search.is_adaptive and not over:
+            return (samples or 0) * len(state.searches)
+        options = [option for point in points for option in draws(point, numbers or range(1))]
+        before = len(state.nodes)
+        state.options += options
+        self._grow(stage, options)
+        self._expand()
+        return len(state.nodes) - before
+
     def abandon(self) -> list[Node]:
         """Note that nothing more will run; return the variants that were still pending."""
-        pending = [node for node in self.nodes.values() if node.state is State.PENDING]
+        waiting = (State.PENDING, State.PAUSED)
+        pending = [node for node in self.nodes.values() if node.state in waiting]
         for node in pending:
             node.state = State.STOPPED
         self._ready.clear()
@@ -173,20 +262,16 @@ class Graph:
         node.state, node.reason = state, reason
         stage = self._states[node.variant.stage]
         stage.open -= 1
-        if state is State.SKIPPED:
+        if state is State.SKIPPED and node.search is None:
             self._skipped.append(node)
         for child in self._children[node.variant.name]:
             if state.is_success:
                 self._release(child)
             elif child.state is State.PENDING:
                 self._end(child, State.SKIPPED, f"{node.variant.name} {_ended(state)}")
-        if stage.has_ended:
-            self._stage_ended(node.variant.stage)
 
     def _stage_ended(self, name: str) -> None:
         state, stage = self._states[name], self.stages[name]
-        if state.kept is not None:
-            return
         state.kept = _kept(stage, self._done(name))
         self._ended.append(name)
         for node in state.waiting:
@@ -199,6 +284,8 @@ class Graph:
         missing = self._missing(node)
         if missing:
             self._end(node, State.SKIPPED, missing)
+        elif node.search is not None:
+            self._searches.append(node.search)
         else:
             self._ready.append(node)
 
@@ -213,32 +300,55 @@ class Graph:
         return ""
 
     def _expand(self) -> None:
-        for name, stage in self.stages.items():
-            if not self._states[name].is_expanded and self._may_expand(stage):
-                self._expand_stage(name)
+        """Expand the stages whose time has come, and note those that have ended."""
+        goes_on = True
+        while goes_on:
+            goes_on = False
+            for name, stage in self.stages.items():
+                state = self._states[name]
+                if not state.is_expanded and self._may_expand(stage):
+                    state.is_expanded = goes_on = True
+                    self._grow(name, state.options)
+                if state.kept is None and self.stage_has_ended(name):
+                    goes_on = True
+                    self._stage_ended(name)
 
     def _may_expand(self, stage: Stage) -> bool:
         upstream = {link.stage for link in stage.links if link.gather is None}
         return all(
             self._states[name].is_expanded
-            and (self.stages[name].keep is None or self._states[name].has_ended)
+            and (self.stages[name].keep is None or self.stage_has_ended(name))
             for name in upstream
         )
 
-    def _expand_stage(self, name: str) -> None:
+    def _grow(self, name: str, options: list[Option]) -> None:
+        """Add the variants that options give, and the searches, as far as they are new."""
         state = self._states[name]
         upstream = {link.stage: self._candidates(link.stage) for link in self.stages[name].links}
-        variants = expand_variants(name, state.options, upstream)
-        state.nodes = [Node(variant) for variant in variants]
-        state.open = len(state.nodes)
-        state.is_expanded = True
-        for node in state.nodes:
+        self._admit(name, expand_variants(name, options, upstream))
+        for point in state.points:
+            for variant in expand_variants(name, [point.option], upstream):
+                if variant.name not in state.searches:
+                    node = Node(variant)
+                    node.search = OpenSearch(variant.name, point, node, state.samples)
+                    state.searches[variant.name] = node.search
+                    state.open += 1
+                    self._wire(node)
+
+    def _admit(self, name: str, variants: list[Variant]) -> None:
+        """Add those variants that are not there yet, and what comes of them downstream."""
+        state = self._states[name]
+        nodes = [Node(variant) for variant in variants if variant.name not in self.nodes]
+        state.nodes += nodes
+        state.open += len(nodes)
+        for node in nodes:
             self.nodes[node.variant.name] = node
             self._added.append(node)
-        for node in state.nodes:
+        for node in nodes:
             self._wire(node)
-        if state.has_ended:
-            self._stage_ended(name)
+        for other in self.stages if nodes else ():
+            if name in self._growing[other] and self._states[other].is_expanded:
+                self._grow(other, self._states[other].options)
 
     def _candidates(self, stage: str) -> list[Variant]:
         if self.stages[stage].keep is not None:
@@ -250,7 +360,7 @@ class Graph:
         stages |= set(self.stages[node.variant.stage].after)
         node.waits = 1  # its own wiring
         for name in stages:
-            if not self._states[name].has_ended:
+            if self._states[name].kept is None:
                 node.waits += 1
                 self._states[name].waiting.append(node)
         for parent in map(self.nodes.__getitem__, node.variant.upstream.values()):
@@ -272,10 +382,20 @@ def _drain(queue: deque[T]) -> list[T]:
 def _kept(stage: Stage, done: list[Node]) -> list[Node]:
     if stage.keep is None:
         return done
-    metrics = [
-        metric_value(n.result.outcome.scraps if n.result else {}, stage.metric) for n in done
-    ]
-    return best(list(zip(done, metrics, strict=True)), stage.mode, stage.keep)
+    scores = [(node, score_of(stage, node)) for node in done]
+    return best(scores, stage.mode, count_kept(stage.keep, len(done)))
+
+
+def score_of(stage: Stage, node: Node) -> float | None:
+    """Return the value by which a variant is compared, or None where there is none."""
+    outcome = node.result.outcome if node.result else None
+    return metric_value(outcome, stage.metric, stage.mode, stage.score)
+
+
+def _state(stage: Stage, seed: int) -> _StageState:
+    points = list(expand_points(stage, seed)) if stage.search.is_adaptive else []
+    open_points = [point for point in points if point.space]
+    return _StageState(expand_options(stage, seed), open_points, stage.search.samples)
 
 
 def _ended(state: State) -> str:

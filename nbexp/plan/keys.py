@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.files import canonical_json, digest, file_digest
-from nbexp.pipeline import Pipeline
+from nbexp.pipeline import Pipeline, Stage
+from nbexp.pipeline.values import plain
 from nbexp.plan.variants import Variant
 
 
@@ -29,6 +30,8 @@ def identity(
         content_of: Gives the content hash of an input file or folder.
     """
     stage, template = pipeline.stages[variant.stage], variant.option.template
+    scheduler = stage.scheduler
+    alters = scheduler is not None and scheduler.alters
     return {
         "code": template.code,
         "modules": dict(template.modules),
@@ -37,7 +40,26 @@ def identity(
         "kernel": stage.kernel or template.kernel,
         "packages": dict(pipeline.environment.packages),
         "variables": dict(pipeline.environment.variables),
+        **({"scheduler": _rules(stage, pipeline.seed)} if alters else {}),
     }
+
+
+def pruned_key(key: str, stage: Stage) -> str:
+    """Return the identity of what a variant leaves if its scheduler stops it early.
+
+    It holds where the same rules apply, but is not what a full execution gives.
+
+    Args:
+        key: Identity of the variant.
+        stage: Its stage.
+    """
+    return digest([key, "pruned", _rules(stage)]) if stage.scheduler is not None else ""
+
+
+def _rules(stage: Stage, *more: int) -> list[Any]:
+    scheduler = stage.scheduler
+    options = [] if scheduler is None else [scheduler.type, plain(dict(scheduler.options))]
+    return [*options, stage.metric, stage.mode.value, *more]
 
 
 def key_of(parts: Mapping[str, Any]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nbexp.files import canonical_json
 from nbexp.pipeline import Distribution, Grid, Link, Secret, Stage, Template
-from nbexp.pipeline.values import leaves, plain
+from nbexp.pipeline.values import leaves, place, plain
 
 Choices = dict[str, Any]
 
@@ -40,25 +40,88 @@ class Option:
         return tuple(secret.name for _, secret in leaves(dict(self.params), Secret))
 
 
+@dataclass(frozen=True)
+class Point:
+    """A grid point of a stage: all is chosen but what its distributions leave open.
+
+    Attributes:
+        template: The notebook.
+        params: Values; leaves may be links, secrets and distributions.
+        choices: What was chosen, by key: for display.
+        seed: What its draws are seeded by.
+    """
+
+    template: Template
+    params: Mapping[str, Any]
+    choices: Mapping[str, Any]
+    seed: tuple[Any, ...]
+
+    @property
+    def space(self) -> dict[str, Distribution]:
+        """The distributions by key; those among the values of another count as part of it."""
+        found: dict[str, Distribution] = {}
+        for path, leaf in leaves(dict(self.params), Distribution):
+            found.setdefault(place(path), leaf)
+        return found
+
+    @property
+    def option(self) -> Option:
+        """The point itself as an option, whose leaves are distributions still."""
+        return Option(self.template, self.params, self.choices)
+
+    def draw(self, number: int) -> Option:
+        """Return the option with every distribution drawn, for the number of a sample."""
+        return self.fill({}, number)
+
+    def fill(self, values: Mapping[str, Any], number: int) -> Option:
+        """Return the option with values in the place of distributions, by key; others are drawn.
+
+        Args:
+            values: The values.
+            number: Number of the sample, which what is drawn depends on.
+        """
+        drawn: Choices = {}
+        params = _draw(dict(self.params), "", (*self.seed, number), drawn, values)
+        return Option(self.template, params, {**self.choices, **drawn})
+
+
 def expand_options(stage: Stage, seed: int) -> list[Option]:
     """Return the options of a stage, the last parameter varying fastest.
 
     Args:
-        stage: The stage.
+        stage: The stage; one whose search is adaptive has none before it runs.
         seed: Seed of the pipeline. A draw depends on it, on the stage, on the grid point and on
             the number of the sample alone, so that adding a value changes no other draw.
     """
-    options = []
-    shown = _shown(stage.templates)
+    points = expand_points(stage, seed)
+    if stage.search.is_adaptive:
+        return [point.option for point in points if not point.space]
+    return [option for point in points for option in draws(point, range(stage.search.samples))]
+
+
+def draws(point: Point, numbers: Iterable[int]) -> list[Option]:
+    """Return the options that a point's distributions give; one where it has none."""
+    return [point.draw(number) for number in (numbers if point.space else (0,))]
+
+
+def expand_points(
+    stage: Stage, seed: int, over: Mapping[str, Any] | None = None
+) -> Iterator[Point]:
+    """Yield the grid points of a stage: each combination of templates, cases and grids.
+
+    Args:
+        stage: The stage.
+        seed: Seed of the pipeline.
+        over: Values to lay over the parameters, in all cases.
+    """
+    shown, over = _shown(stage.templates), over or {}
     for template, case in itertools.product(stage.templates, stage.cases or ({},)):
         fixed: Choices = {"notebook": shown[template.name]} if len(shown) > 1 else {}
-        fixed |= {key: plain(value) for key, value in case.items()}
-        for params, chosen in _grid_points({**stage.params, **case}, ""):
+        fixed |= {key: plain(value) for key, value in {**case, **over}.items()}
+        for params, chosen in _grid_points({**stage.params, **case, **over}, ""):
             point = {**{k: v for k, v in fixed.items() if k not in chosen}, **chosen}
             named = {**point, "notebook": template.name} if len(shown) > 1 else point
-            for values, drawn in _samples(stage, params, (seed, stage.name, canonical_json(named))):
-                options.append(Option(template, values, {**point, **drawn}))
-    return options
+            yield Point(template, params, point, (seed, stage.name, canonical_json(named)))
 
 
 def _shown(templates: Sequence[Template]) -> dict[str, str]:
@@ -90,23 +153,18 @@ def _merged(tables: Iterator[Choices]) -> Choices:
     return {key: value for table in tables for key, value in table.items()}
 
 
-def _samples(
-    stage: Stage, params: dict[str, Any], seed: tuple[Any, ...]
-) -> Iterator[tuple[dict[str, Any], Choices]]:
-    count = stage.search.samples if leaves(params, Distribution) else 1
-    for number in range(count):
-        drawn: Choices = {}
-        yield _draw(params, "", (*seed, number), drawn), drawn
-
-
-def _draw(value: Any, where: str, seed: tuple[Any, ...], drawn: Choices) -> Any:
+def _draw(
+    value: Any, where: str, seed: tuple[Any, ...], drawn: Choices, given: Mapping[str, Any]
+) -> Any:
     if isinstance(value, Distribution):
         # What is chosen may hold distributions itself, whose draws must not hang on this one.
-        chosen = _draw(value.draw(*seed, where), where, (*seed, "chosen"), drawn)
+        chosen = given[where] if where in given else value.draw(*seed, where)
+        chosen = _draw(chosen, where, (*seed, "chosen"), drawn, {})
         drawn[where] = plain(chosen)
         return chosen
     if isinstance(value, dict):
-        return {k: _draw(v, f"{where}.{k}".lstrip("."), seed, drawn) for k, v in value.items()}
+        items = ((key, f"{where}.{key}".lstrip("."), item) for key, item in value.items())
+        return {key: _draw(item, inner, seed, drawn, given) for key, inner, item in items}
     if isinstance(value, list):
-        return [_draw(item, f"{where}[{i}]", seed, drawn) for i, item in enumerate(value)]
+        return [_draw(v, f"{where}[{i}]", seed, drawn, given) for i, v in enumerate(value)]
     return value

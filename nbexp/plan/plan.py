@@ -9,7 +9,7 @@ from typing import Any
 
 from nbexp.errors import LinkError
 from nbexp.pipeline import Pipeline
-from nbexp.plan.graph import Graph, Node
+from nbexp.plan.graph import Graph, Node, OpenSearch
 from nbexp.plan.keys import identity, key_of
 from nbexp.plan.resolve import Resolved, Result
 from nbexp.states import State
@@ -81,6 +81,7 @@ class PlannedStage:
         name: Name of the stage.
         variants: Its variants, as far as they are known.
         is_open: Whether its variants depend on a reduce that has yet to happen.
+        to_suggest: How many variants its searches have yet to suggest.
         work_s: Estimated seconds of execution; None where there is no earlier run to judge by.
     """
 
@@ -88,6 +89,7 @@ class PlannedStage:
     variants: tuple[PlannedVariant, ...]
     is_open: bool
     work_s: float | None
+    to_suggest: int = 0
 
     @property
     def counts(self) -> Counter[State]:
@@ -120,6 +122,7 @@ class Plan:
                 {
                     "name": stage.name,
                     "is_open": stage.is_open,
+                    "to_suggest": stage.to_suggest,
                     "work_s": stage.work_s,
                     "variants": [
                         {"name": v.name, "label": v.label, "key": v.key, "state": v.state.value}
@@ -135,6 +138,7 @@ def make_plan(
     graph: Graph,
     lookup: Callable[[Sequence[Identified]], Mapping[str, Result]],
     durations_s: Mapping[str, float],
+    recorded: Callable[[OpenSearch], Sequence[Mapping[str, Any]]] = lambda _: (),
 ) -> Plan:
     """Return what a run of a fresh graph would do; nothing is run or written.
 
@@ -142,16 +146,32 @@ def make_plan(
         graph: The graph; what is cached ends in it.
         lookup: Gives the results of those variants that ran before, by name.
         durations_s: Mean seconds of a variant, by stage, as far as known.
+        recorded: Gives what a search suggested in an earlier run, in order.
     """
     known: dict[str, Identified] = {}
-    ready = graph.take_ready()
-    while ready:
+    to_suggest: Counter[str] = Counter()
+    while ready := _ready(graph, recorded, to_suggest):
         identified = [each for each in (_try_identify(graph, node) for node in ready) if each]
         known |= {each.node.variant.name: each for each in identified}
         for name, result in lookup(identified).items():
             graph.end(name, State.CACHED, result)
-        ready = graph.take_ready()
-    return Plan(graph.pipeline, tuple(_stage(graph, s, known, durations_s) for s in graph.stages))
+    stages = (_stage(graph, s, known, durations_s, to_suggest[s]) for s in graph.stages)
+    return Plan(graph.pipeline, tuple(stages))
+
+
+def _ready(
+    graph: Graph,
+    recorded: Callable[[OpenSearch], Sequence[Mapping[str, Any]]],
+    to_suggest: Counter[str],
+) -> list[Node]:
+    """Return what is ready, with what searches suggested before."""
+    for search in graph.take_searches():
+        for values in recorded(search)[: search.samples]:
+            graph.suggest(search, values)
+        if len(search.suggested) == search.samples:
+            graph.close_search(search)
+        to_suggest[search.node.variant.stage] += search.samples - len(search.suggested)
+    return graph.take_ready()
 
 
 def _try_identify(graph: Graph, node: Node) -> Identified | None:
@@ -162,15 +182,19 @@ def _try_identify(graph: Graph, node: Node) -> Identified | None:
 
 
 def _stage(
-    graph: Graph, name: str, known: Mapping[str, Identified], durations_s: Mapping[str, float]
+    graph: Graph,
+    name: str,
+    known: Mapping[str, Identified],
+    durations_s: Mapping[str, float],
+    to_suggest: int,
 ) -> PlannedStage:
     variants = tuple(_planned(node, known) for node in graph.nodes_of(name))
     pending = sum(variant.state is State.PENDING for variant in variants)
     is_open = not graph.is_expanded(name)
     per_variant = durations_s.get(name)
-    count = pending or (len(graph.options_of(name)) if is_open else 0)
+    count = to_suggest + (pending or (len(graph.options_of(name)) if is_open else 0))
     work_s = 0.0 if not count else None if per_variant is None else per_variant * count
-    return PlannedStage(name, variants, is_open, work_s)
+    return PlannedStage(name, variants, is_open, work_s, to_suggest)
 
 
 def _planned(node: Node, known: Mapping[str, Identified]) -> PlannedVariant:

@@ -3,22 +3,54 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from nbexp.execute.job import Outcome
 from nbexp.files import to_float
-from nbexp.pipeline import Mode
+from nbexp.pipeline import Mode, Score
 
 T = TypeVar("T")
 
 
-def metric_value(scraps: Mapping[str, Any], metric: str | None) -> float | None:
-    """Return a metric among scraps as a number, or None where it is missing or NaN."""
-    value = scraps.get(metric) if metric else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def metric_value(
+    outcome: Outcome | None, metric: str | None, mode: Mode = Mode.MAX, score: Score = Score.LAST
+) -> float | None:
+    """Return what an outcome says of a metric, or None where it is missing or NaN.
+
+    Args:
+        outcome: How a variant ended.
+        metric: Name of the metric: of a scrap, or of what was logged.
+        mode: Whether larger or smaller is better.
+        score: Which value counts. The last is the scrap, if there is one: a notebook glues it
+            when it is through.
+    """
+    if outcome is None or not metric:
         return None
-    number = to_float(value)
-    return None if math.isnan(number) else number
+    known = [] if (glued := _number(outcome.scraps.get(metric))) is None else [glued]
+    reported = outcome.reported.get(metric)
+    if reported is not None and (score is Score.BEST or not known):
+        extreme = reported.most if mode is Mode.MAX else reported.least
+        known.append(float(reported.last if score is Score.LAST else extreme))
+    numbers = [value for value in known if not math.isnan(value)]
+    return (max if mode is Mode.MAX else min)(numbers, default=None)
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return to_float(value) if is_number else None
+
+
+def count_kept(keep: int | float | None, succeeded: int) -> int | None:
+    """Return how many of the variants that succeeded go on; None for all.
+
+    Args:
+        keep: A number of variants, or below 1 the fraction of them, rounded up.
+        succeeded: How many there are.
+    """
+    if keep is None or isinstance(keep, int):
+        return keep
+    return math.ceil(round(keep * succeeded, 9))
 
 
 def best(items: Sequence[tuple[T, float | None]], mode: Mode, keep: int | None = None) -> list[T]:

@@ -17,6 +17,7 @@ from nbexp.pipeline import Link, Secret
 from nbexp.pipeline.links import follow
 from nbexp.plan.keys import notebook_digest
 from nbexp.plan.variants import Variant
+from nbexp.states import State
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class Result:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The scraps that are numbers."""
-        return {
+        """The scraps that are numbers, and the last value of what was only logged."""
+        return {name: reported.last for name, reported in self.outcome.reported.items()} | {
             name: to_float(value)
             for name, value in self.outcome.scraps.items()
             if isinstance(value, int | float) and not isinstance(value, bool)
@@ -107,6 +108,8 @@ def _linked(link: Link, result: Result, *, content: bool) -> Any:
         return _follow(link, result.outcome.scraps[link.name], result)
     if link.name in result.outcome.artifacts and not link.path:
         return _artifact(result, link.name, content=content)
+    if link.name in result.outcome.reported and not link.path:
+        return result.outcome.reported[link.name].last
     raise _missing(link, result)
 
 
@@ -119,11 +122,14 @@ def _follow(link: Link, value: Any, result: Result) -> Any:
 
 
 def _missing(link: Link, result: Result) -> LinkError:
-    known = sorted({*result.outcome.scraps, *result.outcome.artifacts})
+    outcome = result.outcome
+    known = sorted({*outcome.scraps, *outcome.artifacts, *outcome.reported})
     if link.name in result.outcome.artifacts:
         what = f"{link.name!r} is an artifact, and a link can't lead into one"
         return LinkError(f"the link {link.text}: {what}. Link to @{link.stage}.{link.name}.")
     what = f"{result.variant.name} neither glued nor saved {link.name!r}"
+    if outcome.state is State.PRUNED:
+        what = f"{what} before it was stopped early"
     remedy = did_you_mean(str(link.name), known)
     return LinkError(f"the link {link.text} found no value: {what}. {remedy}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from nbexp.files import digest
@@ -72,14 +73,25 @@ def expand_variants(
         if linked not in combinations:
             combinations[linked] = _combinations([upstream[name] for name in linked])
         for combination in combinations[linked]:
-            variant = _variant(stage, option, combination, variants)
+            variant = make_variant(stage, option, combination, variants)
             variants.setdefault(variant.name, variant)
     return list(variants.values())
 
 
-def _variant(
-    stage: str, option: Option, upstream: Sequence[Variant], taken: Mapping[str, Variant]
+def make_variant(
+    stage: str,
+    option: Option,
+    upstream: Sequence[Variant],
+    taken: Mapping[str, Variant] = MappingProxyType({}),
 ) -> Variant:
+    """Return a variant of a stage.
+
+    Args:
+        stage: Name of the stage.
+        option: Its own option.
+        upstream: The variants that it links to.
+        taken: Variants by name; where another one has the same short name, it gets a longer one.
+    """
     lineage = _lineage(upstream)
     inherited: dict[str, Any] = {}
     for each in upstream:

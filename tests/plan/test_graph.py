@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from pipelines import finish, pipeline_of, run_all
 
-from nbexp.pipeline import Mode
+from nbexp.execute.job import Outcome
+from nbexp.metrics import Reported
+from nbexp.pipeline import Mode, Score
 from nbexp.plan import Graph, Node, best, metric_value, stages_needed
+from nbexp.plan.reduce import count_kept
 from nbexp.states import State
 
 A = {"params": {"x": {"grid": [1, 2]}}}
@@ -135,8 +138,40 @@ def test_reduce(tmp_path: Path, values: list[Any], keep: int, mode: str, kept: l
 
 def test_best_and_metric() -> None:
     assert best([("a", None), ("b", 1.0), ("c", 2.0)], Mode.MAX) == ["c", "b", "a"]
-    assert metric_value({"m": 1}, None) is None
-    assert metric_value({"m": 1}, "m") == 1.0
+    assert metric_value(None, "m") is None
+    assert metric_value(outcome(m=1), None) is None
+    assert metric_value(outcome(m=1), "m") == 1.0
+
+
+def outcome(reported: dict[str, Reported] | None = None, **scraps: Any) -> Outcome:
+    return Outcome("v", "k", State.FINISHED, 0, 1, scraps=scraps, reported=reported or {})
+
+
+@pytest.mark.parametrize(
+    ("score", "mode", "scraps", "expected"),
+    [
+        (Score.LAST, Mode.MAX, {}, 0.6),
+        (Score.LAST, Mode.MAX, {"m": 0.5}, 0.5),
+        (Score.BEST, Mode.MAX, {}, 0.8),
+        (Score.BEST, Mode.MAX, {"m": 0.9}, 0.9),
+        (Score.BEST, Mode.MIN, {"m": 0.9}, 0.1),
+    ],
+)
+def test_score_of_a_reported_metric(
+    score: Score, mode: Mode, scraps: dict[str, float], expected: float
+) -> None:
+    reported = {"m": Reported(last=0.6, step=4, least=0.1, most=0.8, count=5)}
+    assert metric_value(outcome(reported, **scraps), "m", mode, score) == expected
+
+
+@pytest.mark.parametrize(
+    ("keep", "succeeded", "expected"),
+    [(None, 9, None), (2, 9, 2), (0.5, 9, 5), (1 / 3, 9, 3), (0.1, 1, 1), (0.5, 0, 0)],
+)
+def test_fraction_of_variants_is_kept(
+    keep: float | None, succeeded: int, expected: int | None
+) -> None:
+    assert count_kept(keep, succeeded) == expected
 
 
 def test_abandoned_graph_starts_nothing_more(tmp_path: Path) -> None:
