@@ -50,8 +50,11 @@ class Stage:
         variants: Explicit cases, each laid over `params`.
         metric: Scrap by which variants are compared.
         mode: ``"max"`` or ``"min"``.
-        keep: How many variants go on to later stages.
-        samples: Draws for each grid point.
+        keep: How many variants go on to later stages: a number, or a fraction below 1.
+        score: Which reported value of the metric counts: ``"best"`` or ``"last"``.
+        samples: Draws or suggestions for each grid point; laid over those of `search`.
+        search: How values are chosen, such as ``{"algorithm": "optuna", "samples": 20}``.
+        scheduler: What stops variants early: ``"asha"``, or ``{"type": "asha", "max_t": 20}``.
         resources: Such as ``{"cpu": 1, "gpu": 0.5, "memory": "4GiB"}``.
         timeout: Such as ``"30m"``, or seconds.
         retries: How often a failed variant is run again.
@@ -66,8 +69,11 @@ class Stage:
     variants: Sequence[Mapping[str, Any]] | None = None
     metric: str | None = None
     mode: str | None = None
-    keep: int | None = None
+    keep: int | float | None = None
+    score: str | None = None
     samples: int | None = None
+    search: Mapping[str, Any] | None = None
+    scheduler: str | Mapping[str, Any] | None = None
     resources: Mapping[str, Any] | None = None
     timeout: str | float | None = None
     retries: int | None = None
@@ -78,16 +84,16 @@ class Stage:
     def to_table(self) -> dict[str, Any]:
         """Return the stage as a table of the pipeline format."""
         table = {key: getattr(self, key) for key in self.__dataclass_fields__}
-        keep, samples = table.pop("keep"), table.pop("samples")
+        reduce = {"keep": table.pop("keep"), "score": table.pop("score")}
+        samples = table.pop("samples")
         del table["name"]
         if isinstance(self.notebook, Path):
             table["notebook"] = str(self.notebook)
         if self.inputs is not None:
             table["inputs"] = [str(path) for path in self.inputs]
-        if keep is not None:
-            table["reduce"] = {"keep": keep}
-        if samples is not None:
-            table["search"] = {"samples": samples}
+        table["reduce"] = {k: v for k, v in reduce.items() if v is not None} or None
+        if samples is not None and isinstance(self.search, Mapping | None):
+            table["search"] = {**(self.search or {}), "samples": samples}
         return {key: value for key, value in table.items() if value is not None}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nbexp.errors import did_you_mean, suggest
@@ -30,6 +30,7 @@ def check_stages(stages: Mapping[str, Stage], problems: Problems) -> None:
         for key, link in _links(stage):
             _check_link(link, f"{where}.{key}", stages, problems)
         _check_metric(stage, where, problems)
+        _check_search(stage, where, problems)
         _check_size(stage, where, problems)
     if not _check_cycles(stages, problems):
         _check_sizes(stages, problems)
@@ -116,9 +117,9 @@ def _check_linked_param(link: Link, where: str, source: Stage, problems: Problem
 
 def _check_linked_scrap(link: Link, where: str, source: Stage, problems: Problems) -> None:
     for template in source.templates:
-        if template.emits is not None and link.name not in template.emits:
-            message = f"the link {link.text} can't be met: {_emitted(template)}"
-            remedy = _other_link(link, source) or _emit_remedy(str(link.name), template)
+        if template.results is not None and link.name not in template.results:
+            message = f"the link {link.text} can't be met: {_left(template)}"
+            remedy = _other_link(link, source) or _glue_remedy(str(link.name), template)
             problems.add(where, message, remedy)
 
 
@@ -135,41 +136,80 @@ def _other_link(link: Link, source: Stage) -> str:
 
 
 def _check_metric(stage: Stage, where: str, problems: Problems) -> None:
-    if stage.keep is not None and stage.metric is None:
-        remedy = 'Name the scrap to compare by: metric = "val_accuracy", mode = "max".'
-        problems.add(f"{where}.reduce", "reduce needs a metric, and the stage has none", remedy)
+    if stage.metric is None:
+        for key, what in _deciding(stage).items():
+            remedy = 'Name what to compare by: metric = "val_accuracy", mode = "max".'
+            message = f"{what} needs a metric, and the stage has none"
+            problems.add(f"{where}.{key}", message, remedy)
+        return
     for template in stage.templates:
-        if stage.metric and template.emits is not None and stage.metric not in template.emits:
-            message = f"no metric {stage.metric!r}: {_emitted(template)}"
-            problems.add(f"{where}.metric", message, _emit_remedy(stage.metric, template))
+        if stage.scheduler and template.logs is not None and stage.metric not in template.logs:
+            call = f'nbexp.log("{stage.metric}", …)'
+            decides = f"the scheduler {stage.scheduler.type} decides by what the notebook reports"
+            message = f"{decides}, but {template.path.name} never calls {call}"
+            problems.add(f"{where}.scheduler", message, _log_remedy(stage.metric, template.logs))
+        elif template.results is not None and stage.metric not in template.results:
+            message = f"no metric {stage.metric!r}: {_left(template)}"
+            problems.add(f"{where}.metric", message, _glue_remedy(stage.metric, template))
 
 
-def _emitted(template: Template) -> str:
-    names = sorted(template.emits or ())
-    what = f"glues or saves only {', '.join(names)}" if names else "glues and saves nothing"
-    return f"{template.path.name} {what}"
+def _deciding(stage: Stage) -> dict[str, str]:
+    """Return which settings of a stage compare variants, with what messages call them."""
+    asked = {
+        "reduce": "reduce" if stage.keep is not None else "",
+        "search": f"the search {stage.search.algorithm}" if stage.search.is_adaptive else "",
+        "scheduler": f"the scheduler {stage.scheduler.type}" if stage.scheduler else "",
+    }
+    return {key: what for key, what in asked.items() if what}
 
 
-def _emit_remedy(name: str, template: Template) -> str:
-    if template.emits:
-        return did_you_mean(name, sorted(template.emits))
+def _left(template: Template) -> str:
+    names = sorted(template.results or ())
+    only = f"glues, saves or logs only {', '.join(names)}"
+    return f"{template.path.name} {only if names else 'glues, saves and logs nothing'}"
+
+
+def _glue_remedy(name: str, template: Template) -> str:
+    if template.results:
+        return did_you_mean(name, sorted(template.results))
     return f"Glue it in the notebook: nbexp.glue({name!r}, value)."
 
 
-def _check_size(stage: Stage, where: str, problems: Problems) -> None:
-    tables = [{**stage.params, **case} for case in stage.cases or ({},)]
-    has_draws = any(leaves(table, Distribution) for table in tables)
-    if stage.search.samples > 1 and not has_draws:
-        remedy = "Give a parameter a distribution, such as { loguniform = [1e-4, 1e-1] }."
+def _log_remedy(name: str, logged: Iterable[str]) -> str:
+    near = suggest(name, logged)
+    if near:
+        return f"Did you mean {near!r}?"
+    return f'Report it at each step of its loop: nbexp.log("{name}", value, step).'
+
+
+def _check_search(stage: Stage, where: str, problems: Problems) -> None:
+    remedy = "Give a parameter a distribution, such as lr = { loguniform = [1e-4, 1e-1] }."
+    fixed = [i for i, t in enumerate(_tables(stage)) if not leaves(t, Distribution)]
+    is_whole = len(fixed) == len(_tables(stage))
+    if is_whole and stage.search.is_adaptive:
+        message = f"{stage.search.algorithm} has nothing to search: all values are fixed"
+        problems.add(f"{where}.search", message, remedy)
+    elif is_whole and stage.search.samples > 1:
         problems.add(f"{where}.search.samples", "there is nothing to sample", remedy)
+    elif stage.search.is_adaptive:
+        for i in fixed:
+            message = f"{stage.search.algorithm} has nothing to search: this case fixes all values"
+            problems.add(f"{where}.variants[{i}]", message, "Leave a distribution to it.")
+
+
+def _check_size(stage: Stage, where: str, problems: Problems) -> None:
     size = _own_size(stage)
     if size > MAX_VARIANTS:
         message = f"it would have {size:,} variants; the limit is {MAX_VARIANTS:,}"
         problems.add(where, message, "Draw from distributions instead of listing every value.")
 
 
+def _tables(stage: Stage) -> list[dict[str, Any]]:
+    return [{**stage.params, **case} for case in stage.cases or ({},)]
+
+
 def _own_size(stage: Stage) -> int:
-    tables = [{**stage.params, **case} for case in stage.cases or ({},)]
+    tables = _tables(stage)
     samples = stage.search.samples if any(leaves(t, Distribution) for t in tables) else 1
     return max(len(stage.templates), 1) * samples * sum(_size(table) for table in tables)
 
@@ -195,7 +235,8 @@ def _check_sizes(stages: Mapping[str, Stage], problems: Problems) -> None:
             remedy = "Reduce an earlier stage, or gather its variants: @stage[*].NAME."
             problems.add(f"stages.{name}", f"{message}; the limit is {MAX_VARIANTS:,}", remedy)
         if stage.keep is not None:  # what goes on is few, and settles its whole lineage
-            kept = min(stage.keep, size)
+            is_count = isinstance(stage.keep, int)
+            kept = min(int(stage.keep), size) if is_count else math.ceil(stage.keep * size)
             factors[name] = dict.fromkeys(factors[name], 1) | {name: kept}
 
 

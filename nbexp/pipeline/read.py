@@ -124,6 +124,7 @@ class _Reader:
     def _stages(self) -> list[Stage]:
         defaults = settings.read_table(self.raw.get("defaults", {}), "defaults", self.problems)
         settings.check_keys(defaults, DEFAULT_KEYS, "defaults", self.problems)
+        defaults = {key: value for key, value in defaults.items() if key in DEFAULT_KEYS}
         given = self.raw.get("stages", {})
         tables = settings.read_table(given, "stages", self.problems)
         if not given:
@@ -144,6 +145,7 @@ class _Reader:
             place = f"{where}.{key}" if key in own or key not in defaults else f"defaults.{key}"
             return read(table.get(key, default), place, problems, **more)
 
+        keep, score = setting("reduce", settings.read_reduce)
         return Stage(
             name=name,
             templates=self._templates(own.get("notebook"), f"{where}.notebook")
@@ -153,8 +155,10 @@ class _Reader:
             cases=self._cases(own.get("variants"), f"{where}.variants"),
             metric=setting("metric", settings.read_text),
             mode=setting("mode", settings.read_mode, "max"),
-            keep=setting("reduce", settings.read_keep),
-            search=setting("search", settings.read_search, {}),
+            keep=keep,
+            score=score,
+            search=setting("search", settings.read_search, {}, read_value=self.params.read),
+            scheduler=setting("scheduler", settings.read_scheduler, read_value=self.params.read),
             resources=setting("resources", settings.read_resources, {}),
             timeout_s=setting("timeout", settings.read_seconds),
             retries=setting("retries", settings.read_count, 0, least=0) or 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _MAGIC = re.compile(
@@ -17,18 +17,20 @@ _OTHER_LANGUAGES = (
     "bash", "sh", "script", "system", "cmd", "html", "HTML", "javascript", "js", "latex",
     "markdown", "svg", "SVG", "perl", "ruby", "writefile", "file", "sql",
 )  # fmt: skip
+# Functions whose first argument names what they leave, by module.
 _EMITTERS = {
     "nbexp": {"glue", "save"},
     "nbexp.notebook": {"glue", "save"},
     "scrapbook": {"glue"},
     "papermill": {"record"},
 }
+_LOGGERS = {"nbexp": {"log"}, "nbexp.notebook": {"log"}}
 _RUNS_OTHER_CODE = {"exec", "eval", "get_ipython", "runpy"}
 
 
 @dataclass(frozen=True)
-class Emitted:
-    """Names that source glues or saves.
+class Named:
+    """Names that source gives to what it leaves.
 
     Attributes:
         names: Names written out in the source.
@@ -78,31 +80,55 @@ def syntax_error(text: str) -> str | None:
     return None
 
 
-def emitted_names(trees: Iterable[ast.Module | None]) -> Emitted:
+def emitted_names(trees: Iterable[ast.Module | None]) -> Named:
     """Return what some source glues or saves by nbexp, scrapbook or papermill."""
+    return _names_given(trees, _EMITTERS)
+
+
+def logged_names(trees: Iterable[ast.Module | None]) -> Named:
+    """Return what some source logs by nbexp."""
+    return _names_given(trees, _LOGGERS)
+
+
+def _names_given(trees: Iterable[ast.Module | None], functions: Mapping[str, set[str]]) -> Named:
     known = list(trees)
     parsed = [tree for tree in known if tree is not None]
     nodes = [node for tree in parsed for node in ast.walk(tree)]
-    modules, functions, is_open = _aliases(nodes)
-    calls = [node for node in nodes if isinstance(node, ast.Call)]
-    emitting = [call for call in calls if _emits(call.func, modules, functions)]
-    names = [_first_text(call) for call in emitting]
+    aliases = _aliases(nodes, functions)
+    calls = [node for node in nodes if isinstance(node, ast.Call) and aliases.mean(node.func)]
+    names = [name for call in calls for name in _first_texts(call)]
     is_open = (
-        is_open
+        aliases.is_open
         or len(parsed) < len(known)
-        or _is_passed_on(nodes, len(emitting), modules, functions)
+        or _is_passed_on(nodes, len(calls), aliases)
         or None in names
         or any(isinstance(n, ast.Name) and n.id in _RUNS_OTHER_CODE for n in nodes)
     )
-    return Emitted(frozenset(name for name in names if name is not None), is_open)
+    return Named(frozenset(name for name in names if name is not None), is_open)
 
 
-def _is_passed_on(
-    nodes: list[ast.AST], calls: int, modules: dict[str, str], functions: set[str]
-) -> bool:
-    """Whether a function or module that emits is kept under another name, or given to others."""
-    mentions = sum(_emits(node, modules, functions) for node in nodes)
-    names = {name.partition(".")[0] for name in modules}
+@dataclass(frozen=True)
+class _Aliases:
+    """What source calls some functions, and the modules that they are in."""
+
+    functions: Mapping[str, set[str]]  # as asked for
+    modules: dict[str, str]
+    names: set[str]
+    is_open: bool
+
+    def mean(self, node: ast.AST) -> bool:
+        """Whether a node is one of the functions."""
+        if isinstance(node, ast.Name):
+            return node.id in self.names
+        if not isinstance(node, ast.Attribute):
+            return False
+        return node.attr in self.functions.get(self.modules.get(ast.unparse(node.value), ""), ())
+
+
+def _is_passed_on(nodes: list[ast.AST], calls: int, aliases: _Aliases) -> bool:
+    """Whether one of the functions or modules is kept under another name, or given to others."""
+    mentions = sum(map(aliases.mean, nodes))
+    names = {name.partition(".")[0] for name in aliases.modules}
     bare = sum(isinstance(node, ast.Name) and node.id in names for node in nodes)
     dotted = sum(
         isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
@@ -112,36 +138,29 @@ def _is_passed_on(
     return mentions > calls or bare > dotted
 
 
-def _aliases(nodes: list[ast.AST]) -> tuple[dict[str, str], set[str], bool]:
+def _aliases(nodes: list[ast.AST], functions: Mapping[str, set[str]]) -> _Aliases:
+    homes = {module.partition(".")[0] for module in functions}
     modules: dict[str, str] = {}
-    functions: set[str] = set()
+    names: set[str] = set()
     is_open = False
     for node in nodes:
         if isinstance(node, ast.Import):
-            named = [a for a in node.names if a.name.partition(".")[0] in _EMITTERS]
+            named = [a for a in node.names if a.name.partition(".")[0] in homes]
             modules |= {a.asname or a.name: a.name for a in named}
             modules |= {(home := a.name.partition(".")[0]): home for a in named if not a.asname}
-            is_open = is_open or any(a.name not in _EMITTERS for a in named)
-        elif isinstance(node, ast.ImportFrom) and node.module in _EMITTERS and not node.level:
+            is_open = is_open or any(a.name not in functions for a in named)
+        elif isinstance(node, ast.ImportFrom) and node.module in functions and not node.level:
             is_open = is_open or any(a.name == "*" for a in node.names)
-            wanted = _EMITTERS[node.module]
-            functions |= {a.asname or a.name for a in node.names if a.name in wanted}
+            wanted = functions[str(node.module)]
+            names |= {a.asname or a.name for a in node.names if a.name in wanted}
             modules |= {
                 a.asname or a.name: f"{node.module}.{a.name}"
                 for a in node.names
-                if f"{node.module}.{a.name}" in _EMITTERS
+                if f"{node.module}.{a.name}" in functions
             }
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            is_open = is_open or node.module.startswith(("nbexp.notebook.", "scrapbook."))
-    return modules, functions, is_open
-
-
-def _emits(node: ast.AST, modules: dict[str, str], functions: set[str]) -> bool:
-    if isinstance(node, ast.Name):
-        return node.id in functions
-    if not isinstance(node, ast.Attribute):
-        return False
-    return node.attr in _EMITTERS.get(modules.get(ast.unparse(node.value), ""), ())
+            is_open = is_open or node.module.partition(".")[0] in homes
+    return _Aliases(functions, modules, names, is_open)
 
 
 def constant_text(node: ast.AST | None) -> str | None:
@@ -150,6 +169,9 @@ def constant_text(node: ast.AST | None) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _first_text(call: ast.Call) -> str | None:
+def _first_texts(call: ast.Call) -> list[str | None]:
+    """Return the names that a call gives: a text, or the keys of a table; None for others."""
     named = [keyword.value for keyword in call.keywords if keyword.arg == "name"]
-    return constant_text(next(iter([*call.args, *named]), None))
+    first = next(iter([*call.args, *named]), None)
+    keys = first.keys if isinstance(first, ast.Dict) else [first]
+    return [constant_text(key) for key in keys]

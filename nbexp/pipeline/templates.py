@@ -1,4 +1,4 @@
-"""What a template says of itself: kernel, parameters, code, local modules, what it glues."""
+"""What a template says of itself: kernel, parameters, code, local modules, what it leaves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from nbexp.files import digest, file_digest
 from nbexp.pipeline.modules import find_modules, imports_unseen
-from nbexp.pipeline.source import Emitted, emitted_names, parse_cell, syntax_error
+from nbexp.pipeline.source import emitted_names, logged_names, parse_cell, syntax_error
 
 
 class TemplateError(Exception):
@@ -30,6 +30,7 @@ class Template:
         has_parameters: Whether a cell is tagged ``parameters``.
         parameters: Names assigned in that cell; None where the language can't be read.
         emits: Names that the source glues or saves; None where that can't be told.
+        logs: Names that the source logs; None where that can't be told.
         code: Content hash of its code cells.
         modules: Content hash of each local module that the code imports, by dotted name.
         files: The files of those modules.
@@ -44,11 +45,17 @@ class Template:
     has_parameters: bool
     parameters: frozenset[str] | None
     emits: frozenset[str] | None
+    logs: frozenset[str] | None
     code: str
     modules: Mapping[str, str]
     files: Mapping[str, Path] = field(repr=False)
     broken: tuple[str, ...]
     content: bytes = field(repr=False)
+
+    @property
+    def results(self) -> frozenset[str] | None:
+        """Names that the source glues, saves or logs; None where that can't be told."""
+        return None if self.emits is None or self.logs is None else self.emits | self.logs
 
     def current_modules(self) -> dict[str, str]:
         """Return the content hash of each local module as it is now; empty for one that is gone."""
@@ -72,6 +79,7 @@ def read_template(path: Path, folder: Path) -> Template:
     trees = [parse_cell(_text(cell)) for cell in code] if language == "python" else []
     tagged = next((cell for cell in code if "parameters" in _tags(cell)), None)
     files = find_modules(trees, tuple(dict.fromkeys((path.parent, folder.resolve()))))
+    emits, logs = _names(trees, files) if language == "python" else (None, None)
     return Template(
         path=path,
         name=PurePath(relative(path, folder)).with_suffix("").as_posix(),
@@ -79,7 +87,8 @@ def read_template(path: Path, folder: Path) -> Template:
         language=language,
         has_parameters=tagged is not None,
         parameters=_parameters(tagged, language),
-        emits=_emits(trees, files, language),
+        emits=emits,
+        logs=logs,
         code=digest([[_text(cell), sorted(_tags(cell))] for cell in code]),
         modules={name: file_digest(file) for name, file in sorted(files.items())},
         files=dict(sorted(files.items())),
@@ -177,12 +186,13 @@ def _parameters(cell: Mapping[str, Any] | None, language: str) -> frozenset[str]
     return frozenset(names)
 
 
-def _emits(
-    trees: list[ast.Module | None], modules: Mapping[str, Path], language: str
-) -> frozenset[str] | None:
-    if language != "python":
-        return None
-    read = [parse_cell(file.read_text(errors="replace")) for file in modules.values()]
-    found: Emitted = emitted_names([*trees, *read])
-    is_open = found.is_open or imports_unseen([*trees, *read], modules)
-    return None if is_open else found.names
+def _names(
+    trees: list[ast.Module | None], modules: Mapping[str, Path]
+) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+    """Return what source glues or saves, and what it logs; None for what it doesn't tell."""
+    read = [*trees, *(parse_cell(file.read_text(errors="replace")) for file in modules.values())]
+    if imports_unseen(read, modules):
+        return None, None
+    found = (emitted_names(read), logged_names(read))
+    emits, logs = (None if each.is_open else each.names for each in found)
+    return emits, logs

@@ -45,6 +45,14 @@ def write_project(folder: Path) -> Path:
             parameters="data = None\nlr = 0.1\nhidden = 8\noptimizer = {}",
         ),
     )
+    write(
+        templates / "learn.ipynb",
+        notebook(
+            "import nbexp\nfor i in range(3):\n    nbexp.log({'loss': 1, 'val_loss': 2}, step=i)",
+            "nbexp.log('val_accuracy', 0.5, 3)\nnbexp.glue('accuracy', 0.5)",
+            parameters="data = None\nlr = 0.1\nhidden = 8",
+        ),
+    )
     write(templates / "open.ipynb", notebook("import nbexp\nnbexp.glue(x, 1)", parameters="x='a'"))
     write(templates / "bare.ipynb", notebook("print(1)"))
     write(templates / "broken.ipynb", notebook("x = 1", "x = = 2"))

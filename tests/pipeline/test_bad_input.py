@@ -15,6 +15,8 @@ import nbexp
 from nbexp.errors import PipelineError, Problem
 
 PREPARE = '[stages.prepare]\nnotebook = "templates/prepare.ipynb"\n'
+LEARN = '[stages.learn]\nnotebook = "templates/learn.ipynb"\n'
+UNIFORM = "params = { lr = { uniform = [0, 1] } }\n"
 TRAIN = PREPARE + '[stages.train]\nnotebook = "templates/train.ipynb"\n'
 
 
@@ -43,6 +45,13 @@ def key(name: str, line: str, message: str, remedy: str, where: str = "") -> Bad
     """Return a mistake in a key of the stage `train`."""
     place = where or f"stages.train.{line.partition('=')[0].strip()}"
     return Bad(name, TRAIN + line + "\n", place, message, remedy)
+
+
+def learn(name: str, lines: str, place: str, message: str, remedy: str) -> Bad:
+    """Return a mistake in a stage that reports `val_accuracy` and could be searched."""
+    head = LEARN + ("" if lines.startswith("metric") else 'metric = "val_accuracy"\n')
+    text = head + ("" if lines.startswith("params") else UNIFORM) + lines + "\n"
+    return Bad(name, text, f"stages.learn.{place}", message, remedy)
 
 
 def top(name: str, text: str, where: str, message: str, remedy: str) -> Bad:
@@ -165,7 +174,7 @@ STAGES = [
     key("mode", 'mode = "maximum"', "expected 'max' or 'min', got 'maximum'", 'mode = "max"'),
     key("metric a list", 'metric = ["accuracy"]', "expected a text", "metric ="),
     key("metric not glued", 'metric = "acuracy"',
-        "no metric 'acuracy': train.ipynb glues or saves only accuracy, model",
+        "no metric 'acuracy': train.ipynb glues, saves or logs only accuracy, model",
         "Did you mean 'accuracy'"),
     key("reduce without metric", "reduce = { keep = 1 }", "reduce needs a metric", "metric ="),
     key("reduce a number", 'metric = "accuracy"\nreduce = 1', "expected a table, got 1",
@@ -200,13 +209,6 @@ STAGES = [
     key("timeout nan", "timeout = nan", "expected a duration", 'timeout = "30m"'),
     key("retries negative", "retries = -1", "whole number of at least 0", "retries = 1"),
     key("retries a text", 'retries = "1"', "got '1'", "retries = 1"),
-    key("search algorithm", 'search = { algorithm = "optnua" }',
-        "unknown search algorithm 'optnua'", "random", "stages.train.search.algorithm"),
-    key("search a text", 'search = "random"', "expected a table", "stages.train.search"),
-    key("samples zero", "search = { samples = 0 }", "whole number of at least 1", "samples = 1",
-        "stages.train.search.samples"),
-    key("nothing to sample", "search = { samples = 3 }", "there is nothing to sample",
-        "loguniform", "stages.train.search.samples"),
     key("variants a table", "variants = { lr = 1 }", "expected a list of tables", "variants = "),
     key("variants empty", "variants = []", "expected a list of tables", "variants = "),
     key("variants of numbers", "variants = [1]", "expected a list of tables", "variants = "),
@@ -234,6 +236,131 @@ params.lr.grid = {list(range(1000))}
         r"Reduce an earlier stage, or gather"),
 ]  # fmt: skip
 
+SEARCHES = [
+    learn("search algorithm", 'search = { algorithm = "optnua" }', "search.algorithm",
+          "unknown search algorithm 'optnua'", "Did you mean 'optuna'"),
+    learn("search algorithm in capitals", 'search = { algorithm = "HyperOpt" }',
+          "search.algorithm", "unknown search algorithm 'HyperOpt'", "Did you mean 'hyperopt'"),
+    learn("search algorithm of one's own", 'search = { algorithm = "MySearcher" }',
+          "search.algorithm", "unknown search algorithm 'MySearcher'",
+          "Choose one of: random, .* import path of a Tune Searcher: package.module:Class"),
+    learn("search algorithm a number", "search = { algorithm = 1 }", "search.algorithm",
+          "expected the name of a search algorithm, got 1", 'algorithm = "optuna"'),
+    learn("import path malformed", 'search = { algorithm = "my.searchers:" }',
+          "search.algorithm", "unknown search algorithm 'my.searchers:'", "package.module:Class"),
+    learn("search a text", 'search = "optuna"', "search", "expected a table, got 'optuna'",
+          r'search = \{ algorithm = "optuna"'),
+    learn("samples zero", "search = { samples = 0 }", "search.samples",
+          "whole number of at least 1", "samples = 1"),
+    learn("samples a fraction", 'search = { algorithm = "optuna", samples = 1.5 }',
+          "search.samples", "whole number of at least 1, got 1.5", "samples = 1"),
+    learn("concurrent zero", 'search = { algorithm = "optuna", concurrent = 0 }',
+          "search.concurrent", "whole number of at least 1, got 0", "concurrent = 1"),
+    learn("warm start a text", 'search = { algorithm = "optuna", warm_start = "yes" }',
+          "search.warm_start", "expected true or false, got 'yes'", "warm_start = true"),
+    learn("warm start of random draws", "search = { samples = 2, warm_start = true }",
+          "search.warm_start", "learn nothing from earlier runs", 'algorithm = "optuna"'),
+    learn("near miss of samples", 'search = { algorithm = "optuna", sample = 3 }',
+          "search.sample", "unknown key 'sample'", "Did you mean 'samples'"),
+    learn("near miss of concurrent", 'search = { algorithm = "hyperopt", concurent = 3 }',
+          "search.concurent", "unknown key 'concurent'", "Did you mean 'concurrent'"),
+    learn("near miss of algorithm", 'search = { algoritm = "optuna" }', "search.algoritm",
+          "unknown key 'algoritm'", "Did you mean 'algorithm'"),
+    learn("near miss beside an import path",
+          'search = { algorithm = "my.searchers:Best", warmstart = true }', "search.warmstart",
+          "unknown key 'warmstart'", "Did you mean 'warm_start'"),
+    learn("options of random", "search = { sampler = 'tpe' }", "search.sampler",
+          "unknown key 'sampler'", "Did you mean 'samples'"),
+    learn("metric of an algorithm", 'search = { algorithm = "optuna", metric = "loss" }',
+          "search.metric", "metric is a setting of the stage", r"under \[stages.learn\]"),
+    learn("space as an option", 'search = { algorithm = "optuna", n = { grid = [1, 2] } }',
+          "search.n", r"expected a plain value \(search spaces stand among", "n = 1"),
+    learn("link in an option", 'search = { algorithm = "optuna", n = "@prepare.n" }',
+          "search.n", "expected a plain value", '"@params.NAME"'),
+    learn("date in an option", 'search = { algorithm = "optuna", since = 2026-01-01 }',
+          "search.since", "a date can't be passed", "text"),
+    key("nothing to sample", "search = { samples = 3 }", "there is nothing to sample",
+        "loguniform", "stages.train.search.samples"),
+    learn("nothing to search", "params = { lr = { grid = [1, 2] } }\n"
+          'search = { algorithm = "optuna", samples = 3 }', "search",
+          "optuna has nothing to search: all values are fixed", "loguniform"),
+    learn("nothing to search in a case",
+          'search = { algorithm = "bohb" }\nvariants = [{ lr = 1 }, { hidden = 4 }]',
+          r"variants\[0\]", "bohb has nothing to search: this case fixes", "Leave a dist"),
+    Bad("search without metric", f'{LEARN}{UNIFORM}search = {{ algorithm = "optuna" }}\n',
+        "stages.learn.search", "the search optuna needs a metric, and the stage has none",
+        'metric = "val_accuracy"'),
+    learn("metric neither glued nor logged",
+          'metric = "accurate"\nsearch = { algorithm = "optuna" }', "metric",
+          "learn.ipynb glues, saves or logs only accuracy, loss, val_accuracy, val_loss",
+          "Did you mean 'accuracy'"),
+    Bad("link neither glued nor logged", f"{LEARN}{TRAIN}params = {{ lr = '@learn.val_los' }}\n",
+        "stages.train.params.lr", "@learn.val_los can't be met", "Did you mean 'val_loss'"),
+]  # fmt: skip
+
+SCHEDULERS = [
+    learn("scheduler", 'scheduler = "ashe"', "scheduler", "unknown scheduler 'ashe'",
+          "Did you mean 'asha'"),
+    learn("scheduler in a table", 'scheduler = { type = "hyper_band" }', "scheduler.type",
+          "unknown scheduler 'hyper_band'", "Did you mean 'hyperband'"),
+    learn("scheduler of one's own", 'scheduler = "Mine"', "scheduler", "unknown scheduler 'Mine'",
+          "Choose one of: asha, .* import path of a Tune TrialScheduler"),
+    learn("scheduler a number", "scheduler = 3", "scheduler",
+          "expected the name of a scheduler, got 3", 'scheduler = "hyperband"'),
+    learn("scheduler's type a list", "scheduler = { type = ['asha'] }", "scheduler.type",
+          "expected the name of a scheduler, got", 'type = "hyperband"'),
+    learn("scheduler without type", "scheduler = { max_t = 20 }", "scheduler.type",
+          "expected which scheduler it is, but it is missing", 'type = "asha"'),
+    learn("scheduler's type misspelt", 'scheduler = { typ = "asha" }', "scheduler.typ",
+          "unknown key 'typ'", "Did you mean 'type'"),
+    learn("mode of a scheduler", 'scheduler = { type = "asha", mode = "min" }',
+          "scheduler.mode", "mode is a setting of the stage", r"under \[stages.learn\]"),
+    learn("space of a scheduler",
+          'scheduler = { type = "pbt", hyperparam_mutations = { lr = { uniform = [1, 0] } } }',
+          "scheduler.hyperparam_mutations.lr", "expected lower < upper", "uniform"),
+    learn("misspelt space of a scheduler",
+          'scheduler = { type = "pbt", hyperparam_mutations = { lr = { unifrom = [0, 1] } } }',
+          "scheduler.hyperparam_mutations.lr", "unknown search space 'unifrom'", "'uniform'"),
+    learn("secret in a scheduler", 'scheduler = { type = "pbt", x = { secret = "HOME" } }',
+          "scheduler.x", "expected a plain value or a search space", "x = 1"),
+    top("scheduler as default", 'defaults = { scheduler = "asha" }', "defaults.scheduler",
+        "unknown key 'scheduler'", "Choose one of"),
+    Bad("scheduler without metric", f'{LEARN}scheduler = "asha"\n', "stages.learn.scheduler",
+        "the scheduler asha needs a metric, and the stage has none", 'metric = "val_accuracy"'),
+    learn("scheduler of what is only glued", 'metric = "accuracy"\nscheduler = "median"',
+          "scheduler", "the scheduler median decides by what the notebook reports, but "
+          r'learn.ipynb never calls nbexp.log\("accuracy", …\)', "Did you mean 'val_accuracy'"),
+    key("scheduler of a notebook that logs nothing",
+        'metric = "accuracy"\nscheduler = { type = "my.schedulers.Own" }',
+        r"the scheduler my.schedulers.Own decides .* train.ipynb never calls",
+        r'Report it .*: nbexp.log\("accuracy", value, step\)', "stages.train.scheduler"),
+    learn("scheduler of a metric that is nowhere", 'metric = "val_acc"\nscheduler = "pbt"',
+          "scheduler", "never calls", "Did you mean 'val_accuracy'"),
+    Bad("scheduler of several templates",
+        '[stages.a]\nnotebook = { grid = ["templates/learn.ipynb", "templates/train.ipynb"] }\n'
+        'metric = "accuracy"\nscheduler = "asha"\n', "stages.a.scheduler", "train.ipynb never",
+        "Report it"),
+    learn("keep one as a float", "reduce = { keep = 1.0 }", "reduce.keep",
+          "whole number of at least 1, or a fraction between 0 and 1, got 1.0",
+          "keep = 1 for the best 1; without reduce all go on"),
+    learn("keep two as a float", "reduce = { keep = 2.0 }", "reduce.keep", "got 2.0",
+          "keep = 2 for the best 2"),
+    learn("keep one and a half", "reduce = { keep = 1.5 }", "reduce.keep", "got 1.5",
+          "keep = 0.5 for the better half"),
+    learn("keep no part", "reduce = { keep = 0.0 }", "reduce.keep", "got 0.0", "keep = 0.5"),
+    learn("keep a negative part", "reduce = { keep = -0.5 }", "reduce.keep", "got -0.5",
+          "keep = 0.5"),
+    learn("keep nan", "reduce = { keep = nan }", "reduce.keep", "got nan", "keep = 1"),
+    learn("keep infinitely many", "reduce = { keep = inf }", "reduce.keep", "got inf",
+          "keep = 1"),
+    learn("score", 'reduce = { keep = 1, score = "first" }', "reduce.score",
+          "expected 'best' or 'last', got 'first'", 'score = "best"'),
+    learn("score without keep", 'reduce = { score = "best" }', "reduce.keep",
+          "but it is missing", "keep = 1"),
+    learn("score misspelt", 'reduce = { keep = 1, scor = "best" }', "reduce.scor",
+          "unknown key 'scor'", "Did you mean 'score'"),
+]  # fmt: skip
+
 LINKS = [
     param("link to nowhere", '"@prepair.data"', "stages.train.params.lr",
           "unknown stage in the link @prepair.data: 'prepair'", "Did you mean 'prepare'"),
@@ -255,7 +382,7 @@ LINKS = [
     param("unknown shared", '"@params.x"', "stages.train.params.lr",
           "unknown pipeline-wide parameter 'x'", r"\[params\]"),
     param("scrap that is not glued", '"@prepare.dta"', "stages.train.params.lr",
-          "@prepare.dta can't be met: prepare.ipynb glues or saves only data, n",
+          "@prepare.dta can't be met: prepare.ipynb glues, saves or logs only data, n",
           "Did you mean 'data'"),
     param("scrap in a list", '[1, "@prepare.dta"]', r"stages.train.params.lr[1]",
           "can't be met", "Did you mean 'data'"),
@@ -279,7 +406,7 @@ LINKS = [
         "stages.x", "in a circle: y → x → y", "Remove one"),
     Bad("glues nothing", '[stages.a]\nnotebook = "templates/bare.ipynb"\n' + TRAIN
         + 'params = { data = "@a.model" }\n', "stages.train.params.data",
-        "bare.ipynb glues and saves nothing", r"Glue it .*nbexp.glue\('model', value\)"),
+        "bare.ipynb glues, saves and logs nothing", r"Glue it .*nbexp.glue\('model', value\)"),
     Bad("leads nowhere", '[params]\na = { b = 1 }\n' + TRAIN + 'params = { lr = "@params.a.c" }\n',
         "stages.train.params.lr", "leads nowhere: no 'c' in the value: its keys are b", "Look at"),
     Bad("index into text", '[params]\na = 1\n' + TRAIN + 'params = { lr = "@params.a[0]" }\n',
@@ -346,8 +473,12 @@ SETTINGS = [
         "list of tables", "variants", ("train.lr=1",)),
 ]  # fmt: skip
 
-SEVERAL = {"unknown parameter", "unknown reduce key"}  # what holds more than one mistake
-ALL = [*SYNTAX, *KEYS, *STAGES, *LINKS, *SPACES, *SETTINGS]
+SEVERAL = {
+    "unknown parameter",
+    "unknown reduce key",
+    "scheduler of several templates",
+}  # what holds more than one mistake
+ALL = [*SYNTAX, *KEYS, *STAGES, *SEARCHES, *SCHEDULERS, *LINKS, *SPACES, *SETTINGS]
 
 
 def listing(folder: Path) -> dict[str, int]:

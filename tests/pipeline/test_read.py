@@ -6,11 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import GOOD, write, write_project
+from projects import GOOD, notebook, write, write_project
 
 import nbexp
 from nbexp.files import to_json
-from nbexp.pipeline import Distribution, Grid, Link, Mode, Pipeline, Secret, read_pipeline
+from nbexp.pipeline import (
+    Distribution,
+    Grid,
+    Link,
+    Mode,
+    Pipeline,
+    Scheduler,
+    Score,
+    Search,
+    Secret,
+    read_pipeline,
+)
 
 STAGE = '[stages.train]\nnotebook = "templates/train.ipynb"\n'
 
@@ -44,7 +55,12 @@ def test_defaults(project: Path) -> None:
     assert (stage.mode, stage.metric, stage.keep, stage.timeout_s) == (Mode.MAX, None, None, None)
     assert (stage.retries, stage.after, stage.inputs, stage.kernel) == (0, (), (), None)
     assert (stage.resources.cpu, stage.resources.gpu, stage.resources.memory) == (1.0, 0.0, None)
-    assert stage.search.samples == 1
+    assert (stage.search, stage.scheduler, stage.score) == (Search(), None, Score.LAST)
+    assert (stage.search.samples, stage.search.concurrent, stage.search.is_adaptive) == (
+        1,
+        4,
+        False,
+    )
 
 
 def test_every_key(project: Path) -> None:
@@ -66,8 +82,8 @@ notebook = { grid = ["templates/train.ipynb", "templates/open.ipynb"] }
 variants = [{}, ]
 metric = "accuracy"
 mode = "min"
-reduce = { keep = 2 }
-search = { algorithm = "random", samples = 1 }
+reduce = { keep = 2, score = "best" }
+search = { algorithm = "random", samples = 1, concurrent = 2, warm_start = false }
 resources = { cpu = 2, gpu = 0.5, memory = "4GiB", fpga = 1 }
 timeout = "30m"
 after = ["prepare"]
@@ -87,8 +103,8 @@ kernel = "python3"
         "templates/train",
         "templates/evaluate",
     ]
-    assert (stage.metric, stage.mode, stage.keep, stage.kernel) == (
-        "accuracy", Mode.MIN, 2, "python3",
+    assert (stage.metric, stage.mode, stage.keep, stage.score, stage.kernel) == (
+        "accuracy", Mode.MIN, 2, Score.BEST, "python3",
     )  # fmt: skip
     assert stage.resources.needs() == {"CPU": 2, "GPU": 0.5, "memory": 4 * 2**30, "fpga": 1}
     assert (stage.timeout_s, stage.retries) == (1800.0, 2)
@@ -136,6 +152,116 @@ def test_amounts_of_memory(project: Path, text: str, size: int) -> None:
 )
 def test_values_of_parameters(project: Path, text: str, value: Any) -> None:
     assert lr(project, text) == value
+
+
+def learn(folder: Path, lines: str, *, more: str = "") -> Any:
+    text = f"""{more}
+[stages.learn]
+notebook = "templates/learn.ipynb"
+metric = "val_accuracy"
+params = {{ lr = {{ loguniform = [1e-4, 1e-1] }} }}
+"""
+    return read(folder, text + lines).stages["learn"]
+
+
+def test_search_with_options_of_its_algorithm(project: Path) -> None:
+    lines = """
+[stages.learn.search]
+algorithm = "optuna"
+samples = 20
+concurrent = 2
+warm_start = true
+sampler = { type = "tpe", multivariate = true }
+seeds = [1, 2]
+patience = "@params.patience"
+"""
+    stage = learn(project, lines, more="params = { patience = 5 }")
+    options = {"sampler": {"type": "tpe", "multivariate": True}, "seeds": [1, 2], "patience": 5}
+    assert stage.search == Search("optuna", 20, 2, True, options)
+    assert stage.search.is_adaptive
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["hyperopt", "bayesopt", "bohb", "own.searchers:Best", "ray.tune.search.Searcher"]
+)
+def test_search_by_name_or_import_path(project: Path, algorithm: str) -> None:
+    assert learn(project, f'search = {{ algorithm = "{algorithm}" }}').search == Search(algorithm)
+
+
+def test_adaptive_search_with_cases_that_each_leave_a_distribution(project: Path) -> None:
+    lines = (
+        'search = { algorithm = "bohb", samples = 3 }\nvariants = [{ hidden = 4 }, { data = 1 }]'
+    )
+    assert len(learn(project, lines).cases) == 2
+
+
+def test_adaptive_search_of_what_is_only_glued(project: Path) -> None:
+    lines = 'search = { algorithm = "optuna" }\nparams = { lr = { uniform = [0, 1] } }\n'
+    assert train(project, f'metric = "accuracy"\n{lines}').search.is_adaptive
+
+
+@pytest.mark.parametrize("kind", ["asha", "hyperband", "median", "pbt", "bohb", "own:Scheduler"])
+def test_scheduler_by_its_name_alone_and_in_a_table(project: Path, kind: str) -> None:
+    assert learn(project, f'scheduler = "{kind}"').scheduler == Scheduler(kind)
+    assert learn(project, f'scheduler = {{ type = "{kind}" }}').scheduler == Scheduler(kind)
+
+
+def test_scheduler_with_options_and_spaces(project: Path) -> None:
+    lines = """
+[stages.learn.scheduler]
+type = "pbt"
+perturbation_interval = 2
+quantile_fraction = "@params.part"
+hyperparam_mutations = { lr = { loguniform = [0.1, 1] }, hidden = { grid = [4, 8] }, data = [1] }
+"""
+    scheduler = learn(project, lines, more="params = { part = 0.25 }").scheduler
+    assert scheduler.options == {
+        "perturbation_interval": 2,
+        "quantile_fraction": 0.25,
+        "hyperparam_mutations": {
+            "lr": Distribution("loguniform", (0.1, 1)),
+            "hidden": Grid((4, 8)),
+            "data": [1],
+        },
+    }
+
+
+@pytest.mark.parametrize("template", ["open", "echo"])
+def test_scheduler_is_fine_where_the_source_does_not_tell_what_it_reports(
+    project: Path, template: str
+) -> None:
+    write(project / "templates" / "echo.ipynb", notebook("echo", kernelspec={"language": "bash"}))
+    open_cells = notebook("import nbexp\nnbexp.log(name, 1)")
+    write(project / "templates" / "open.ipynb", open_cells)
+    text = f'[stages.a]\nnotebook = "templates/{template}.ipynb"\nmetric = "m"\nscheduler = "asha"'
+    assert read(project, text).stages["a"].scheduler == Scheduler("asha")
+
+
+def test_what_is_only_logged_may_be_the_metric_and_be_linked_to(project: Path) -> None:
+    late = (
+        '\n[stages.last]\nnotebook = "templates/train.ipynb"\nparams = { lr = "@learn.val_loss" }'
+    )
+    assert learn(project, f'scheduler = "asha"{late}').metric == "val_accuracy"
+
+
+@pytest.mark.parametrize("keep", [1, 3, 0.5, 0.01])
+def test_reduce_by_number_or_fraction(project: Path, keep: float) -> None:
+    stage = learn(project, f"reduce = {{ keep = {keep} }}")
+    assert (stage.keep, stage.score) == (keep, Score.LAST)
+    assert type(stage.keep) is type(keep)
+
+
+def test_fraction_that_is_kept_limits_what_comes_after(project: Path) -> None:
+    grid = f"params = {{ lr = {{ grid = {list(range(400))} }} }}\nmetric = 'accuracy'\n"
+    late = f"""
+[stages.last]
+notebook = "templates/train.ipynb"
+params.data = "@train.model"
+params.lr.grid = {list(range(400))}
+"""
+    assert train(project, f"{grid}reduce = {{ keep = 0.5 }}{late}").keep == 0.5
+    with pytest.raises(nbexp.PipelineError, match="160,000 variants"):
+        train(project, f"{grid}{late}")
 
 
 def test_variables_of_the_environment(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +337,36 @@ params = { lr = { loguniform = [0.1, 1] }, hidden = { grid = [1, 2] }, data = [1
     built = nbexp.Pipeline("x", [stage], folder=project).spec
     assert built.stages == read(project, text).stages
     to_json(dict(built.source))
+
+
+def test_search_scheduler_and_reduce_in_code_are_those_of_the_file(project: Path) -> None:
+    lines = """
+reduce = { keep = 0.5, score = "best" }
+search = { algorithm = "optuna", samples = 8, concurrent = 2, sampler = "tpe" }
+scheduler = { type = "pbt", hyperparam_mutations = { lr = { loguniform = [0.0001, 0.1] } } }
+"""
+    stage = nbexp.Stage(
+        "learn",
+        "templates/learn.ipynb",
+        params={"lr": nbexp.loguniform(1e-4, 1e-1)},
+        metric="val_accuracy",
+        keep=0.5,
+        score="best",
+        samples=8,
+        search={"algorithm": "optuna", "concurrent": 2, "sampler": "tpe", "samples": 3},
+        scheduler={"type": "pbt", "hyperparam_mutations": {"lr": nbexp.loguniform(1e-4, 1e-1)}},
+    )
+    built = nbexp.Pipeline("x", [stage], folder=project).spec
+    assert built.stages["learn"] == learn(project, lines)
+    to_json(dict(built.source))
+
+
+def test_scheduler_in_code_by_its_name(project: Path) -> None:
+    stage = nbexp.Stage(
+        "learn", "templates/learn.ipynb", metric="val_accuracy", scheduler="hyperband"
+    )
+    built = nbexp.Pipeline("x", [stage], folder=project).spec
+    assert built.stages["learn"].scheduler == Scheduler("hyperband")
 
 
 def test_templates_in_code_may_vary(project: Path) -> None:

@@ -98,6 +98,56 @@ def test_names_are_open_where_source_does_not_tell(tmp_path: Path, source: str) 
     assert read(tmp_path, source).emits is None
 
 
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("print(1)", set()),
+        ("import math\nmath.log(2)", set()),
+        ("from math import log\nlog(2)", set()),
+        ("import nbexp\nnbexp.log('a', 1)\nnbexp.log('b', 2, step=1)", {"a", "b"}),
+        ("import nbexp as nb\nnb.log(name='a', value=1, step=2)", {"a"}),
+        ("from nbexp import log\nfor i in x:\n    log('a', i, i)", {"a"}),
+        ("from nbexp import log as report, glue\nreport('a', 1)\nglue('b', 1)", {"a"}),
+        ("from nbexp.notebook import log\nlog('a', 1)", {"a"}),
+        ("import nbexp\nnbexp.log({'a': 1, 'b': 2}, step=3)", {"a", "b"}),
+        ("import nbexp\nnbexp.log({}, step=3)\nnbexp.glue(name, 1)", set()),
+        ("import nbexp, scrapbook.api\nnbexp.log('a', 1)", {"a"}),
+    ],
+)
+def test_names_that_source_logs(tmp_path: Path, source: str, names: set[str]) -> None:
+    assert read(tmp_path, source).logs == names
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import nbexp\nnbexp.log(name, 1)",
+        "import nbexp\nnbexp.log(f'{part}_loss', 1)",
+        "import nbexp\nnbexp.log(values, step=1)",
+        "import nbexp\nnbexp.log({name: 1})",
+        "import nbexp\nnbexp.log({'a': 1, **others})",
+        "import nbexp\nnbexp.log(*pair)",
+        "import nbexp\ntrain(callback=nbexp.log)",
+        "from nbexp import *\nlog('a', 1)",
+        "from nbexp.learn import fit\nfit()",
+        "import nbexp, project_of_ones_own\nnbexp.log('a', 1)",
+        "import nbexp\nexec(text)",
+    ],
+)
+def test_names_that_are_logged_are_open_where_source_does_not_tell(
+    tmp_path: Path, source: str
+) -> None:
+    template = read(tmp_path, source)
+    assert (template.logs, template.results) == (None, None)
+
+
+def test_what_is_glued_stays_known_where_names_that_are_logged_are_not(tmp_path: Path) -> None:
+    template = read(tmp_path, "import nbexp\nnbexp.glue('a', 1)\nnbexp.log(name, 1)")
+    assert (template.emits, template.logs, template.results) == ({"a"}, None, None)
+    template = read(tmp_path, "import nbexp\nnbexp.glue('a', 1)\nnbexp.log('b', 1)")
+    assert template.results == {"a", "b"}
+
+
 def test_what_local_modules_glue_counts(tmp_path: Path) -> None:
     write(tmp_path / "helper.py", "import nbexp\ndef report(x): nbexp.glue('a', x)\n")
     assert read(tmp_path, "import helper\nhelper.report(1)").emits == {"a"}
@@ -159,7 +209,8 @@ def test_notebook_of_another_language(tmp_path: Path) -> None:
                     kernelspec={"name": "bash", "language": "bash"})  # fmt: skip
     assert (template.kernel, template.language) == ("bash", "bash")
     assert template.has_parameters
-    assert (template.parameters, template.emits, dict(template.modules)) == (None, None, {})
+    assert (template.parameters, template.emits, template.logs) == (None, None, None)
+    assert not template.modules
 
 
 def test_notebook_of_version_3(tmp_path: Path) -> None:
