@@ -13,6 +13,8 @@ import pytest
 import nbexp
 from nbexp.cli._main import cli
 from nbexp.pipeline import links, read, settings, spaces
+from nbexp.pipeline.params import ParamReader
+from nbexp.pipeline.problems import Problems
 from nbexp.run import EventKind
 from nbexp.states import State
 
@@ -42,10 +44,13 @@ TABLES = {
     "## A stage": read.STAGE_KEYS,
     "`[stages.NAME.reduce]`": settings.REDUCE_KEYS,
     "`[stages.NAME.search]`": settings.SEARCH_KEYS,
+    "`[stages.NAME.scheduler]`": settings.SCHEDULER_KEYS,
     "`[stages.NAME.resources]`": settings.RESOURCES,
     "## `[tracking]`": read.TRACKING_KEYS,
     "## `[environment]`": read.ENVIRONMENT_KEYS,
     "## Search spaces": spaces.SPACE_KEYS,
+    "## Searches": settings.ALGORITHMS,
+    "## Schedulers": settings.SCHEDULERS,
 }
 
 
@@ -59,9 +64,9 @@ def test_defaults_are_listed() -> None:
     assert sorted(re.findall(r"`(\w+)`", line)) == sorted(read.DEFAULT_KEYS)
 
 
-def test_every_search_algorithm_unit_and_form_of_link_is_documented() -> None:
+def test_every_unit_and_form_of_link_is_documented() -> None:
     text = text_of("pipeline-format.md")
-    for word in (*settings.ALGORITHMS, *settings._UNITS_BYTES):
+    for word in settings._UNITS_BYTES:
         assert f"`{word}`" in text, word
     for unit in settings._UNITS_S:
         assert re.search(rf'`"[\d.]+{unit}"`', text), unit
@@ -79,12 +84,23 @@ def test_arguments_of_distributions_are_those_of_the_code() -> None:
         assert shown[kind] == form.signature
 
 
-def test_example_of_the_format_uses_known_keys() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", text_of("pipeline-format.md"), flags=re.DOTALL)
+EXAMPLES = re.findall(r"```toml\n(.*?)```", text_of("pipeline-format.md"), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_of_the_format_hold_no_mistake(example: str) -> None:
     tables = tomllib.loads(example)
     assert set(tables) <= set(read.TOP_KEYS)
+    problems = Problems("pipeline-format.md")
+    read_value = ParamReader({}, {}, problems).read
     for stage in tables["stages"].values():
         assert set(stage) <= set(read.STAGE_KEYS)
+        settings.read_search(stage.get("search", {}), "search", problems, read_value=read_value)
+        settings.read_scheduler(
+            stage.get("scheduler"), "scheduler", problems, read_value=read_value
+        )
+        settings.read_reduce(stage.get("reduce"), "reduce", problems)
+    problems.raise_any()
 
 
 def commands(group: click.Group) -> Iterator[click.Command]:
