@@ -171,12 +171,12 @@ algorithm = "optuna"
 samples = 20
 concurrent = 2
 warm_start = true
-sampler = { type = "tpe", multivariate = true }
-seeds = [1, 2]
+sampler = "tpe"
+points_to_evaluate = [{ lr = 0.01 }]
 patience = "@params.patience"
 """
     stage = learn(project, lines, more="params = { patience = 5 }")
-    options = {"sampler": {"type": "tpe", "multivariate": True}, "seeds": [1, 2], "patience": 5}
+    options = {"sampler": "tpe", "points_to_evaluate": [{"lr": 0.01}], "patience": 5}
     assert stage.search == Search("optuna", 20, 2, True, options)
     assert stage.search.is_adaptive
 
