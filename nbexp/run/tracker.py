@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from nbexp.execute.job import Outcome
 from nbexp.files import read_json
+from nbexp.metrics import Entry
 from nbexp.states import State
 
 
@@ -28,6 +29,8 @@ class VariantRecord:
         attempt: Number of the attempt, from 1.
         tracking_id: The tracker's own name for it.
         source: Folder of the run that it was taken from, for a cached one.
+        search: The search that suggested its parameters, in whichever form; empty for none.
+        pruned_key: Identity of what it leaves if it is stopped early; empty where it can't be.
     """
 
     name: str
@@ -41,6 +44,8 @@ class VariantRecord:
     attempt: int = 1
     tracking_id: str | None = None
     source: str | None = None
+    search: str = ""
+    pruned_key: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> VariantRecord | None:
@@ -49,6 +54,22 @@ class VariantRecord:
             return cls(**read_json(folder / "variant.json"))
         except (OSError, ValueError, TypeError):
             return None
+
+
+@dataclass(frozen=True)
+class KnownResult:
+    """What a variant of an earlier run came to.
+
+    Attributes:
+        params: Its parameters by name, such as ``optimizer.lr`` for a value in a table; JSON
+            values, except that a text that reads like JSON can't be told from it.
+        value: Its metric, a finite number.
+        search: The search that suggested its parameters, as it was recorded; empty for none.
+    """
+
+    params: Mapping[str, Any]
+    value: float
+    search: str = ""
 
 
 class Tracker(Protocol):
@@ -64,16 +85,31 @@ class Tracker(Protocol):
     def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
         """Return the mean seconds that a variant of each stage took, as far as known."""
 
+    def results(self, stage: str, metric: str, limit: int) -> Sequence[KnownResult]:
+        """Return what variants of a stage came to that finished or were pruned, newest first.
+
+        Args:
+            stage: Name of the stage.
+            metric: Name of the metric; variants without a finite value of it are left out.
+            limit: How many at most.
+        """
+
     def open_run(self, run: Path) -> None:
         """Begin a run."""
 
     def begin(self, record: VariantRecord, folder: Path) -> tuple[str | None, Mapping[str, str]]:
         """Begin a variant; return the tracker's name for it and variables for its kernel."""
 
+    def log(self, record: VariantRecord, folder: Path, entries: Sequence[Entry]) -> None:
+        """Write soon what a running variant has logged since the last call."""
+
     def finish(
         self, record: VariantRecord, outcome: Outcome, folder: Path, done: Callable[[], None]
     ) -> None:
-        """Write how a variant ended, soon; then call `done`, whether it worked or not."""
+        """Write how a variant ended, soon; then call `done`, whether it worked or not.
+
+        What its folder's metrics hold and could not be written before is written, too.
+        """
 
     def close_run(self, state: State) -> None:
         """Wait until everything is written, and end the run."""

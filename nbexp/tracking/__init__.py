@@ -1,5 +1,7 @@
-"""Tracking of runs in MLflow."""
+"""Tracking of runs in MLflow and TensorBoard."""
 
-from nbexp.tracking.mlflow import MlflowTracker, tracking_uri
+from nbexp.tracking.connection import tracking_uri
+from nbexp.tracking.mlflow import MlflowTracker
+from nbexp.tracking.tensorboard import TensorboardListener
 
-__all__ = ["MlflowTracker", "tracking_uri"]
+__all__ = ["MlflowTracker", "TensorboardListener", "tracking_uri"]

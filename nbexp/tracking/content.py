@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbexp.execute.job import Outcome
-from nbexp.files import to_float, to_json
+from nbexp.files import from_json, to_float, to_json
 from nbexp.run.tracker import VariantRecord
 
 _MAX_VALUE = 6000
 _MAX_TAG = 5000
+_MAX_STEP = 2**63 - 1  # of 64 bits; a larger one would be refused, with all that is sent along
 
 
 def params_of(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Return parameters as texts; tables are flattened, as in ``optimizer.lr``."""
     found: dict[str, str] = {}
     for key, value in params.items():
-        name = _name(f"{prefix}{key}")
+        name = fit_name(f"{prefix}{key}")
         if isinstance(value, dict) and value:
             found |= params_of(value, f"{name}.")
         else:
@@ -27,10 +28,20 @@ def params_of(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return found
 
 
+def values_of(params: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values that `params_of` made texts of, as far as they can be told."""
+    return {name: _value(text) for name, text in params.items()}
+
+
+def fit_step(step: int) -> int:
+    """Return the nearest step that MLflow and TensorBoard take."""
+    return max(-_MAX_STEP, min(step, _MAX_STEP))
+
+
 def metrics_of(outcome: Outcome) -> dict[str, float]:
     """Return the scraps that are numbers."""
     return {
-        _name(name): to_float(value)
+        fit_name(name): to_float(value)
         for name, value in outcome.scraps.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
@@ -38,7 +49,8 @@ def metrics_of(outcome: Outcome) -> dict[str, float]:
 
 def lineage_tags(record: VariantRecord) -> dict[str, str]:
     """Return the tags that are known before a variant runs."""
-    return {
+    search = {"nbexp.search": record.search[:_MAX_TAG]} if record.search else {}
+    return search | {
         "nbexp.variant": record.name,
         "nbexp.stage": record.stage,
         "nbexp.lineage": to_json(dict(record.lineage))[:_MAX_TAG],
@@ -59,8 +71,15 @@ def result_tags(outcome: Outcome) -> dict[str, str]:
     return tags
 
 
-def _name(text: str) -> str:
+def fit_name(text: str) -> str:
     """Return a name that MLflow takes: it must be a path too, and the shortest form of it."""
     name = re.sub(r"[^\w\-. :/]", "_", text)[:250]
     is_path = name == posixpath.normpath(name) and not name.startswith(("/", ".."))
     return name if is_path and name != "." else re.sub(r"[./]", "_", name) or "_"
+
+
+def _value(text: str) -> Any:
+    try:
+        return from_json(text)
+    except ValueError:
+        return text

@@ -6,46 +6,29 @@ completion; a finished run with the tag is what the cache finds.
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import re
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from nbexp.errors import RunError
 from nbexp.execute.job import Outcome
-from nbexp.files import read_json, write_json
+from nbexp.files import write_json
+from nbexp.metrics import Entry
 from nbexp.pipeline import Pipeline
-from nbexp.run.folder import RUNS, read_end
-from nbexp.run.tracker import VariantRecord
+from nbexp.run.folder import RUNS
+from nbexp.run.tracker import KnownResult, VariantRecord
 from nbexp.states import State
-from nbexp.tracking.content import lineage_tags, metrics_of, params_of, result_tags
+from nbexp.tracking.connection import Connection, search, tracking_uri
+from nbexp.tracking.content import fit_name, lineage_tags, values_of
 from nbexp.tracking.git import git_tags
 from nbexp.tracking.index import KeyIndex
+from nbexp.tracking.recovery import recover_run
+from nbexp.tracking.writer import VariantWriter, status_of
 
 _log = logging.getLogger(__name__)
-_SLOW_S = 30.0  # a call that fails later than this was tried again and again, for minutes
-_REST_S = 60.0
-_STATUS = {State.FINISHED: "FINISHED", State.STOPPED: "KILLED"}
-
-
-def tracking_uri(pipeline: Pipeline) -> str:
-    """Return where a pipeline is tracked: ``[tracking] uri``, else ``MLFLOW_TRACKING_URI``, else
-    ``mlflow.db`` beside it.
-    """  # noqa: D205
-    uri = pipeline.tracking.uri
-    if uri is None:
-        from_environment = os.environ.get("MLFLOW_TRACKING_URI")
-        return from_environment or f"sqlite:///{pipeline.folder / 'mlflow.db'}"
-    if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
-        return f"sqlite:///{pipeline.folder / uri.removeprefix('sqlite:///')}"
-    is_path = ":" not in uri and uri not in ("databricks", "databricks-uc")
-    return str(pipeline.folder / uri) if is_path else uri
 
 
 class MlflowTracker:
@@ -59,26 +42,21 @@ class MlflowTracker:
         self.uri = tracking_uri(pipeline)
         self.experiment = pipeline.tracking.experiment or pipeline.name
         self._pipeline = pipeline
-        is_file = self.uri.startswith("sqlite:////")
-        self._database = Path(self.uri.removeprefix("sqlite:///")) if is_file else None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbexp-mlflow")
-        self._connection: Future[Any] | None = None  # made on first use
+        self._connection = Connection(self.uri)
+        self._client = self._connection.client
+        self._writer = VariantWriter(self._client, self._note)
+        self._waiting: dict[str, list[Entry]] = {}  # by run: logged, and not written yet
+        self._waiting_lock = threading.Lock()
         self._experiment_id = ""
         self._index: KeyIndex | None = None
         self._parent: str | None = None
         self._tags: dict[str, str] = {}
         self._failures: list[str] = []
-        self._rests_until = 0.0
-
-    @property
-    def _shown_uri(self) -> str:
-        """The URI as it may be written: without a password."""
-        return re.sub(r"//[^/@]*@", "//***@", self.uri)
 
     @property
     def is_new(self) -> bool:
         """Whether the database is a file that is not there yet, so that nothing can be found."""
-        return self._database is not None and not self._database.exists()
+        return self._connection.is_new
 
     @property
     def failures(self) -> list[str]:
@@ -91,25 +69,37 @@ class MlflowTracker:
         Raises:
             RunError: MLflow can't be reached.
         """
-        with self._sparing():
+        with self._connection.sparing():
             return self._keys().find(keys)
 
     def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
         """Return the mean seconds that the last variants of each stage took, as far as known."""
-        client = self._client()
-        experiment = client.get_experiment_by_name(self.experiment)
         means: dict[str, float] = {}
-        if experiment is None:
-            return means
         for stage in stages:
-            query = f"tags.`nbexp.stage` = '{stage}' and attributes.status = 'FINISHED'"
-            runs = client.search_runs(
-                [experiment.experiment_id], filter_string=query, max_results=50
-            )
+            runs = islice(self._finished(stage, page_size=50), 50)
             known = [float(tag) for r in runs if (tag := r.data.tags.get("nbexp.duration_s"))]
             if known:
                 means[stage] = sum(known) / len(known)
         return means
+
+    def results(self, stage: str, metric: str, limit: int) -> list[KnownResult]:
+        """Return what variants of a stage came to that finished or were pruned, newest first.
+
+        Raises:
+            RunError: MLflow can't be reached.
+        """
+        name = fit_name(metric)
+        with self._connection.told():
+            known = (
+                KnownResult(
+                    values_of(run.data.params),
+                    run.data.metrics[name],
+                    run.data.tags.get("nbexp.search", ""),
+                )
+                for run in self._finished(stage, page_size=max(1, min(limit, 1000)))
+                if "nbexp.key" in run.data.tags and _is_finite(run.data.metrics.get(name))
+            )
+            return list(islice(known, limit))
 
     def open_run(self, run: Path) -> None:
         """Begin the parent run.
@@ -118,8 +108,10 @@ class MlflowTracker:
             RunError: MLflow can't be reached.
         """
         client = self._client()
-        with self._told():
-            self._experiment_id = self._thread.submit(self._make_experiment).result()
+        with self._connection.told():
+            self._experiment_id = self._connection.submit(
+                self._connection.make_experiment, self.experiment
+            ).result()
         self._keys().include(self._experiment_id)
         self._tags = {
             "nbexp.pipeline": self._pipeline.name,
@@ -129,14 +121,18 @@ class MlflowTracker:
             **git_tags(self._pipeline.folder),
         }
         tags = {**self._tags, "nbexp.folder": str(run)}
-        with self._told():
+        with self._connection.told():
             parent = client.create_run(self._experiment_id, run_name=run.name, tags=tags)
         self._parent = parent.info.run_id
         write_json(
             run / "tracking.json",
-            {"uri": self._shown_uri, "experiment_id": self._experiment_id, "run_id": self._parent},
+            {
+                "uri": self._connection.shown_uri,
+                "experiment_id": self._experiment_id,
+                "run_id": self._parent,
+            },
         )
-        self._thread.submit(self._attempt, "pipeline", self._log_pipeline, self._parent, run)
+        self._connection.submit(self._attempt, "pipeline", self._log_pipeline, self._parent, run)
 
     def begin(self, record: VariantRecord, folder: Path) -> tuple[str | None, Mapping[str, str]]:
         """Begin a variant's run; return its id, and what its kernel needs to log into it."""
@@ -150,14 +146,27 @@ class MlflowTracker:
                 "mlflow.parentRunId": self._parent or "",
             }
             name = f"{record.name} {record.label}".strip()
-            with self._sparing():
+            with self._connection.sparing():
                 run = client.create_run(self._experiment_id, run_name=name[:250], tags=tags)
         except Exception as error:
             self._note(record.name, error)
             return None, variables
         run_id = run.info.run_id
+        self._writer.series.begin(run_id)
         variables |= {"MLFLOW_EXPERIMENT_ID": self._experiment_id, "MLFLOW_RUN_ID": run_id}
         return run_id, {**variables, "NBEXP_MLFLOW_RUN_ID": run_id}
+
+    def log(self, record: VariantRecord, folder: Path, entries: Sequence[Entry]) -> None:
+        """Write what a running variant has logged, in the background.
+
+        What fails is made up for by the next call, and at last by `finish`.
+        """
+        run_id = record.tracking_id
+        if run_id is None:
+            return
+        with self._waiting_lock:
+            self._waiting.setdefault(run_id, []).extend(entries)
+        self._connection.submit(self._write_waiting, run_id, folder)
 
     def finish(
         self, record: VariantRecord, outcome: Outcome, folder: Path, done: Callable[[], None]
@@ -168,115 +177,49 @@ class MlflowTracker:
             # MLflow may not have been there when it began, and be back now.
             run_id = record.tracking_id or self.begin(record, folder)[0]
             if run_id is not None:
-                self._attempt(record.name, self._write, run_id, record, outcome, folder)
+                self._attempt(record.name, self._writer.write, run_id, record, outcome, folder)
             done()
 
-        self._thread.submit(write)
+        self._connection.submit(write)
 
     def close_run(self, state: State) -> None:
         """Wait until everything is written, and end the parent run."""
         if self._parent is not None:
-            status = _STATUS.get(state, "FAILED")
-            self._thread.submit(self._attempt, "run", self._end, self._parent, status)
-        self._thread.shutdown(wait=True)
+            status = status_of(state)
+            self._connection.submit(self._attempt, "run", self._writer.end, self._parent, status)
+        self._connection.close()
 
     def recover(self, run: Path) -> bool:
-        """Complete what a run whose driver died has left; return whether all could be written.
+        """Complete what a run whose driver died has left; return whether all could be written."""
+        return recover_run(self._client(), self._writer, run)
 
-        Variants whose results lie in the run's folder are written as if the driver had lived;
-        the others, and the run itself, are marked as killed.
-        """
-        client = self._client()
+    def _write_waiting(self, run_id: str, folder: Path) -> None:
+        with self._waiting_lock:
+            entries = self._waiting.pop(run_id, None)
+        if entries is None:  # an earlier call has taken them along
+            return
         try:
-            tracking = read_json(run / "tracking.json")
-        except (OSError, ValueError):
-            return True  # it died before it began
-        try:
-            parent = client.get_run(tracking["run_id"])
-            query = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-            children = list(_pages(client, [tracking["experiment_id"]], query))
-            are_written = [self._recover_variant(child, run) for child in children]
-            if parent.info.status == "RUNNING":
-                self._end(parent.info.run_id, "KILLED")
-        except Exception as error:  # it was deleted there, or was tracked somewhere else
-            _log.debug("MLflow: %s", run, exc_info=error)
-            return False
-        return all(are_written)
-
-    def _recover_variant(self, child: Any, run: Path) -> bool:
-        run_id, tags = child.info.run_id, child.data.tags
-        name, is_open = tags.get("nbexp.variant"), child.info.status == "RUNNING"
-        if name is None or "nbexp.key" in tags:
-            return True
-        folder = run / "variants" / name
-        record = VariantRecord.read(folder)
-        outcome = read_end(folder, record.key) if record else None
-        try:
-            if not record or not outcome or record.tracking_id != run_id:
-                if is_open:
-                    self._end(run_id, "KILLED")
-            elif is_open or outcome.state is State.FINISHED:
-                self._write(run_id, record, outcome, folder)
+            with self._connection.sparing():
+                self._writer.series.append(run_id, folder, entries)
         except Exception as error:
+            self._writer.series.forget(run_id)
             _log.debug("MLflow: %s", folder, exc_info=error)
-            return False
-        return True
+
+    def _finished(self, stage: str, *, page_size: int) -> Iterator[Any]:
+        """Yield the runs of a stage's variants that finished or were pruned, newest first."""
+        client = self._client()
+        experiment = client.get_experiment_by_name(self.experiment)
+        if experiment is None:
+            return
+        query = f"tags.`nbexp.stage` = '{stage}' and attributes.status = 'FINISHED'"
+        yield from search(client, [experiment.experiment_id], query, page_size)
 
     def _keys(self) -> KeyIndex:
         if self._index is None:
             client = self._client()
-            with self._told():
+            with self._connection.told():
                 self._index = KeyIndex(client, self._pipeline.folder / RUNS)
         return self._index
-
-    def _client(self) -> Any:
-        if self._connection is None:
-            self._connection = self._thread.submit(self._connect)
-        with self._told():
-            return self._connection.result()
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn an error of MLflow's into one that says what to do."""
-        try:
-            yield
-        except Exception as error:
-            raise RunError(
-                f"MLflow can't be used at {self._shown_uri}: {error}. Check [tracking] uri and "
-                "MLFLOW_TRACKING_URI, and that the server runs."
-            ) from error
-
-    def _connect(self) -> Any:
-        if self._database is not None:
-            self._database.parent.mkdir(parents=True, exist_ok=True)
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        from mlflow import MlflowClient
-
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-        with self._locked():
-            return MlflowClient(self.uri)
-
-    def _make_experiment(self) -> str:
-        client, name = self._client(), self.experiment
-        with self._locked():
-            found = client.get_experiment_by_name(name)
-            if found is None:
-                place = self._database and (self._database.parent / "mlartifacts" / name).as_uri()
-                return str(client.create_experiment(name, artifact_location=place))
-            if found.lifecycle_stage == "deleted":
-                client.restore_experiment(found.experiment_id)
-            return str(found.experiment_id)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Let one process at a time make or migrate a database; MLflow itself would race."""
-        if self._database is None:
-            yield
-            return
-        with self._database.with_name(f".{self._database.name}.lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _log_pipeline(self, run_id: str, run: Path) -> None:
         client = self._client()
@@ -284,75 +227,18 @@ class MlflowTracker:
             if (run / name).is_file():
                 client.log_artifact(run_id, str(run / name))
 
-    def _write(self, run_id: str, record: VariantRecord, outcome: Outcome, folder: Path) -> None:
-        from mlflow.entities import Metric, RunTag
-
-        client = self._client()
-        self._write_params(client, run_id, record)
-        now = int(outcome.ended * 1000)
-        metrics = [Metric(key, value, now, 0) for key, value in metrics_of(outcome).items()]
-        tags = [RunTag(key, value) for key, value in result_tags(outcome).items()]
-        for start in range(0, max(len(metrics), 1), 500):
-            client.log_batch(run_id, metrics=metrics[start : start + 500], tags=tags)
-        for file in ("notebook.ipynb", "log.txt"):
-            if (folder / file).is_file():
-                client.log_artifact(run_id, str(folder / file))
-        if (folder / "figures").is_dir():
-            client.log_artifacts(run_id, str(folder / "figures"), "figures")
-        self._end(run_id, _STATUS.get(outcome.state, "FAILED"), now)
-        if outcome.state is State.FINISHED:
-            client.set_tag(run_id, "nbexp.key", record.key)
-
-    def _write_params(self, client: Any, run_id: str, record: VariantRecord) -> None:
-        from mlflow.entities import Param
-        from mlflow.exceptions import MlflowException
-
-        params = [Param(key, value) for key, value in params_of(record.params).items()]
-        # A notebook may have logged the same name with another value: its own word stands.
-        taken = set(client.get_run(run_id).data.params)
-        fresh = [param for param in params if param.key not in taken]
-        for start in range(0, len(fresh), 100):
-            try:
-                client.log_batch(run_id, params=fresh[start : start + 100])
-            except MlflowException as error:
-                self._note(record.name, error)
-
-    def _end(self, run_id: str, status: str, ended_ms: int | None = None) -> None:
-        client = self._client()
-        client.set_terminated(run_id, status, ended_ms or int(time.time() * 1000))
-
     def _attempt(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
         try:
-            with self._sparing():
+            with self._connection.sparing():
                 action(*arguments)
         except Exception as error:
             self._note(what, error)
-
-    @contextmanager
-    def _sparing(self) -> Iterator[None]:
-        """Leave a server alone for a while that kept us waiting in vain; the run must go on."""
-        started = time.monotonic()
-        if started < self._rests_until:
-            raise ConnectionError("MLflow did not answer a moment ago")
-        try:
-            yield
-        except Exception:
-            if self._database is None and time.monotonic() - started > _SLOW_S:
-                self._rests_until = time.monotonic() + _REST_S
-            raise
 
     def _note(self, what: str, error: Exception) -> None:
         _log.debug("MLflow: %s", what, exc_info=error)
         self._failures.append(f"{what}: {error}")
 
 
-def _pages(client: Any, experiments: list[str], query: str) -> Iterator[Any]:
-    token = None
-    while True:
-        page = client.search_runs(
-            experiments, filter_string=query, max_results=1000, page_token=token
-        )
-        yield from page
-        token = page.token
-        if not token:
-            return
+def _is_finite(value: float | None) -> bool:
+    """Whether a metric is a finite number; MLflow has the largest one in the place of infinity."""
+    return value is not None and abs(value) < sys.float_info.max

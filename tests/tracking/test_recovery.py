@@ -1,5 +1,6 @@
 """What MLflow is told of a run whose driver died; nothing is executed here."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -7,12 +8,15 @@ import pytest
 
 import nbexp
 from nbexp.execute import CellError, Outcome
-from nbexp.files import write_json
+from nbexp.files import append_line, write_json
+from nbexp.metrics import METRICS, Entry
 from nbexp.run import RunFolder, VariantRecord
 from nbexp.states import State
 from nbexp.tracking import MlflowTracker
 
-KEYS = {"finished": "1" * 64, "failed": "2" * 64, "running": "3" * 64}
+KEYS = {"finished": "1" * 64, "failed": "2" * 64, "running": "3" * 64, "stopped": "4" * 64,
+        "paused": "5" * 64, "pruned": "6" * 64}  # fmt: skip
+PRUNED_KEY = "9" * 64
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +32,27 @@ def spec(tmp_path_factory):
 def begin(tracker: MlflowTracker, run: RunFolder, name: str) -> Path:
     folder = run.variant(name)
     folder.mkdir()
-    record = VariantRecord(name, "train", "", {}, {}, KEYS[name], {"code": "c"}, "a.ipynb")
+    record = VariantRecord(
+        name, "train", "", {}, {}, KEYS[name], {"code": "c"}, "a.ipynb", pruned_key=PRUNED_KEY
+    )
     tracking_id, _ = tracker.begin(record, folder)
     write_json(folder / "variant.json", {**vars(record), "tracking_id": tracking_id})
     return folder
 
 
 def leave(folder: Path, state: State, **scraps: object) -> None:
-    error = None if state is State.FINISHED else CellError("ValueError", "bad")
-    outcome = Outcome(folder.name, KEYS[folder.name], state, 1.0, 2.0, scraps=scraps, error=error)
+    error = CellError("ValueError", "bad") if state.is_failure else None
+    key = PRUNED_KEY if state is State.PRUNED else KEYS[folder.name]
+    outcome = Outcome(folder.name, key, state, 1.0, 2.0, scraps=scraps, error=error)
     (folder / "notebook.ipynb").write_text("{}")
     write_json(folder / "result.json", outcome.to_record())
+
+
+def log(folder: Path, *steps: int) -> list[Entry]:
+    entries = [Entry(step, step, {"loss": 1 / step}, {}) for step in steps]
+    for entry in entries:
+        append_line(folder / METRICS, entry.to_record())
+    return entries
 
 
 def ended(client, run_id: str) -> str:
@@ -52,19 +66,57 @@ def test_driver_that_died_is_made_up_for(spec):
     folders = {name: begin(tracker, run, name) for name in KEYS}
     leave(folders["finished"], State.FINISHED, score=0.5)
     leave(folders["failed"], State.FAILED)
+    leave(folders["stopped"], State.STOPPED)
+    leave(folders["paused"], State.PAUSED)
+    leave(folders["pruned"], State.PRUNED)
     run.unlock()
     later = MlflowTracker(spec)
     assert later.recover(run.path)
-    assert later.find(KEYS.values()) == {KEYS["finished"]: folders["finished"]}
+    assert later.find([*KEYS.values(), PRUNED_KEY]) == {
+        KEYS["finished"]: folders["finished"],
+        PRUNED_KEY: folders["pruned"],
+    }
     client = later._client()
     ids = {name: VariantRecord.read(folder).tracking_id for name, folder in folders.items()}
     statuses = {name: ended(client, run_id) for name, run_id in ids.items()}
-    assert statuses == {"finished": "FINISHED", "failed": "FAILED", "running": "KILLED"}
+    assert statuses == {
+        "finished": "FINISHED", "failed": "FAILED", "running": "KILLED",
+        "stopped": "KILLED", "paused": "KILLED", "pruned": "FINISHED",
+    }  # fmt: skip
     parent = client.get_run(ids["failed"]).data.tags["mlflow.parentRunId"]
     assert ended(client, parent) == "KILLED"
     client.set_terminated(parent, "FINISHED")
     assert later.recover(run.path)
     assert ended(client, parent) == "FINISHED", "a run that ended keeps its state"
+
+
+def test_all_that_was_logged_before_the_driver_died_is_there(spec):
+    tracker = MlflowTracker(spec)
+    run = RunFolder.create(spec)
+    tracker.open_run(run.path)
+    folders = {name: begin(tracker, run, name) for name in KEYS}
+    for name, folder in folders.items():
+        record = VariantRecord.read(folder)
+        tracker.log(record, folder, log(folder, 1, 2))
+        log(folder, 3, 4)  # which the driver did not come to tell
+        if name != "running":
+            leave(folder, State(name))
+    first = VariantRecord.read(folders["running"])
+    second, _ = tracker.begin(replace(first, attempt=2), folders["running"])
+    write_json(folders["running"] / "variant.json", {**vars(first), "tracking_id": second})
+    attempt = run.attempt("running", 1)
+    attempt.mkdir(parents=True)
+    log(attempt, 1)
+    tracker._connection.close()
+    run.unlock()
+    assert MlflowTracker(spec).recover(run.path)
+    client = tracker._client()
+    for folder in folders.values():
+        history = client.get_metric_history(VariantRecord.read(folder).tracking_id, "loss")
+        assert [metric.step for metric in history] == [1, 2, 3, 4], folder.name
+    earlier = client.get_metric_history(first.tracking_id, "loss")
+    assert [metric.step for metric in earlier] == [1, 2]
+    assert ended(client, first.tracking_id) == "KILLED"
 
 
 def test_run_that_mlflow_does_not_know_is_no_obstacle(spec):

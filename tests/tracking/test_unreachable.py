@@ -6,7 +6,7 @@ import pytest
 import nbexp
 from nbexp.errors import RunError
 from nbexp.run import VariantRecord
-from nbexp.tracking import MlflowTracker, mlflow
+from nbexp.tracking import MlflowTracker, connection
 
 URI = "http://127.0.0.1:1"
 RECORD = VariantRecord("a-1", "a", "", {}, {}, "0" * 64, {"code": "c"}, "a.ipynb")
@@ -28,7 +28,7 @@ def test_it_is_told_before_anything_runs(tracker):
 def test_variant_runs_untracked_and_a_slow_server_is_not_asked_again_soon(
     tracker, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(mlflow, "_SLOW_S", 0.0)
+    monkeypatch.setattr(connection, "_SLOW_S", 0.0)
     for _ in range(2):
         assert tracker.begin(RECORD, tmp_path) == (
             None,

@@ -1,0 +1,153 @@
+"""The way to MLflow: its client, made on first use, and what is done where it does not answer."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nbexp.errors import RunError
+from nbexp.pipeline import Pipeline
+
+_SLOW_S = 30.0  # a call that fails later than this was tried again and again, for minutes
+_REST_S = 60.0
+
+
+def tracking_uri(pipeline: Pipeline) -> str:
+    """Return where a pipeline is tracked: ``[tracking] uri``, else ``MLFLOW_TRACKING_URI``, else
+    ``mlflow.db`` beside it.
+    """  # noqa: D205
+    uri = pipeline.tracking.uri
+    if uri is None:
+        from_environment = os.environ.get("MLFLOW_TRACKING_URI")
+        return from_environment or f"sqlite:///{pipeline.folder / 'mlflow.db'}"
+    if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
+        return f"sqlite:///{pipeline.folder / uri.removeprefix('sqlite:///')}"
+    is_path = ":" not in uri and uri not in ("databricks", "databricks-uc")
+    return str(pipeline.folder / uri) if is_path else uri
+
+
+class Connection:
+    """The way to one MLflow, and the thread in which what takes long is done.
+
+    Args:
+        uri: Its tracking URI.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        is_file = uri.startswith("sqlite:////")
+        self._database = Path(uri.removeprefix("sqlite:///")) if is_file else None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbexp-mlflow")
+        self._made: Future[Any] | None = None
+        self._rests_until = 0.0
+
+    @property
+    def shown_uri(self) -> str:
+        """The URI as it may be written: without a password."""
+        return re.sub(r"//[^/@]*@", "//***@", self.uri)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the database is a file that is not there yet, so that nothing can be found."""
+        return self._database is not None and not self._database.exists()
+
+    def client(self) -> Any:
+        """Return MLflow's client.
+
+        Raises:
+            RunError: MLflow can't be reached.
+        """
+        if self._made is None:
+            self._made = self._thread.submit(self._connect)
+        with self.told():
+            return self._made.result()
+
+    def submit(self, action: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Do something in the thread, once all that was submitted before is done."""
+        return self._thread.submit(action, *arguments)
+
+    def close(self) -> None:
+        """Wait until all that was submitted is done."""
+        self._thread.shutdown(wait=True)
+
+    def make_experiment(self, name: str) -> str:
+        """Return the id of an experiment, which is made where it is missing."""
+        client = self.client()
+        with self._locked():
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                place = self._database and (self._database.parent / "mlartifacts" / name).as_uri()
+                return str(client.create_experiment(name, artifact_location=place))
+            if found.lifecycle_stage == "deleted":
+                client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Turn an error of MLflow's into one that says what to do."""
+        try:
+            yield
+        except Exception as error:
+            raise RunError(
+                f"MLflow can't be used at {self.shown_uri}: {error}. Check [tracking] uri and "
+                "MLFLOW_TRACKING_URI, and that the server runs."
+            ) from error
+
+    @contextmanager
+    def sparing(self) -> Iterator[None]:
+        """Leave a server alone for a while that kept us waiting in vain; the run must go on."""
+        started = time.monotonic()
+        if started < self._rests_until:
+            raise ConnectionError("MLflow did not answer a moment ago")
+        try:
+            yield
+        except Exception:
+            if self._database is None and time.monotonic() - started > _SLOW_S:
+                self._rests_until = time.monotonic() + _REST_S
+            raise
+
+    def _connect(self) -> Any:
+        if self._database is not None:
+            self._database.parent.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from mlflow import MlflowClient
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        with self._locked():
+            return MlflowClient(self.uri)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let one process at a time make or migrate a database; MLflow itself would race."""
+        if self._database is None:
+            yield
+            return
+        with self._database.with_name(f".{self._database.name}.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def search(client: Any, experiments: list[str], query: str, page_size: int = 1000) -> Iterator[Any]:
+    """Yield the runs of experiments that a query finds, newest first; read page by page."""
+    token = None
+    while True:
+        page = client.search_runs(
+            experiments,
+            filter_string=query,
+            order_by=["attributes.start_time DESC"],
+            max_results=page_size,
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return

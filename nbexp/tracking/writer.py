@@ -1,0 +1,108 @@
+"""How a variant ended, in MLflow: parameters, metrics, tags and files of its run.
+
+A variant's identity is written as the tag ``nbexp.key``, last of all, so that the tag marks
+completion.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nbexp.execute.job import Outcome
+from nbexp.metrics import Entry, Reported, summary
+from nbexp.run.tracker import VariantRecord
+from nbexp.states import State
+from nbexp.tracking.content import fit_name, fit_step, metrics_of, params_of, result_tags
+from nbexp.tracking.series import SeriesWriter
+
+_STATUS = {
+    State.FINISHED: "FINISHED",
+    State.PRUNED: "FINISHED",
+    State.STOPPED: "KILLED",
+    State.PAUSED: "KILLED",
+}
+
+
+def status_of(state: State) -> str:
+    """Return MLflow's word for a final state."""
+    return _STATUS.get(state, "FAILED")
+
+
+class VariantWriter:
+    """Writes variants that have ended.
+
+    Args:
+        client: Returns MLflow's client.
+        note: Told what could not be written, and why.
+    """
+
+    def __init__(self, client: Callable[[], Any], note: Callable[[str, Exception], None]) -> None:
+        self.series = SeriesWriter(client)
+        self._client = client
+        self._note = note
+
+    def write(self, run_id: str, record: VariantRecord, outcome: Outcome, folder: Path) -> None:
+        """Write all of a variant, and end its run."""
+        client, ended_ms = self._client(), int(outcome.ended * 1000)
+        self._write_params(run_id, record)
+        entries = self.series.complete(run_id, folder)
+        self._write_results(run_id, outcome, entries)
+        for file in ("notebook.ipynb", "log.txt"):
+            if (folder / file).is_file():
+                client.log_artifact(run_id, str(folder / file))
+        if (folder / "figures").is_dir():
+            client.log_artifacts(run_id, str(folder / "figures"), "figures")
+        self.end(run_id, status_of(outcome.state), ended_ms)
+        if outcome.state in (State.FINISHED, State.PRUNED):
+            client.set_tag(run_id, "nbexp.key", outcome.key or record.key)
+
+    def write_cut_off(self, run_id: str, folder: Path) -> None:
+        """Write what a variant logged of which is not known how it ended, and end its run."""
+        self.series.complete(run_id, folder)
+        self.end(run_id, "KILLED")
+
+    def end(self, run_id: str, status: str, ended_ms: int | None = None) -> None:
+        """End a run, now if nothing else is said."""
+        self._client().set_terminated(run_id, status, ended_ms or int(time.time() * 1000))
+
+    def _write_results(self, run_id: str, outcome: Outcome, entries: Sequence[Entry]) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        client, now = self._client(), int(outcome.ended * 1000)
+        last = {fit_name(name): reported for name, reported in summary(entries).items()}
+        metrics = [
+            Metric(name, value, now, _step_of(name, last))
+            for name, value in metrics_of(outcome).items()
+            if name not in last or not _is_same(last[name].last, value)
+        ]
+        tags = [RunTag(key, value) for key, value in result_tags(outcome).items()]
+        for start in range(0, max(len(metrics), 1), 500):
+            client.log_batch(run_id, metrics=metrics[start : start + 500], tags=tags)
+
+    def _write_params(self, run_id: str, record: VariantRecord) -> None:
+        from mlflow.entities import Param
+        from mlflow.exceptions import MlflowException
+
+        client = self._client()
+        params = [Param(key, value) for key, value in params_of(record.params).items()]
+        # A notebook may have logged the same name with another value: its own word stands.
+        taken = set(client.get_run(run_id).data.params)
+        fresh = [param for param in params if param.key not in taken]
+        for start in range(0, len(fresh), 100):
+            try:
+                client.log_batch(run_id, params=fresh[start : start + 100])
+            except MlflowException as error:
+                self._note(record.name, error)
+
+
+def _step_of(name: str, last: Mapping[str, Reported]) -> int:
+    """Return the step at which a glued number counts as the latest of its name."""
+    return fit_step(last[name].step) if name in last else 0
+
+
+def _is_same(a: float, b: float) -> bool:
+    return a == b or (math.isnan(a) and math.isnan(b))
