@@ -16,10 +16,10 @@ from typing import Any
 
 from nbexp.errors import UsageError, did_you_mean
 from nbexp.files import write_json
-from nbexp.machine import check_machine, check_nodes
+from nbexp.machine import check_machine, check_nodes, check_searches
 from nbexp.pipeline import Pipeline as Spec
 from nbexp.pipeline import build_pipeline, read_pipeline
-from nbexp.plan import Graph, Identified, Plan, Result, make_plan, stages_needed
+from nbexp.plan import Graph, Identified, OpenSearch, Plan, Result, make_plan, stages_needed
 from nbexp.results import RunResult
 from nbexp.run import (
     Cluster,
@@ -33,10 +33,14 @@ from nbexp.run import (
     Runner,
     StatusFile,
     cluster_address,
+    keys_of,
+    list_runs,
     read_outcome,
+    read_search,
     recover_runs,
+    search_name,
 )
-from nbexp.tracking import MlflowTracker
+from nbexp.tracking import MlflowTracker, TensorboardListener
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,7 @@ class Pipeline:
         """
         stages = _stages(self.spec, only)
         check_machine(self.spec, stages)
+        check_searches(self.spec, stages)
         return _plan(self.spec, stages, fresh=fresh)
 
     def run(
@@ -195,6 +200,7 @@ class Pipeline:
         """
         stages = _stages(self.spec, only)
         check_machine(self.spec, stages)
+        check_searches(self.spec, stages)
         return _Launch(self.spec, stages, fresh, tuple(listeners)).run()
 
 
@@ -229,7 +235,8 @@ class _Launch:
         history = RunHistory()
         status = StatusFile(folder, history)
         log = EventLog(folder)
-        events = Events([log, history, status, *self._listeners])
+        boards = TensorboardListener(folder.path)
+        events = Events([log, history, status, boards, *self._listeners])
         parts = Parts(folder, tracker, pool, events, status.catch_up)
         runner = Runner(self._spec, parts, only=self._stages, fresh=self._fresh)
         write_json(folder.path / "plan.json", _planned(runner.graph))
@@ -254,17 +261,24 @@ def _plan(spec: Spec, stages: set[str], *, fresh: bool) -> Plan:
         return make_plan(graph, lambda _: {}, {})
 
     def lookup(identified: Sequence[Identified]) -> dict[str, Result]:
-        found = {} if fresh else tracker.find([each.key for each in identified])
+        keys = {each.node.variant.name: keys_of(graph, each) for each in identified}
+        known = [] if fresh else [key for some in keys.values() for key in some]
+        found = tracker.find(known) if known else {}
         results = {}
         for each in identified:
-            folder = found.get(each.key)
-            outcome = read_outcome(folder, each.key) if folder else None
-            if folder and outcome:
-                variant = each.node.variant
-                results[variant.name] = Result(variant, each.resolved, outcome, folder)
+            variant = each.node.variant
+            for key in keys[variant.name]:
+                outcome = read_outcome(found[key], key) if key in found else None
+                if outcome:
+                    results[variant.name] = Result(variant, each.resolved, outcome, found[key])
+                    break
         return results
 
-    return make_plan(graph, lookup, tracker.durations_s(stages))
+    def recorded(search: OpenSearch) -> Sequence[Mapping[str, Any]]:
+        runs = [run.path for run in reversed(list_runs(spec.folder))]
+        return [] if fresh else read_search(runs, search_name(search, spec))[1]
+
+    return make_plan(graph, lookup, tracker.durations_s(stages), recorded)
 
 
 def _planned(graph: Graph) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a pipeline asks of the machine, checked before anything runs: kernels and resources."""
+"""What a pipeline asks of the machine, checked before it runs: kernels, resources, libraries."""
 
 from __future__ import annotations
 
@@ -43,6 +43,31 @@ def check_nodes(spec: Pipeline, stages: set[str], nodes: Sequence[Mapping[str, f
         message = f"no node has {_amounts(needs.needs())} at once"
         remedy = f"Ask for less (the most is {_amounts(most)}), or set RAY_ADDRESS to a cluster."
         problems.append(Problem(f"{file}: stages.{name}.resources", message, remedy))
+    if problems:
+        raise PipelineError(problems)
+
+
+def check_searches(spec: Pipeline, stages: set[str]) -> None:
+    """Check that search algorithms and schedulers are installed, and take what they are given.
+
+    Raises:
+        PipelineError: Something is missing, or refused.
+    """
+    file = spec.file.name if spec.file else "pipeline"
+    steered = [
+        stage
+        for name, stage in spec.stages.items()
+        if name in stages and (stage.search.is_adaptive or stage.scheduler is not None)
+    ]
+    if not steered:
+        return  # Ray Tune takes a while to import
+    from nbexp.search import check_search
+
+    problems = [
+        Problem(f"{file}: stages.{stage.name}.{key}", message, remedy)
+        for stage in steered
+        for key, message, remedy in check_search(stage)
+    ]
     if problems:
         raise PipelineError(problems)
 

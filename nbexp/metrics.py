@@ -5,7 +5,8 @@ whoever follows a variant while it runs reads along. A line is a table of ``time
 1970), ``step``, ``values`` (numbers by name) and ``rich`` (by name, tables with a ``kind``:
 ``text`` with its ``text``, ``image`` with its ``file`` in the variant's folder, ``histogram``
 with its ``edges`` and ``counts``). A variant that goes on from a snapshot logs some steps again:
-what it logs under a name and step that were there before is left out by readers.
+what it logs under a name and step that were there before is left out by readers. A line with
+``return`` says that it took over another one's snapshot of that step: what follows is new.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from nbexp.files import from_json
 
 METRICS = "metrics.jsonl"
 MEDIA = "media"  # folder of the files that lines refer to, beside the file of lines
+_RETURN = "return"
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,11 @@ class Tail:
         self._offset += len(whole)
         for line in whole.splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):
-                yield Entry.from_record(from_json(line))
+                record = from_json(line)
+                if _RETURN in record:
+                    self._seen = {each for each in self._seen if each[1] <= record[_RETURN]}
+                else:
+                    yield Entry.from_record(record)
 
     def _fresh(self, entry: Entry) -> Entry:
         values = {name: v for name, v in entry.values.items() if self._is_new(name, entry.step)}
@@ -111,6 +117,11 @@ class Tail:
         is_new = (name, step) not in self._seen
         self._seen.add((name, step))
         return is_new
+
+
+def mark_return(step: int) -> dict[str, Any]:
+    """Return the line which says that a variant goes on after another one's step."""
+    return {_RETURN: step}
 
 
 def read_metrics(path: Path) -> list[Entry]:

@@ -22,7 +22,7 @@ from nbexp.execute.guard import Guard
 from nbexp.execute.job import CellError, Job
 from nbexp.execute.kernel import Kernel, KernelDiedError, cancel
 from nbexp.execute.recorder import Recorder
-from nbexp.execute.steering import ENDINGS, Desk, channel
+from nbexp.execute.steering import ENDINGS, Desk, channel, tell_history
 from nbexp.states import State
 
 ENGINE = "nbexp"
@@ -120,6 +120,7 @@ class NbexpEngine(Engine):  # type: ignore[misc] # papermill is untyped
         nb.metadata.papermill["input_path"] = str(job.template)
         nb.metadata.papermill["output_path"] = str(job.folder / "notebook.ipynb")
         execution.notebook = nb
+        tell_history(nb, job.history)
         states = _States(nb, execution.recorder)
         states.notebook_start()
         execution.recorder.save(nb)

@@ -60,6 +60,7 @@ class Job:
         pruned_key: Identity of what is left if the notebook is stopped early.
         metric: Name of the metric of its stage.
         is_steered: Whether reports of the metric wait for an answer.
+        history: What happened to the variant in its earlier executions, oldest first.
     """
 
     variant: str
@@ -75,6 +76,7 @@ class Job:
     pruned_key: str = ""
     metric: str | None = None
     is_steered: bool = False
+    history: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

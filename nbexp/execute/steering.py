@@ -7,9 +7,10 @@ import contextlib
 import json
 import queue
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from nbexp.execute.job import Answer, Report
 from nbexp.files import from_json, write_atomic
@@ -79,6 +80,25 @@ async def channel(path: Path, variant: str, desk: Desk) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
+
+
+def tell_history(notebook: Any, history: Sequence[Mapping[str, Any]]) -> None:
+    """Say in a notebook, above its injected parameters, how they came about."""
+    if not history:
+        return
+    notebook.metadata["nbexp"] = {"history": [dict(event) for event in history]}
+    language = notebook.metadata.get("kernelspec", {}).get("language", "python")
+    told = [_sentence(event) for event in history if event["event"] == "exploited"]
+    if not told or language.lower() not in ("python", "r", "julia", "bash"):
+        return
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = "\n".join([*(f"# {line}" for line in told), cell.source])
+
+
+def _sentence(event: Mapping[str, Any]) -> str:
+    changes = ", ".join(f"{key} = {value!r}" for key, value in event["params"].items())
+    return f"went on from {event['donor']} after step {event['step']}, with {changes or 'the same'}"
 
 
 def retell_ending(path: Path, text: str) -> None:

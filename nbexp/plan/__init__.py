@@ -1,7 +1,8 @@
 """Variants, their lineage and identity: what there is to run, and what has been run before."""
 
-from nbexp.plan.graph import Graph, Node, OpenSearch, score_of, stages_needed
+from nbexp.plan.graph import Graph, score_of, stages_needed
 from nbexp.plan.keys import differences, identity, key_of, pruned_key
+from nbexp.plan.nodes import Node, OpenSearch
 from nbexp.plan.plan import (
     Identified,
     Plan,

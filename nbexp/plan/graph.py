@@ -9,77 +9,19 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from nbexp.files import file_digest
 from nbexp.pipeline import Gather, Link, Pipeline, Stage
-from nbexp.plan.options import Option, Point, draws, expand_options, expand_points
+from nbexp.plan.nodes import Node, OpenSearch, open_stage
+from nbexp.plan.options import Option, draws, expand_points
 from nbexp.plan.reduce import best, count_kept, metric_value
 from nbexp.plan.resolve import Resolved, Result, resolve
 from nbexp.plan.variants import LineageIndex, Variant, expand_variants, make_variant
 from nbexp.states import State
 
 T = TypeVar("T")
-
-
-@dataclass
-class Node:
-    """A variant's place in the graph.
-
-    Attributes:
-        variant: The variant.
-        state: Its state.
-        result: What it left, once it succeeded.
-        reason: Why it was skipped, if it was.
-        waits: How many variants and stages must end before it is ready.
-        search: The search that it stands for, if it is no variant itself.
-        number: Number of the suggestion that it came from, if it did.
-        origin: Name of the search that suggested it.
-    """
-
-    variant: Variant
-    state: State = State.PENDING
-    result: Result | None = None
-    reason: str = ""
-    waits: int = 0
-    search: OpenSearch | None = None
-    number: int | None = None
-    origin: str = ""
-
-
-@dataclass(eq=False)
-class OpenSearch:
-    """A search: for one grid point of a stage, and one combination of variants upstream.
-
-    Attributes:
-        name: What it is, such as ``train-5c0ffee1``; the same in every run.
-        point: What is chosen, and what is left open.
-        node: Its place in the graph.
-        samples: How many suggestions are to be made.
-        suggested: The variants suggested so far.
-    """
-
-    name: str
-    point: Point
-    node: Node
-    samples: int
-    suggested: list[Node] = field(default_factory=list)
-
-
-@dataclass
-class _StageState:
-    options: list[Option]
-    points: list[Point]
-    samples: int
-    nodes: list[Node] = field(default_factory=list)
-    searches: dict[str, OpenSearch] = field(default_factory=dict)
-    is_expanded: bool = False
-    open: int = 0
-    waiting: list[Node] = field(default_factory=list)
-    kept: list[Node] | None = None
-    indexes: dict[Gather, LineageIndex] = field(default_factory=dict)
 
 
 class Graph:
@@ -111,7 +53,9 @@ class Graph:
             - {other for other in self.stages if self.stages[other].keep is not None}
             for name, stage in self.stages.items()
         }
-        self._states = {name: _state(stage, pipeline.seed) for name, stage in self.stages.items()}
+        self._states = {
+            name: open_stage(stage, pipeline.seed) for name, stage in self.stages.items()
+        }
         self._expand()
 
     def take_added(self) -> list[Node]:
@@ -390,12 +334,6 @@ def score_of(stage: Stage, node: Node) -> float | None:
     """Return the value by which a variant is compared, or None where there is none."""
     outcome = node.result.outcome if node.result else None
     return metric_value(outcome, stage.metric, stage.mode, stage.score)
-
-
-def _state(stage: Stage, seed: int) -> _StageState:
-    points = list(expand_points(stage, seed)) if stage.search.is_adaptive else []
-    open_points = [point for point in points if point.space]
-    return _StageState(expand_options(stage, seed), open_points, stage.search.samples)
 
 
 def _ended(state: State) -> str:

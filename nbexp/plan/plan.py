@@ -9,8 +9,9 @@ from typing import Any
 
 from nbexp.errors import LinkError
 from nbexp.pipeline import Pipeline
-from nbexp.plan.graph import Graph, Node, OpenSearch
+from nbexp.plan.graph import Graph
 from nbexp.plan.keys import identity, key_of
+from nbexp.plan.nodes import Node, OpenSearch
 from nbexp.plan.resolve import Resolved, Result
 from nbexp.states import State
 

@@ -1,7 +1,7 @@
 """Runs of a pipeline: the loop, its workers on Ray, and the folder that each run leaves."""
 
 from nbexp.run.cluster import Cluster, cluster_address, local_node
-from nbexp.run.control import request_stop
+from nbexp.run.control import Reply, Request, await_reply, request_stop, send
 from nbexp.run.events import Event, EventKind, Events, Listener
 from nbexp.run.folder import RUNS, EventLog, RunFolder, read_outcome
 from nbexp.run.history import (
@@ -15,7 +15,9 @@ from nbexp.run.history import (
 )
 from nbexp.run.pool import Pool
 from nbexp.run.recover import recover_runs
+from nbexp.run.reuse import keys_of
 from nbexp.run.runner import Parts, Runner
+from nbexp.run.searches import read_search, search_name
 from nbexp.run.status import StatusFile
 from nbexp.run.tracker import Tracker, VariantRecord
 
@@ -29,6 +31,8 @@ __all__ = [
     "Listener",
     "Parts",
     "Pool",
+    "Reply",
+    "Request",
     "RunFolder",
     "RunHistory",
     "Runner",
@@ -36,14 +40,19 @@ __all__ = [
     "Tracker",
     "VariantHistory",
     "VariantRecord",
+    "await_reply",
     "cluster_address",
     "find_run",
     "find_variant",
     "fold",
+    "keys_of",
     "list_runs",
     "local_node",
     "read_history",
     "read_outcome",
+    "read_search",
     "recover_runs",
     "request_stop",
+    "search_name",
+    "send",
 ]

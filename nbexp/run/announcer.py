@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbexp.execute.job import Outcome
-from nbexp.plan import Graph, Node, metric_value
+from nbexp.metrics import Entry
+from nbexp.pipeline import Stage
+from nbexp.plan import Graph, Node, metric_value, score_of
 from nbexp.run.events import EventKind, Events
 from nbexp.run.folder import RunFolder
 from nbexp.run.tasks import Task
@@ -26,6 +29,14 @@ class Announcer:
         self._folder = folder
         self.emit = events.emit
 
+    def stage_of(self, task: Task) -> Stage:
+        """Return the stage of a variant."""
+        return self._graph.stages[task.stage]
+
+    def state_of(self, name: str) -> State:
+        """Return the state of a variant."""
+        return self._graph.nodes[name].state
+
     def run_started(self) -> None:
         """Tell that the run begins."""
         stages = self._graph.stages
@@ -34,7 +45,11 @@ class Announcer:
             run=self._folder.id,
             pipeline=self._graph.pipeline.name,
             stages=list(stages),
-            metrics={n: [s.metric, s.mode.value] for n, s in stages.items() if s.metric},
+            metrics={
+                name: [stage.metric, stage.mode.value, stage.score.value]
+                for name, stage in stages.items()
+                if stage.metric
+            },
         )
 
     def news(self) -> None:
@@ -60,16 +75,33 @@ class Announcer:
         reason = f"{outcome.error.name}: {outcome.error.message}" if outcome.error else ""
         self.emit(EventKind.VARIANT_RETRIED, **data, reason=reason, folder=str(folder))
 
+    def logged(self, task: Task, entries: Sequence[Entry]) -> None:
+        """Tell what a variant has logged."""
+        data = {"variant": task.name, "stage": task.stage}
+        self.emit(EventKind.METRICS, **data, entries=[entry.to_record() for entry in entries])
+
+    def paused(self, task: Task, reason: str, step: int | None) -> None:
+        """Tell that a variant has paused."""
+        data = {"variant": task.name, "stage": task.stage}
+        self.emit(EventKind.VARIANT_PAUSED, **data, reason=reason, step=step)
+
+    def exploited(self, task: Task, step: int, donor: str, params: Mapping[str, Any]) -> None:
+        """Tell that a variant goes on from another one's snapshot, with changed parameters."""
+        data = {"variant": task.name, "stage": task.stage, "step": step}
+        self.emit(EventKind.VARIANT_EXPLOITED, **data, donor=donor, params=dict(params))
+
     def ended(
         self, node: Node, state: State, *, outcome: Outcome | None = None, **more: Any
     ) -> None:
         """Tell that a variant has ended."""
         variant = node.variant
         if outcome is not None:
-            metric = self._graph.stages[variant.stage].metric
+            stage = self._graph.stages[variant.stage]
             more |= _described(outcome)
             more |= {"folder": str(self._folder.variant(variant.name))}
-            more |= {"metric": metric_value(outcome.scraps, metric)} if metric else {}
+            if stage.metric:
+                value = metric_value(outcome, stage.metric, stage.mode, stage.score)
+                more |= {"metric": value}
         data = {"variant": variant.name, "stage": variant.stage, "label": variant.label}
         self.emit(EventKind.VARIANT_ENDED, **data, state=state.value, **more)
 
@@ -79,10 +111,7 @@ class Announcer:
             empty = [u for u in stage.upstream if not self._graph.kept(u)]
             message = f"{name} has no variants: no variant of {' or '.join(empty)} finished"
             self.emit(EventKind.WARNING, message=message)
-        values = [
-            metric_value(node.result.outcome.scraps, stage.metric) if node.result else None
-            for node in kept
-        ]
+        values = [score_of(stage, node) for node in kept]
         if stage.keep is not None and kept and all(value is None for value in values):
             message = f"no variant of {name} has a number for the metric {stage.metric!r}"
             self.emit(EventKind.WARNING, message=f"{message}; reduce kept the first")

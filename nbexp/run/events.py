@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 class EventKind(StrEnum):
     """The kinds of events, with the data that each carries beside its time."""
 
-    RUN_STARTED = "run_started"  # run, pipeline, stages: names in order; metrics: with mode
+    RUN_STARTED = "run_started"  # run, pipeline, stages: names; metrics: with mode and score
     VARIANT_ADDED = "variant_added"  # variant, stage, label, lineage
     VARIANT_STARTED = "variant_started"  # variant, stage, attempt, params
     METRICS = "metrics"  # variant, stage, entries: records of `nbexp.metrics.Entry`, in order
@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     VARIANT_ENDED = "variant_ended"  # variant, stage, label, state, and what is known of its result
     STAGE_ENDED = "stage_ended"  # stage, kept: names, best first, where it has a reduce
     WARNING = "warning"  # message
+    REPLIED = "replied"  # id: of a request; is_done, message
     RUN_PAUSED = "run_paused"  # nothing more
     RUN_CONTINUED = "run_continued"  # nothing more
     RUN_STOPPING = "run_stopping"  # reason

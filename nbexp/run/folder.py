@@ -37,6 +37,7 @@ from nbexp.states import State
 
 _log = logging.getLogger(__name__)
 RUNS = "runs"
+_LOGGED = ("metrics.jsonl", "media", "history.json")
 _LEFT_BEHIND = ("notebook.ipynb", "log.txt", "figures", "artifacts", "result.json")
 
 
@@ -104,6 +105,14 @@ class RunFolder:
         for stage in pipeline.stages.values():
             for template in stage.templates:
                 write_atomic(self.template(template), template.content)
+
+    def earlier(self) -> list[Path]:
+        """Return the folders of the other runs beside this one, newest first."""
+        return sorted(
+            (p for p in self.path.parent.iterdir() if p != self.path and p.name[0] != "."),
+            key=lambda path: path.stat().st_mtime_ns,
+            reverse=True,
+        )
 
     def attempt(self, name: str, number: int) -> Path:
         """Return the folder that keeps an attempt of a variant that failed, from 1."""
@@ -182,7 +191,7 @@ class RunFolder:
             return None
         beside = Path(tempfile.mkdtemp(prefix=".", dir=self.variants))
         try:
-            for file in _LEFT_BEHIND:
+            for file in (*_LEFT_BEHIND, *_LOGGED):
                 if (source / file).exists():
                     _copy(source / file, beside / file)
             beside.chmod(0o755)
@@ -198,7 +207,8 @@ def read_outcome(folder: Path, key: str | None = None) -> Outcome | None:
 
     Args:
         folder: The variant's folder.
-        key: Identity that it must have finished with, with all its artifacts in place.
+        key: Identity that it must have finished with (or have been pruned with), with all its
+            artifacts in place.
     """
     try:
         outcome = Outcome.from_record(read_json(folder / "result.json"))
@@ -209,15 +219,16 @@ def read_outcome(folder: Path, key: str | None = None) -> Outcome | None:
     is_whole = (folder / "notebook.ipynb").is_file() and all(
         (folder / "artifacts" / name / "artifact.json").is_file() for name in outcome.artifacts
     )
-    return outcome if outcome.state is State.FINISHED and outcome.key == key and is_whole else None
+    is_over = outcome.state in (State.FINISHED, State.PRUNED)
+    return outcome if is_over and outcome.key == key and is_whole else None
 
 
-def read_end(folder: Path, key: str) -> Outcome | None:
-    """Return how the variant in a folder ended with an identity, well or not; None if unknown."""
+def read_end(folder: Path, *keys: str) -> Outcome | None:
+    """Return how the variant in a folder ended, well or not, with one of some identities."""
     outcome = read_outcome(folder)
-    if outcome is None or outcome.key != key:
+    if outcome is None or outcome.key not in keys:
         return None
-    return read_outcome(folder, key) if outcome.state is State.FINISHED else outcome
+    return read_outcome(folder, outcome.key) if outcome.state.is_success else outcome
 
 
 class EventLog:

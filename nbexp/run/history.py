@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,10 @@ class VariantHistory:
         note: A remark of its execution.
         source: The folder that it was taken from, if it is cached.
         is_kept: Whether reduce kept it.
+        logged: The last value of each number that it logged, by name.
+        step: The highest step that it logged, if it did.
+        course: What happened to it on its way: tables with ``time``, ``event`` (``paused``,
+            ``exploited``), ``step`` and what else there is to tell.
     """
 
     name: str
@@ -49,6 +53,15 @@ class VariantHistory:
     note: str = ""
     source: str | None = None
     is_kept: bool = False
+    logged: dict[str, float] = field(default_factory=dict)
+    step: int | None = None
+    course: list[dict[str, Any]] = field(default_factory=list)
+
+    def log(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Take in what it logged."""
+        for entry in entries:
+            self.logged |= entry.get("values", {})
+            self.step = max(self.step or 0, entry["step"])
 
 
 @dataclass
@@ -60,7 +73,9 @@ class RunHistory:
         pipeline: Name of the pipeline.
         stages: Names of the stages, in order.
         metrics: For each stage that has one, its metric and mode.
+        scores: For each such stage, which reported value counts.
         variants: The variants, by name, in order.
+        is_paused: Whether it was asked to pause.
         state: None while it runs; else `State.FINISHED`, `FAILED` or `STOPPED`.
         started: Seconds since 1970.
         ended: Seconds since 1970, or None.
@@ -71,7 +86,9 @@ class RunHistory:
     pipeline: str = ""
     stages: list[str] = field(default_factory=list)
     metrics: dict[str, list[str]] = field(default_factory=dict)
+    scores: dict[str, str] = field(default_factory=dict)
     variants: dict[str, VariantHistory] = field(default_factory=dict)
+    is_paused: bool = False
     state: State | None = None
     started: float = 0.0
     ended: float | None = None
@@ -91,9 +108,13 @@ class RunHistory:
         data = event.data
         if event.kind is EventKind.RUN_STARTED:
             self.id, self.pipeline, self.started = data["run"], data["pipeline"], event.time
-            self.stages, self.metrics = list(data["stages"]), dict(data["metrics"])
+            self.stages = list(data["stages"])
+            self.metrics = {stage: each[:2] for stage, each in data["metrics"].items()}
+            self.scores = {s: each[2] for s, each in data["metrics"].items() if len(each) > 2}
         elif event.kind is EventKind.RUN_ENDED:
             self.state, self.ended = State(data["state"]), event.time
+        elif event.kind in (EventKind.RUN_PAUSED, EventKind.RUN_CONTINUED):
+            self.is_paused = event.kind is EventKind.RUN_PAUSED
         elif event.kind is EventKind.WARNING:
             self.warnings.append(data["message"])
         elif event.kind is EventKind.STAGE_ENDED:
@@ -111,6 +132,12 @@ class RunHistory:
             variant.started = event.time
         elif event.kind is EventKind.VARIANT_RETRIED:
             variant.state = State.PENDING
+        elif event.kind is EventKind.METRICS:
+            variant.log(data["entries"])
+        elif event.kind in (EventKind.VARIANT_PAUSED, EventKind.VARIANT_EXPLOITED):
+            variant.state = State.PAUSED
+            more = {key: data[key] for key in data.keys() - {"variant", "stage"}}
+            variant.course.append({"time": event.time, "event": _COURSE[event.kind], **more})
         elif event.kind is EventKind.VARIANT_ENDED:
             variant.state = State(data["state"])
         for key in (
@@ -125,6 +152,9 @@ class RunHistory:
         ):
             if key in data:
                 setattr(variant, key, data[key])
+
+
+_COURSE = {EventKind.VARIANT_PAUSED: "paused", EventKind.VARIANT_EXPLOITED: "exploited"}
 
 
 def fold(events: Iterable[Event]) -> RunHistory:

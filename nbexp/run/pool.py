@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbexp.errors import RunError
-from nbexp.execute.job import Job, Outcome
+from nbexp.execute.job import Answer, Job, Outcome, Report
 from nbexp.pipeline import Resources
 from nbexp.run.cluster import Cluster
 from nbexp.run.worker import Worker, ray_environment
@@ -31,6 +31,7 @@ class Slot:
         started: Monotonic time when it was asked for.
         is_up: Whether it answers.
         task: Name of the variant that it executes, or None.
+        listens: Whether reports of its notebooks are waited for.
     """
 
     shape: Resources
@@ -38,6 +39,7 @@ class Slot:
     started: float = field(default_factory=time.monotonic)
     is_up: bool = False
     task: str | None = None
+    listens: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Pool:
         self._is_started = False
         self._slots: list[Slot] = []
         self._refs: dict[Any, Slot] = {}
+        self._reports: dict[Any, Slot] = {}
         self._failed_starts = 0
 
     def start(self) -> None:
@@ -117,9 +120,18 @@ class Pool:
         """Have an idle worker execute a notebook."""
         slot.task = job.variant
         self._refs[slot.actor.execute.remote(job)] = slot
+        if job.is_steered and not slot.listens:
+            slot.listens = True
+            self._listen(slot, None)
 
-    def wait(self, timeout_s: float) -> list[Done]:
-        """Return the executions that end, or that are lost, within a time.
+    def answer(self, task: str, answer: Answer) -> None:
+        """Answer the last report of a running notebook, which waits for that."""
+        for slot in self._slots:
+            if slot.task == task:
+                self._listen(slot, answer)
+
+    def wait(self, timeout_s: float) -> list[Done | Report]:
+        """Return the executions that end, or that are lost, and the reports, within a time.
 
         Raises:
             RunError: Workers fail to start, again and again.
@@ -129,12 +141,15 @@ class Pool:
             return []
         import ray
 
-        refs = list(self._refs)
+        refs = [*self._refs, *self._reports]
         ended, _ = ray.wait(refs, num_returns=1, timeout=timeout_s)
         if ended:  # take along all others that have ended too
             ended, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
-        done = [self._take(ref) for ref in ended]
-        return [each for each in done if each is not None]
+        is_report = self._reports.__contains__
+        # Reports first: the end of a notebook comes after them.
+        reports = [self._take_report(ref) for ref in ended if is_report(ref)]
+        done = [self._take(ref) for ref in ended if ref in self._refs]
+        return [each for each in (*reports, *done) if each is not None]
 
     def stop(self, task: str) -> None:
         """End an execution; it comes back from `wait`, as stopped.
@@ -165,7 +180,7 @@ class Pool:
             num_gpus=shape.gpu,
             memory=shape.memory,
             resources=dict(shape.custom),
-            max_concurrency=2,
+            max_concurrency=3,
         )
         threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, int(shape.cpu)))
         slot = Slot(shape, actor_class.remote(self._environment, threads))
@@ -177,6 +192,7 @@ class Pool:
 
         self._slots.remove(slot)
         self._refs = {ref: other for ref, other in self._refs.items() if other is not slot}
+        self._reports = {ref: other for ref, other in self._reports.items() if other is not slot}
         with contextlib.suppress(Exception):  # it may be gone, or Ray itself
             ray.kill(slot.actor)
 
@@ -191,6 +207,22 @@ class Pool:
             patience_s = _PATIENCE_S if slot.shape in waiting else _IDLE_PATIENCE_S
             if slot.shape != shape and waited_s > patience_s:
                 self._end_worker(slot)
+
+    def _listen(self, slot: Slot, answer: Answer | None) -> None:
+        self._reports[slot.actor.exchange.remote(answer)] = slot
+
+    def _take_report(self, ref: Any) -> Report | None:
+        import ray
+
+        slot = self._reports.pop(ref)
+        try:
+            report: Report = ray.get(ref)
+        except ray.exceptions.RayError:  # its worker is lost, as its execution tells
+            return None
+        if report.variant == slot.task:
+            return report
+        self._listen(slot, None)  # a notebook has ended meanwhile that did not wait any longer
+        return None
 
     def _take(self, ref: Any) -> Done | None:
         import ray

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from nbexp.pipeline import Mode, Score
 from nbexp.plan import metric_value
 from nbexp.run.events import EventKind, Events
 from nbexp.run.folder import RUNS, EventLog, RunFolder, read_end
@@ -84,18 +85,21 @@ def _lock(run: RunFolder) -> bool:
 def _tell_end(run: RunFolder, history: RunHistory, variant: VariantHistory, events: Events) -> None:
     data = {"variant": variant.name, "stage": variant.stage, "label": variant.label}
     record = VariantRecord.read(run.variant(variant.name))
-    outcome = read_end(run.variant(variant.name), record.key) if record else None
+    keys = (record.key, record.pruned_key) if record else ()
+    outcome = read_end(run.variant(variant.name), *keys)
     if record is None or outcome is None:
         events.emit(EventKind.VARIANT_ENDED, **data, state=State.STOPPED.value, reason=_REASON)
         return
-    metric = history.metrics.get(variant.stage, [None])[0]
+    metric, mode = history.metrics.get(variant.stage, (None, Mode.MAX))
+    score = history.scores.get(variant.stage, Score.LAST)
     more = {"source": record.source} if record.source else {}
+    is_cached = record.source is not None and outcome.state is State.FINISHED
     events.emit(
         EventKind.VARIANT_ENDED,
         **data,
-        state=(State.CACHED if record.source else outcome.state).value,
+        state=(State.CACHED if is_cached else outcome.state).value,
         duration_s=outcome.duration_s,
-        metric=metric_value(outcome.scraps, metric),
+        metric=metric_value(outcome, metric, Mode(mode), Score(score)),
         error=vars(outcome.error) if outcome.error else None,
         **more,
     )

@@ -9,21 +9,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nbexp.errors import LinkError, RunError
-from nbexp.execute.job import CellError, Job, Outcome
+from nbexp.execute.job import Answer, CellError, Job, Outcome, Report
 from nbexp.files import write_json
+from nbexp.metrics import METRICS, Tail
 from nbexp.pipeline import Pipeline
-from nbexp.plan import Graph, Identified, Node, Result, identify, refresh
+from nbexp.plan import Graph, Identified, Node, Result, identify, pruned_key, refresh
 from nbexp.run.announcer import Announcer
-from nbexp.run.control import ControlFile
 from nbexp.run.events import EventKind, Events
 from nbexp.run.folder import RunFolder, read_outcome
 from nbexp.run.locks import KeyLocks
+from nbexp.run.parking import Parking
 from nbexp.run.pool import Done, Pool, Slot
+from nbexp.run.progress import PAUSE, adopt_progress, history_of
+from nbexp.run.requests import Requests
+from nbexp.run.reuse import Reuse, record_of
+from nbexp.run.searches import Searches
+from nbexp.run.steering import Steering
 from nbexp.run.tasks import Task, TaskQueue
-from nbexp.run.tracker import Tracker, VariantRecord
+from nbexp.run.tracker import Tracker
 from nbexp.states import State
 
 _TICK_S = 0.2
+_DELAY_S = 0.2
 _RELOOK_S = 1.0
 _FREE_RETRIES = 2
 
@@ -74,10 +81,16 @@ class Runner:
         self._queue = TaskQueue()
         self._running: dict[str, Task] = {}
         self._locks: KeyLocks  # opened when the run begins: whoever closes them frees all
-        self._control = ControlFile(parts.folder)
+        self._reuse = Reuse(self.graph, parts.folder, parts.tracker, self._tell, fresh=fresh)
+        run, tracker = parts.folder.path, parts.tracker
+        self._searches = Searches(pipeline, self.graph, run, tracker, fresh=fresh)
+        self._steering = Steering(pipeline, self.graph, self._searches)
+        self._parking = Parking(self._steering, self._queue, parts.folder, self._tell)
+        self._requests = Requests(parts.folder, self.graph, self._tell)
         self._stop_reason: str | None = None
         self._stopping: set[str] = set()
-        self._is_blind = False
+        self._is_paused = False
+        self._followed = 0.0
 
     def request_stop(self, reason: str) -> None:
         """Ask the run to stop gracefully; may be called from a signal handler."""
@@ -109,12 +122,8 @@ class Runner:
     def _break_off(self, reason: str) -> None:
         """Tell how everything stands that has not ended, so that nothing seems to go on."""
         self._pool.kill()
-        now = time.time()
-        for task in self._running.values():
-            outcome = Outcome(task.name, task.key, State.STOPPED, now, now)
-            folder = self._folder.variant(task.name)
-            if task.record is not None:
-                self._tracker.finish(task.record, outcome, folder, lambda: None)
+        for task in (*self._running.values(), *self._parking.take_all()):
+            self._track_stopped(task)
         for node in self.graph.nodes.values():
             if not node.state.is_final:
                 node.state = State.STOPPED
@@ -126,72 +135,75 @@ class Runner:
             self._obey()
             if self._stop_reason is not None:
                 return self._stop(self._stop_reason)
-            self._dispatch()
-            for done in self._pool.wait(_TICK_S):
-                self._take(done)
+            if not self._is_paused:
+                self._dispatch()
+            self._take_all()
+            self._parking.carry_out(self._end_paused)
             self._advance()
             self._catch_up()
-            if not (self._running or self._queue or self.graph.has_ended):
-                raise RunError("the run has come to a halt with variants left; please report it")
+            if not (self._running or self._queue or self.graph.has_ended or self._is_paused):
+                self._go_on_somehow()
         states = {node.state for node in self.graph.nodes.values()}
         if any(state.is_failure for state in states):
             return State.FAILED
         return State.STOPPED if State.STOPPED in states else State.FINISHED
 
+    def _go_on_somehow(self) -> None:
+        if not self._parking.break_deadlock():
+            raise RunError("the run has come to a halt with variants left; please report it")
+
     def _advance(self) -> None:
         """Take in what is ready: what ran before ends as cached, the rest is queued."""
-        self._tell.news()
-        ready = self.graph.take_ready()
-        while ready:
+        while ready := self._ready():
             identified = [each for each in map(self._identify, ready) if each is not None]
-            found = self._find(identified)
+            found = self._reuse.find(identified)
             for each in identified:
-                if not self._use_cached(each, found.get(each.key)):
+                self._steering.add(each.node, self._folder.variant(each.node.variant.name))
+            for each in identified:
+                if self._reuse.use(each, found):
+                    self._settle(each.node)
+                else:
                     stage = self.graph.stages[each.node.variant.stage]
                     self._queue.push(Task(each, stage.resources))
-            self._tell.news()
-            ready = self.graph.take_ready()
+
+    def _ready(self) -> list[Node]:
+        self._tell.news()
+        self._searches.advance()
+        self._tell.news()
+        return self.graph.take_ready()
+
+    def _settle(self, node: Node) -> None:
+        """Let schedulers know of a variant that need not run."""
+        self._steering.recall(node, self._folder.variant(node.variant.name))
+        self._steering.ended(node)
 
     def _identify(self, node: Node) -> Identified | None:
         try:
             return identify(self.graph, node)
         except (LinkError, OSError) as error:  # OSError: an input file is gone
-            folder = self._folder.variant(node.variant.name)
-            folder.mkdir(exist_ok=True)
-            outcome = _failure(node.variant.name, "", CellError(type(error).__name__, str(error)))
-            write_json(folder / "result.json", outcome.to_record())
-            self._end(node, outcome)
+            self._end_unready(node, error)
             return None
 
-    def _find(self, identified: list[Identified]) -> Mapping[str, Path]:
-        keys = [] if self._fresh else [each.key for each in identified]
-        try:
-            return self._tracker.find(keys) if keys else {}
-        except Exception as error:  # what tracks a run can't break it
-            if not self._is_blind:
-                message = f"what ran before can't be looked up, so it may run again: {error}"
-                self._tell.emit(EventKind.WARNING, message=message)
-            self._is_blind = True
-            return {}
-
-    def _use_cached(self, identified: Identified, source: Path | None) -> bool:
-        node = identified.node
-        folder = source and self._folder.adopt(node.variant.name, source, identified.key)
-        outcome = read_outcome(folder, identified.key) if folder else None
-        if outcome is None or folder is None:
-            return False
-        original = source and VariantRecord.read(source)
-        tracking_id = original.tracking_id if original else None
-        record = replace(_record(identified), source=str(source), tracking_id=tracking_id)
-        write_json(folder / "variant.json", vars(record))
-        result = Result(node.variant, identified.resolved, outcome, folder)
-        self._tell.ended(node, State.CACHED, outcome=outcome, source=str(source))
-        self.graph.end(node.variant.name, State.CACHED, result)
-        return True
+    def _end_unready(self, node: Node, error: Exception) -> None:
+        """End a variant that lacks something: skipped, where one upstream was stopped early."""
+        name = node.variant.name
+        parents = [self.graph.nodes[each] for each in node.variant.upstream.values()]
+        if any(parent.state is State.PRUNED for parent in parents):
+            self._tell.ended(node, State.SKIPPED, reason=str(error))
+            self.graph.end(name, State.SKIPPED)
+            return
+        self._folder.variant(name).mkdir(exist_ok=True)
+        outcome = _failure(name, "", CellError(type(error).__name__, str(error)))
+        write_json(self._folder.variant(name) / "result.json", outcome.to_record())
+        self._end(node, outcome)
 
     def _dispatch(self) -> None:
         """Give what is queued to workers, oldest first."""
         waiting = self._queue.counts()
+        if len(self._parking):
+            idle = [slot.shape for slot in self._pool.idle() if slot.shape not in waiting]
+            self._parking.refill(idle)
+            waiting = self._queue.counts()
         if not waiting:
             return
         self._pool.start()
@@ -205,6 +217,11 @@ class Runner:
 
     def _claim(self, task: Task) -> bool:
         """Lock a task's identity; where another run works on it, wait, and take what it leaves."""
+        if self._parking.is_delayed(task):
+            self._queue.block(task, _DELAY_S)
+            return False
+        if task.paused is not None:
+            return True
         identified = refresh(task.identified)
         if task.is_claimed:  # it is tried again; its modules may have been mended meanwhile
             if identified.key == task.key:
@@ -215,8 +232,9 @@ class Runner:
         if not self._locks.acquire(task.key):
             self._queue.block(task, _RELOOK_S)
             return False
-        if self._use_cached(task.identified, self._find([task.identified]).get(task.key)):
+        if self._reuse.use(task.identified, self._reuse.find([task.identified])):
             self._locks.release(task.key)
+            self._settle(task.node)
             return False
         task.is_claimed = True
         return True
@@ -224,14 +242,30 @@ class Runner:
     def _start(self, task: Task, slot: Slot) -> None:
         folder = self._folder.variant(task.name)
         folder.mkdir(exist_ok=True)
-        record = replace(_record(task.identified), attempt=task.attempt)
-        tracking_id, variables = self._tracker.begin(record, folder)
-        task.record = replace(record, tracking_id=tracking_id)
-        write_json(folder / "variant.json", vars(task.record))
+        (folder / PAUSE).unlink(missing_ok=True)
+        is_first = task.attempt == 1 and task.paused is None and not self._fresh
+        if is_first and adopt_progress(folder, task.key, self._folder.earlier()):
+            self._steering.recall(task.node, folder)
+        is_new = task.paused is None
+        self._parking.depart(task)
+        variables = self._begin(task, folder) if is_new else dict(task.variables)
         task.node.state = State.RUNNING
         self._running[task.name] = task
         self._tell.started(task)
         self._pool.run(slot, self._job(task, folder, variables))
+
+    def _begin(self, task: Task, folder: Path) -> Mapping[str, str]:
+        """Begin a variant in the tracker; one that only goes on has been begun before."""
+        early = pruned_key(task.key, self.graph.stages[task.stage])
+        search = self._searches.name_of(task.node)
+        record = replace(
+            record_of(task.identified), attempt=task.attempt, search=search, pruned_key=early
+        )
+        tracking_id, task.variables = self._tracker.begin(record, folder)
+        task.record = replace(record, tracking_id=tracking_id)
+        write_json(folder / "variant.json", vars(task.record))
+        task.tail = Tail(folder / METRICS)
+        return task.variables
 
     def _job(self, task: Task, folder: Path, variables: Mapping[str, str]) -> Job:
         option = task.node.variant.option
@@ -249,11 +283,41 @@ class Runner:
             secrets={name: os.environ[name] for name in secrets if name in os.environ},
             timeout_s=stage.timeout_s,
             source=self._folder.template(option.template),
+            pruned_key=task.record.pruned_key if task.record else "",
+            metric=stage.metric,
+            is_steered=stage.scheduler is not None,
+            history=tuple(history_of(folder)),
         )
+
+    def _take_all(self) -> None:
+        """Take in what workers have to tell within a moment, and what notebooks have logged."""
+        for each in self._pool.wait(_TICK_S):
+            if isinstance(each, Report):
+                self._pool.answer(each.variant, self._answer(each))
+            else:
+                self._take(each)
+        if time.monotonic() - self._followed >= _TICK_S:
+            for task in self._running.values():
+                self._follow(task)
+            self._followed = time.monotonic()
+
+    def _answer(self, report: Report) -> Answer:
+        task = self._running.get(report.variant)
+        if task is None or self._stop_reason is not None:
+            return Answer()
+        return self._parking.report(task, report)
+
+    def _follow(self, task: Task) -> None:
+        """Tell what a variant has logged since the last time."""
+        entries = task.tail.take() if task.tail is not None else []
+        if entries and task.record is not None:
+            self._tracker.log(task.record, self._folder.variant(task.name), entries)
+            self._tell.logged(task, entries)
 
     def _take(self, done: Done) -> None:
         """Take in an execution that came to an end."""
         task = self._running.pop(done.task)
+        self._follow(task)
         outcome = done.outcome or read_outcome(self._folder.variant(task.name), task.key)
         if outcome is None:
             message = f"the worker that executed the notebook was lost: {done.reason}"
@@ -265,7 +329,9 @@ class Runner:
             task.failures += outcome.state.is_failure
             retries = self.graph.stages[task.stage].retries
             may_retry = outcome.state.is_failure and task.failures <= retries
-        if may_retry and self._stop_reason is None and task.name not in self._stopping:
+        if outcome.state is State.PAUSED and self._stop_reason is None:
+            self._parking.park(task, outcome)
+        elif may_retry and self._stop_reason is None and task.name not in self._stopping:
             self._retry(task, outcome)
         else:
             self._finish(task, outcome)
@@ -280,6 +346,9 @@ class Runner:
         self._queue.push_front(task)
 
     def _finish(self, task: Task, outcome: Outcome) -> None:
+        if outcome.state is State.PAUSED:  # the run stops before it could go on
+            outcome = replace(outcome, state=State.STOPPED)
+            write_json(self._folder.variant(task.name) / "result.json", outcome.to_record())
         if task.record is not None:
             folder = self._folder.variant(task.name)
             release = self._locks.release
@@ -293,16 +362,49 @@ class Runner:
             result = Result(node.variant, identified.resolved, outcome, folder)
         self._tell.ended(node, outcome.state, outcome=outcome)
         self.graph.end(node.variant.name, outcome.state, result)
+        self._steering.ended(node)
+
+    def _end_paused(self, task: Task, outcome: Outcome) -> None:
+        self._finish(task, outcome)
+
+    def _track_stopped(self, task: Task) -> None:
+        now = time.time()
+        outcome = Outcome(task.name, task.key, State.STOPPED, now, now)
+        if task.record is not None:
+            folder = self._folder.variant(task.name)
+            self._tracker.finish(task.record, outcome, folder, lambda: None)
 
     def _obey(self) -> None:
-        for request in self._control.take():
-            if request.variant is None:
+        for request in self._requests.take():
+            if request.request == "stop" and request.variant is None:
                 self.request_stop("asked to stop")
-            elif request.variant in self._running:
-                self._stopping.add(request.variant)
-            else:
-                self._stop_waiting(request.variant)
+            elif request.request == "stop":
+                self._stop_variant(str(request.variant))
+            elif request.request in ("pause", "continue"):
+                self._pause(request.request == "pause")
+            self._requests.reply(request)
         self._pass_on(self._stopping)
+
+    def _stop_variant(self, name: str) -> None:
+        if name in self._running:
+            self._stopping.add(name)
+        elif task := self._parking.stop(name):
+            outcome = task.paused or _failure(name, task.key, CellError("Stopped", ""))
+            self._finish(task, replace(outcome, state=State.PAUSED))
+        else:
+            self._stop_waiting(name)
+
+    def _pause(self, is_paused: bool) -> None:
+        """Have what runs pause where it can, or go on."""
+        if is_paused == self._is_paused:
+            return
+        self._is_paused = is_paused
+        for task in self._running.values():
+            file = self._folder.variant(task.name) / PAUSE
+            file.touch() if is_paused else file.unlink(missing_ok=True)
+        if not is_paused:
+            self._parking.let_go()
+        self._tell.emit(EventKind.RUN_PAUSED if is_paused else EventKind.RUN_CONTINUED)
 
     def _pass_on(self, names: Iterable[str]) -> None:
         """Have variants stop; asked again and again, since one that only begins does not hear."""
@@ -324,26 +426,13 @@ class Runner:
         self._queue.clear()
         while self._running:
             self._pass_on(self._running)
-            for done in self._pool.wait(_TICK_S):
-                self._take(done)
+            self._take_all()
+        for task in self._parking.take_all():
+            self._track_stopped(task)
         self._tell.news()
         for node in self.graph.abandon():
             self._tell.ended(node, State.STOPPED, reason=reason)
         return State.STOPPED
-
-
-def _record(identified: Identified) -> VariantRecord:
-    variant = identified.node.variant
-    return VariantRecord(
-        name=variant.name,
-        stage=variant.stage,
-        label=variant.label,
-        params=identified.resolved.params,
-        lineage=variant.lineage,
-        key=identified.key,
-        parts=identified.parts,
-        template=str(variant.option.template.path),
-    )
 
 
 def _failure(name: str, key: str, error: CellError) -> Outcome:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from nbexp.execute.job import Outcome
+from nbexp.metrics import Tail
 from nbexp.pipeline import Resources
 from nbexp.plan import Identified, Node
 from nbexp.run.tracker import VariantRecord
+from nbexp.search import Decision
 
 
 @dataclass(eq=False)
@@ -23,6 +27,10 @@ class Task:
         losses: How many attempts lost their worker.
         record: What is written of it, once it has started.
         is_claimed: Whether this run holds the lock on its identity.
+        paused: How its last execution ended, if it has paused and is to go on.
+        exploit: The donor that it is to go on from, and how, once it runs again.
+        tail: Reads what it logs.
+        variables: What its kernel needs to log into the tracker.
     """
 
     identified: Identified
@@ -32,6 +40,10 @@ class Task:
     losses: int = 0
     record: VariantRecord | None = None
     is_claimed: bool = False
+    paused: Outcome | None = None
+    exploit: Decision | None = None
+    tail: Tail | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def node(self) -> Node:
@@ -93,6 +105,12 @@ class TaskQueue:
         """Take the oldest task of a shape."""
         line = self._waiting.get(shape)
         return line.popleft()[1] if line else None
+
+    def find(self, name: str) -> Task | None:
+        """Return the task of a variant in the line."""
+        waiting = [task for line in self._waiting.values() for _, task in line]
+        tasks = [*waiting, *(task for _, task in self._blocked)]
+        return next((task for task in tasks if task.name == name), None)
 
     def remove(self, name: str) -> Task | None:
         """Take the task of a variant out of the line."""

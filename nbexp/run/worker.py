@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from nbexp.execute import Job, NotebookExecutor, Outcome
+from nbexp.execute import Answer, Job, NotebookExecutor, Outcome, Report
 
 LIGHT = str(Path(__file__).with_name("light"))
 
 
 class Worker:
-    """Executes notebooks in a process of Ray's; `stop` is called from a second thread.
+    """Executes notebooks in a process of Ray's; `stop` and `exchange` come from other threads.
 
     Args:
         environment: Ray's own variables in the driver's environment: those of the worker itself
@@ -49,6 +49,10 @@ class Worker:
         return self._executor.execute(
             replace(job, environment={**threads, **job.environment, "PYTHONPATH": path})
         )
+
+    def exchange(self, answer: Answer | None) -> Report:
+        """Answer the last report of a notebook, if any, and wait for the next."""
+        return self._executor.exchange(answer)
 
     def stop(self, variant: str) -> None:
         """End the running notebook, if it is this variant's and has begun."""

@@ -1,0 +1,186 @@
+"""Variants that have given up their slots for a while, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nbexp.execute.job import Answer, Outcome, Report
+from nbexp.execute.steering import retell_ending
+from nbexp.files import write_json
+from nbexp.pipeline import Resources
+from nbexp.plan import pruned_key
+from nbexp.run.announcer import Announcer
+from nbexp.run.folder import RunFolder
+from nbexp.run.progress import (
+    add_history,
+    changed_params,
+    exploit_progress,
+    newest_snapshot,
+)
+from nbexp.run.steering import Steering, with_values
+from nbexp.run.tasks import Task, TaskQueue
+from nbexp.search import Decision, DecisionKind
+from nbexp.states import State
+
+End = Callable[[Task, Outcome], None]
+
+
+class Parking:
+    """Keeps variants that have paused, until a scheduler or a person has them go on.
+
+    Args:
+        steering: The schedulers.
+        queue: Where a variant goes that goes on.
+        folder: The run's folder.
+        tell: Who is told.
+    """
+
+    def __init__(
+        self, steering: Steering, queue: TaskQueue, folder: RunFolder, tell: Announcer
+    ) -> None:
+        self._steering = steering
+        self._queue = queue
+        self._folder = folder
+        self._tell = tell
+        self._parked: dict[str, Task] = {}
+        self._reasons: dict[str, tuple[str, int]] = {}
+        self._asked: set[str] = set()  # by a person, not by a scheduler
+
+    def __len__(self) -> int:
+        return len(self._parked)
+
+    def report(self, task: Task, report: Report) -> Answer:
+        """Return the answer to a report of a running variant."""
+        answer, decision = self._steering.report(task.node, report)
+        if decision is not None and decision.kind in (DecisionKind.PAUSE, DecisionKind.EXPLOIT):
+            self._reasons[task.name] = (decision.reason, report.step)
+            task.exploit = decision if decision.kind is DecisionKind.EXPLOIT else None
+        return answer
+
+    def park(self, task: Task, outcome: Outcome) -> None:
+        """Take in a variant that has paused."""
+        task.paused = outcome
+        task.node.state = State.PAUSED
+        self._parked[task.name] = task
+        reason, step = self._reasons.pop(task.name, ("asked to pause", None))
+        if step is None:
+            self._asked.add(task.name)
+        else:
+            self._steering.paused(task.node)
+        add_history(self._folder.variant(task.name), event="paused", step=step, reason=reason)
+        self._tell.paused(task, reason, step)
+
+    def let_go(self) -> None:
+        """Have everything go on that a person had paused."""
+        for name in sorted(self._asked & self._parked.keys()):
+            self._go_on(name)
+        self._asked.clear()
+
+    def carry_out(self, end: End) -> None:
+        """Do what schedulers decided on variants other than those that reported.
+
+        Args:
+            end: Takes in the end of a variant.
+        """
+        for name, decision in self._steering.orders():
+            task = self._parked.get(name)
+            if task is None and (queued := self._queue.find(name)) and queued.paused:
+                task = queued
+            if task is None:
+                self._steering.hold(name, decision)
+            elif decision.kind in (DecisionKind.STOP, DecisionKind.END):
+                self._prune(task, decision.reason, end)
+            elif decision.kind is DecisionKind.EXPLOIT:
+                task.exploit = decision
+
+    def refill(self, idle: Iterable[Resources]) -> None:
+        """Have schedulers choose who goes on where workers have nothing to do."""
+        for shape in idle:
+            names = [name for name in self._waiting() if self._parked[name].shape == shape]
+            chosen = self._steering.choose(names) if names else None
+            if chosen is not None:
+                self._go_on(chosen)
+
+    def break_deadlock(self) -> bool:
+        """Have the variant go on that waits longest, where nothing else would; False if none."""
+        for name in self._waiting():
+            self._go_on(name)
+            return True
+        return False
+
+    def stop(self, name: str) -> Task | None:
+        """Take a variant out, since it is not to go on."""
+        return self._parked.pop(name, None)
+
+    def take_all(self) -> Sequence[Task]:
+        """Take all variants out, since nothing goes on."""
+        tasks = list(self._parked.values())
+        self._parked.clear()
+        return tasks
+
+    def is_delayed(self, task: Task) -> bool:
+        """Whether a variant must wait for its donor's snapshot, which is being written."""
+        decision = task.exploit
+        if decision is None or decision.donor is None:
+            return False
+        donor = self._folder.variant(decision.donor)
+        is_there = newest_snapshot(donor, step=decision.donor_step) is not None
+        return not is_there and self._is_running(decision.donor)
+
+    def depart(self, task: Task) -> None:
+        """Get a variant ready to run: with its donor's snapshot and changed parameters."""
+        folder = self._folder.variant(task.name)
+        if task.exploit is not None:
+            self._exploit(task, task.exploit, folder)
+        task.exploit = task.paused = None
+        if changed := changed_params(folder):
+            resolved = task.identified.resolved
+            params = with_values(resolved.params, changed.items())
+            task.identified = replace(task.identified, resolved=replace(resolved, params=params))
+        self._steering.started(task.node)
+
+    def _exploit(self, task: Task, decision: Decision, folder: Path) -> None:
+        donor = self._folder.variant(decision.donor or "")
+        snapshot = newest_snapshot(donor, step=decision.donor_step) or newest_snapshot(donor)
+        values = dict(decision.values)
+        if snapshot is not None:
+            exploit_progress(folder, donor, snapshot.folder.name, snapshot.step)
+            self._steering.exploited(task.node, snapshot.step)
+        step = snapshot.step if snapshot else 0
+        params = self._changes(task, values)
+        add_history(folder, event="exploited", donor=decision.donor, step=step, params=params)
+        self._tell.exploited(task, step, decision.donor or "", params)
+
+    def _changes(self, task: Task, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values that differ from what the variant has now."""
+        choices = dict(task.node.variant.option.choices)
+        now = choices | dict(changed_params(self._folder.variant(task.name)))
+        return {key: value for key, value in values.items() if now.get(key, value) != value}
+
+    def _prune(self, task: Task, reason: str, end: End) -> None:
+        self._parked.pop(task.name, None)
+        self._queue.remove(task.name)
+        if task.paused is None:
+            return
+        stage = self._tell.stage_of(task)
+        key = pruned_key(task.key, stage)
+        outcome = replace(task.paused, state=State.PRUNED, key=key, note=reason)
+        folder = self._folder.variant(task.name)
+        retell_ending(folder / "notebook.ipynb", reason)
+        write_json(folder / "result.json", outcome.to_record(), durable=True)
+        end(task, outcome)
+
+    def _go_on(self, name: str) -> None:
+        task = self._parked.pop(name, None)
+        if task is not None:
+            task.node.state = State.PENDING
+            self._queue.push(task)
+
+    def _waiting(self) -> list[str]:
+        return [name for name in self._parked if name not in self._asked]
+
+    def _is_running(self, name: str) -> bool:
+        return self._tell.state_of(name) is State.RUNNING

@@ -1,0 +1,129 @@
+"""What a variant keeps of its way while it is under way: snapshots, what it logged, its history.
+
+It lies in the variant's folder and outlives its execution, so that one that was paused, stopped
+or lost goes on from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nbexp.files import append_line, read_json, write_json
+from nbexp.metrics import MEDIA, METRICS, mark_return
+from nbexp.notebook.snapshots import SNAPSHOTS, DamagedError, Moment, Snapshot, read
+
+PAUSE = "pause"  # a file that asks the notebook to pause
+_HISTORY = "history.json"
+_KEPT = (METRICS, MEDIA, _HISTORY)
+
+
+def adopt_progress(folder: Path, key: str, runs: Iterable[Path]) -> bool:
+    """Bring what an earlier execution left on its way into a variant's folder.
+
+    Args:
+        folder: The variant's folder, in which nothing has run yet.
+        key: Its identity, which the earlier one must have had.
+        runs: Folders of earlier runs, newest first.
+
+    Returns:
+        Whether there was something.
+    """
+    for run in runs:
+        source = run / "variants" / folder.name
+        if source != folder and _has_progress(source) and _key(source) == key:
+            with contextlib.suppress(OSError, shutil.Error):
+                _bring(source, folder)
+                return True
+    return False
+
+
+def exploit_progress(folder: Path, donor: Path, snapshot: str, step: int) -> None:
+    """Put a donor's snapshot in the place of a variant's own.
+
+    Args:
+        folder: The variant's folder.
+        donor: The donor's folder.
+        snapshot: Name of the snapshot.
+        step: The donor's step, after which the variant goes on.
+    """
+    own = folder / SNAPSHOTS
+    beside = folder / f".{SNAPSHOTS}"
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(donor / SNAPSHOTS / snapshot, beside / snapshot, copy_function=_link)
+    shutil.rmtree(own, ignore_errors=True)
+    beside.rename(own)
+    append_line(folder / METRICS, mark_return(step))
+
+
+def newest_snapshot(folder: Path, *, step: int | None = None) -> Snapshot | None:
+    """Return the newest snapshot of a variant from which a loop goes on; None if there is none.
+
+    Args:
+        folder: The variant's folder.
+        step: The step that it must have reported before that.
+    """
+    parent = folder / SNAPSHOTS
+    names = [path.name for path in parent.iterdir()] if parent.is_dir() else []
+    for name in sorted((name for name in names if name[0] != "."), reverse=True):
+        with contextlib.suppress(DamagedError):
+            snapshot = read(parent / name)
+            if snapshot.moment is Moment.START and (step is None or snapshot.step >= step):
+                return snapshot
+    return None
+
+
+def history_of(folder: Path) -> list[dict[str, Any]]:
+    """Return what happened to a variant on its way, oldest first."""
+    try:
+        return list(read_json(folder / _HISTORY))
+    except (OSError, ValueError):
+        return []
+
+
+def add_history(folder: Path, **event: Any) -> list[dict[str, Any]]:
+    """Note that something happened to a variant; return all that did."""
+    history = [*history_of(folder), {"time": time.time(), **event}]
+    write_json(folder / _HISTORY, history)
+    return history
+
+
+def changed_params(folder: Path) -> Mapping[str, Any]:
+    """Return the parameters, by key, that were changed on the way."""
+    changed: dict[str, Any] = {}
+    for event in history_of(folder):
+        changed |= event.get("params", {})
+    return changed
+
+
+def _has_progress(folder: Path) -> bool:
+    return (folder / SNAPSHOTS).is_dir()
+
+
+def _key(folder: Path) -> str | None:
+    try:
+        return str(read_json(folder / "variant.json")["key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _bring(source: Path, folder: Path) -> None:
+    for name in _KEPT:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / name, copy_function=_link, dirs_exist_ok=True)
+        elif (source / name).exists():
+            shutil.copy2(source / name, folder / name)
+    whole = shutil.ignore_patterns(".*")  # what was being written
+    shutil.copytree(source / SNAPSHOTS, folder / SNAPSHOTS, copy_function=_link, ignore=whole)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

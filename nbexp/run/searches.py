@@ -1,0 +1,192 @@
+"""The searches of a run: what each suggests, in an order that hangs on results alone.
+
+Suggestion number n is made once all up to n - ``concurrent`` have ended or paused, and results
+are told in the order of the suggestions. So the same seed gives the same suggestions, however
+long each variant takes; a run that was cut off finds those it had made in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbexp.files import append_line, canonical_json, digest, read_lines
+from nbexp.pipeline import Pipeline, Stage
+from nbexp.plan import Graph, Node, OpenSearch, score_of
+from nbexp.run.history import list_runs
+from nbexp.run.tracker import KnownResult, Tracker
+from nbexp.search import Searcher, make_searcher
+from nbexp.states import State
+
+_FOLDER = "searches"
+_WARM = 200  # earlier results at most, for a warm start
+
+
+@dataclass(eq=False)
+class _Course:
+    """A search on its way: how far it has been suggested, settled and told."""
+
+    search: OpenSearch
+    stage: Stage
+    searcher: Searcher
+    file: Path
+    recorded: Sequence[Mapping[str, Any]]
+    settled: int = 0
+    told: int = 0
+    foreign: set[int] = field(default_factory=set)  # suggestions that the searcher didn't make
+    was_paused: set[str] = field(default_factory=set)
+
+
+class Searches:
+    """Makes suggestions, and tells the algorithms what came of them.
+
+    Args:
+        pipeline: The pipeline.
+        graph: The graph of the run.
+        run: Folder of the run.
+        tracker: What knows the results of earlier runs.
+        fresh: Whether to leave earlier runs out.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, graph: Graph, run: Path, tracker: Tracker, *, fresh: bool
+    ) -> None:
+        self._pipeline = pipeline
+        self._graph = graph
+        self._run = run
+        self._tracker = tracker
+        self._fresh = fresh
+        self._courses: dict[str, _Course] = {}
+
+    def searcher_of(self, node: Node) -> Searcher | None:
+        """Return the algorithm that suggested a variant, if one did."""
+        course = self._courses.get(node.origin)
+        return course.searcher if course else None
+
+    def name_of(self, node: Node) -> str:
+        """Return the name of the search that suggested a variant; empty if none did."""
+        course = self._courses.get(node.origin)
+        return course.file.stem if course else ""
+
+    def advance(self) -> None:
+        """Tell results, and make the suggestions whose time has come."""
+        for search in self._graph.take_searches():
+            self._courses[search.name] = self._open(search)
+        for course in list(self._courses.values()):
+            if course.search.node.state is State.PENDING:
+                self._advance(course)
+
+    def report(self, node: Node, step: int, value: float) -> None:
+        """Tell the algorithm what a variant reports on its way."""
+        course = self._courses.get(node.origin)
+        if course is not None and node.number is not None and node.number not in course.foreign:
+            course.searcher.report(node.number, step, value)
+
+    def paused(self, node: Node) -> None:
+        """Note that a variant has paused, so that another may be suggested in its place."""
+        if node.origin in self._courses:
+            self._courses[node.origin].was_paused.add(node.variant.name)
+
+    def _open(self, search: OpenSearch) -> _Course:
+        stage = self._graph.stages[search.node.variant.stage]
+        name = search_name(search, self._pipeline)
+        searcher = make_searcher(
+            stage.search,
+            search.point.space,
+            metric=stage.metric or "",
+            mode=stage.mode,
+            seed=int(digest([self._pipeline.seed, search.name])[:8], 16),
+        )
+        file = self._run / _FOLDER / f"{name}.jsonl"
+        file.parent.mkdir(exist_ok=True)
+        warm, recorded = ([], []) if self._fresh else read_search(self._earlier(), name)
+        course = _Course(search, stage, searcher, file, recorded)
+        if stage.search.warm_start:
+            self._warm(course, name, warm)
+        return course
+
+    def _earlier(self) -> list[Path]:
+        return [run.path for run in reversed(list_runs(self._run.parent)) if run.path != self._run]
+
+    def _warm(self, course: _Course, name: str, recorded: Sequence[Sequence[Any]]) -> None:
+        """Tell the algorithm what earlier runs found; a search that goes on, what it was told."""
+        stage, space = course.stage, course.search.point.space
+        points = [(values, value) for values, value in recorded]
+        if not points and not course.recorded:
+            known = self._tracker.results(stage.name, stage.metric or "", _WARM)
+            points = list(_points(known, space, name))
+        append_line(course.file, {"warm": points})
+        for values, value in points:
+            course.searcher.add(values, value)
+
+    def _advance(self, course: _Course) -> None:
+        search = course.search
+        self._settle(course)
+        while len(search.suggested) < search.samples:
+            if len(search.suggested) >= course.settled + course.stage.search.concurrent:
+                return
+            values = self._suggestion(course)
+            if values is None:
+                break
+            append_line(course.file, {"values": dict(values)})
+            self._graph.suggest(search, values)
+            self._settle(course)
+        if course.told >= len(search.suggested):
+            self._graph.close_search(search)
+
+    def _suggestion(self, course: _Course) -> Mapping[str, Any] | None:
+        """Return the next suggestion; as it was made before, where the search goes on from that."""
+        number = len(course.search.suggested)
+        values = course.searcher.suggest(number)
+        before = course.recorded[number] if number < len(course.recorded) else None
+        if before is None or (values and canonical_json(before) == canonical_json(dict(values))):
+            return values
+        course.foreign.add(number)
+        if values is not None:
+            course.searcher.complete(number, None)
+        return before
+
+    def _settle(self, course: _Course) -> None:
+        suggested = course.search.suggested
+        while course.told < len(suggested) and suggested[course.told].state.is_final:
+            node = suggested[course.told]
+            if course.told not in course.foreign:
+                value = score_of(course.stage, node) if node.state.is_success else None
+                course.searcher.complete(course.told, value)
+            course.told += 1
+        while course.settled < len(suggested) and (
+            suggested[course.settled].state.is_final
+            or suggested[course.settled].variant.name in course.was_paused
+        ):
+            course.settled += 1
+
+
+def search_name(search: OpenSearch, pipeline: Pipeline) -> str:
+    """Return the name of a search in all runs in which it is the very same."""
+    stage = pipeline.stages[search.node.variant.stage]
+    settings = [stage.search.algorithm, dict(stage.search.options), stage.search.concurrent]
+    content = [settings, stage.metric, pipeline.seed, search.point.template.code]
+    return f"{search.name}-{digest(content)[:8]}"
+
+
+def read_search(
+    runs: Iterable[Path], name: str
+) -> tuple[list[Sequence[Any]], list[Mapping[str, Any]]]:
+    """Return what the newest run that had a search told it at first, and what it suggested."""
+    for run in runs:
+        file = run / _FOLDER / f"{name}.jsonl"
+        if file.is_file():
+            lines = [line for line in read_lines(file) if isinstance(line, dict)]
+            warm = [point for line in lines for point in line.get("warm", [])]
+            return warm, [line["values"] for line in lines if "values" in line]
+    return [], []
+
+
+def _points(
+    known: Iterable[KnownResult], space: Mapping[str, Any], name: str
+) -> Iterable[tuple[dict[str, Any], float]]:
+    for result in known:
+        if result.search != name and all(key in result.params for key in space):
+            yield {key: result.params[key] for key in space}, result.value

@@ -1,0 +1,176 @@
+"""The schedulers of a run: they answer reports, and decide on variants that have paused.
+
+Variants compete that share a stage and what they link to, or the search that suggested them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nbexp.execute.job import Answer, Report
+from nbexp.files import digest
+from nbexp.metrics import METRICS, read_metrics
+from nbexp.pipeline import Distribution, Pipeline, Stage
+from nbexp.plan import Graph, Node, score_of
+from nbexp.plan.options import expand_points
+from nbexp.run.searches import Searches
+from nbexp.search import Decision, DecisionKind, Scheduler, make_scheduler
+from nbexp.states import State
+
+_DECISIONS = {
+    DecisionKind.STOP: "stop",
+    DecisionKind.END: "end",
+    DecisionKind.PAUSE: "pause",
+    DecisionKind.EXPLOIT: "exploit",
+}
+
+
+class Steering:
+    """Asks schedulers, and hands out what they decide.
+
+    Args:
+        pipeline: The pipeline.
+        graph: The graph of the run.
+        searches: Its searches.
+    """
+
+    def __init__(self, pipeline: Pipeline, graph: Graph, searches: Searches) -> None:
+        self._pipeline = pipeline
+        self._graph = graph
+        self._searches = searches
+        self._schedulers: dict[tuple[str, ...], Scheduler] = {}
+        self._of: dict[str, Scheduler] = {}
+        self._steps: dict[str, int] = {}
+        self._held: dict[str, Decision] = {}
+        self._began: dict[str, float] = {}
+
+    def add(self, node: Node, folder: Path) -> None:
+        """Note a variant that is to run, with what it has reported before, if anything."""
+        scheduler = self._scheduler_of(node)
+        if scheduler is None or node.variant.name in self._of:
+            return
+        self._of[node.variant.name] = scheduler
+        scheduler.add(node.variant.name, node.variant.option.choices)
+        self.recall(node, folder)
+
+    def recall(self, node: Node, folder: Path) -> None:
+        """Tell a scheduler what a variant reported in an earlier execution."""
+        scheduler, metric = self._of.get(node.variant.name), self._stage(node).metric
+        if scheduler is None or metric is None:
+            return
+        entries = [entry for entry in read_metrics(folder / METRICS) if metric in entry.values]
+        if entries:
+            points = [(entry.step, float(entry.values[metric])) for entry in entries]
+            scheduler.recall(node.variant.name, points)
+            self._steps[node.variant.name] = max(step for step, _ in points)
+
+    def started(self, node: Node) -> None:
+        """Note that a variant runs, for the first time or again."""
+        self._began.setdefault(node.variant.name, time.monotonic())
+        if node.variant.name in self._of:
+            self._of[node.variant.name].start(node.variant.name)
+
+    def report(self, node: Node, report: Report) -> tuple[Answer, Decision | None]:
+        """Return the answer to a report, and the decision behind it, where there was one."""
+        name = node.variant.name
+        scheduler = self._of.get(name)
+        if name in self._held:
+            decision = self._held.pop(name)
+        elif scheduler is None or report.step <= self._steps.get(name, report.step - 1):
+            return Answer(), None  # a step that it repeats after it was interrupted
+        else:
+            self._steps[name] = report.step
+            self._searches.report(node, report.step, report.value)
+            ran_s = time.monotonic() - self._began[name]
+            decision = scheduler.report(name, report.step, report.value, ran_s)
+        word = _DECISIONS.get(decision.kind, "continue")
+        return Answer(word, decision.snapshot, decision.reason), decision
+
+    def paused(self, node: Node) -> None:
+        """Note that a variant has given up its slot."""
+        self._searches.paused(node)
+        if node.variant.name in self._of:
+            self._of[node.variant.name].paused(node.variant.name)
+
+    def exploited(self, node: Node, step: int) -> None:
+        """Note that a variant goes on after a donor's step."""
+        self._steps[node.variant.name] = step
+
+    def ended(self, node: Node) -> None:
+        """Note that a variant has ended."""
+        name = node.variant.name
+        scheduler = self._of.pop(name, None)
+        self._held.pop(name, None)
+        if scheduler is None:
+            return
+        if node.state.is_success and node.state is not State.PRUNED:
+            scheduler.complete(name, score_of(self._stage(node), node))
+        else:
+            scheduler.remove(name)
+
+    def hold(self, name: str, decision: Decision) -> None:
+        """Keep a decision on a variant that runs until it reports."""
+        self._held[name] = decision
+
+    def orders(self) -> list[tuple[str, Decision]]:
+        """Return what schedulers decided on variants other than those that reported."""
+        return [order for each in self._schedulers.values() for order in each.take_orders()]
+
+    def choose(self, waiting: Sequence[str]) -> str | None:
+        """Return which of some variants that have paused is to go on now, if any."""
+        names: dict[int, list[str]] = defaultdict(list)
+        for name in waiting:
+            names[id(self._of[name])].append(name)
+        for some in names.values():
+            chosen = self._of[some[0]].choose(some)
+            if chosen is not None:
+                return chosen
+        return None
+
+    def _stage(self, node: Node) -> Stage:
+        return self._graph.stages[node.variant.stage]
+
+    def _scheduler_of(self, node: Node) -> Scheduler | None:
+        stage, variant = self._stage(node), node.variant
+        if stage.scheduler is None:
+            return None
+        rivals = (node.origin,) if node.origin else tuple(sorted(variant.upstream.values()))
+        key = (stage.name, *rivals)
+        if key not in self._schedulers:
+            self._schedulers[key] = make_scheduler(
+                stage.scheduler,
+                metric=stage.metric or "",
+                mode=stage.mode,
+                seed=int(digest([self._pipeline.seed, *key])[:8], 16),
+                space=space_of(stage, self._pipeline.seed),
+                searcher=self._searches.searcher_of(node),
+            )
+        return self._schedulers[key]
+
+
+def space_of(stage: Stage, seed: int) -> Mapping[str, Distribution]:
+    """Return the distributions of a stage by key, of all its grid points."""
+    points = expand_points(stage, seed)
+    return {key: space for point in points for key, space in point.space.items()}
+
+
+def with_values(params: Mapping[str, Any], values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return parameters with values put in by key, such as ``optimizer.lr`` or ``layers[0]``."""
+    changed = dict(params)
+    for key, value in values:
+        path = key.replace("[", ".").replace("]", "").split(".")
+        changed = _put(changed, path, value)
+    return changed
+
+
+def _put(table: Any, path: Sequence[str], value: Any) -> Any:
+    if not path:
+        return value
+    if isinstance(table, list):
+        index = int(path[0])
+        return [*table[:index], _put(table[index], path[1:], value), *table[index + 1 :]]
+    return {**table, path[0]: _put(table.get(path[0], {}), path[1:], value)}
