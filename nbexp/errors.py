@@ -4,6 +4,8 @@ NbexpError
 ├── PipelineError     the pipeline can't run as it is written; holds every problem found
 ├── UsageError        a command or call was given something that does not exist or fit
 ├── GlueError         a value can't be glued
+├── LogError          a value can't be logged
+├── CheckpointError   an object can't be kept in snapshots, or a snapshot does not fit it
 ├── ArtifactError     a value can't be saved, or a reference can't be loaded
 ├── LinkError         a link found no value once its stage had run
 └── RunError          the run could not go on (Ray or the run folder is not usable)
@@ -60,6 +62,14 @@ class UsageError(NbexpError):
 
 class GlueError(NbexpError):
     """A value can't be glued."""
+
+
+class LogError(NbexpError):
+    """A value can't be logged."""
+
+
+class CheckpointError(NbexpError):
+    """An object can't be kept in snapshots, or a snapshot does not fit the notebook."""
 
 
 class ArtifactError(NbexpError):

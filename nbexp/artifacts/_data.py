@@ -25,11 +25,11 @@ class Json(Format):
         return _tree.culprit(value, leaves=False) is None
 
     def write(self, value: Any, folder: Path) -> Details:
-        _write_tree(value, folder)
+        write_tree(value, folder)
         return {}
 
     def read(self, folder: Path, _details: Details, /) -> Any:
-        return _read_tree(folder)
+        return read_tree(folder)
 
 
 class Tree(Json):
@@ -59,11 +59,12 @@ class Module(Json):
                 "keep. Make it a plain dense tensor first, or call "
                 "nbexp.save(name, model, pickle=True)."
             )
-        _write_tree(state, folder)
+        write_tree(state, folder)
         return {}
 
 
-def _write_tree(value: Any, folder: Path) -> None:
+def write_tree(value: Any, folder: Path) -> None:
+    """Write nested data without culprits as ``data.*`` files into a folder."""
     leaves = Leaves()
     # Plain ASCII, so that a text with half a pair of surrogates can be written too.
     text = json.dumps(_tree.encode(value, leaves), allow_nan=False)
@@ -79,7 +80,8 @@ def _write_tree(value: Any, folder: Path) -> None:
         np.savez(folder / _ARRAYS, **arrays)  # type: ignore[arg-type]  # no name is an option's
 
 
-def _read_tree(folder: Path) -> Any:
+def read_tree(folder: Path) -> Any:
+    """Return the nested data that `write_tree` wrote."""
     leaves = Leaves()
     if (folder / _TENSORS).exists():
         from safetensors.torch import load_file

@@ -1,16 +1,29 @@
-"""What a notebook calls: `glue`, `save` and `load`; each works by hand in Jupyter too."""
+"""What a notebook calls; each works by hand in Jupyter too.
+
+Values and files: `glue`, `save` and `load`. While it runs: `log`, `loop` and `checkpoint`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbexp.notebook.checkpointing import checkpoint
     from nbexp.notebook.gluing import glue
+    from nbexp.notebook.looping import loop
+    from nbexp.notebook.reporting import log
     from nbexp.notebook.saving import load, save
 
-__all__ = ["glue", "load", "save"]
+__all__ = ["checkpoint", "glue", "load", "log", "loop", "save"]
 
-_PLACES = {"glue": "gluing", "load": "saving", "save": "saving"}
+_PLACES = {
+    "checkpoint": "checkpointing",
+    "glue": "gluing",
+    "load": "saving",
+    "log": "reporting",
+    "loop": "looping",
+    "save": "saving",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,240 @@
+"""Takes snapshots of what is registered, and sets it back to them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from nbexp.errors import CheckpointError
+from nbexp.notebook import keeping, randomness, snapshots
+from nbexp.notebook.background import Budget, Writer
+from nbexp.notebook.copying import Copier, revive, size_of
+from nbexp.notebook.keeping import Kept, Kind
+from nbexp.notebook.session import Frame, Session
+from nbexp.notebook.snapshots import DamagedError, Moment, Places, Snapshot, Store
+
+_IN_PLACE = (Kind.MODULE, Kind.OPTIMIZER)  # they bring tensors to their own device themselves
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where a loop goes on.
+
+    Attributes:
+        index: The iteration.
+        snapshot: The one to set back to.
+        content: What it holds.
+        is_partial: Whether it was taken in a loop further inside, so that some of what it holds
+            is not registered yet.
+    """
+
+    index: int
+    snapshot: Snapshot
+    content: Any
+    is_partial: bool
+
+
+class Keeper:
+    """The snapshots of one session; made by its first loop that takes some."""
+
+    def __init__(self, session: Session) -> None:
+        if session.folder is None:
+            raise ValueError("by hand no snapshots are taken")
+        self._session = session
+        self._store = Store(session.folder / snapshots.SNAPSHOTS)
+        # Up to here an earlier life of the kernel came.
+        known = self._store.snapshots
+        self._past = known[-1].position if known else ()
+        self._newest = self._past
+        self._writer = Writer()
+        self._copier = Copier()
+        self._size = 0
+        self._error: CheckpointError | None = None
+        self.budget = Budget()
+
+    def begin(self) -> None:
+        """Begin the account of an outermost loop; what the last one needed is given back."""
+        self.budget = Budget()
+        self._copier = Copier()
+
+    def flush(self) -> None:
+        """Wait until all snapshots are on disk."""
+        self._writer.flush()
+
+    def entry(self) -> Any:
+        """Return the states from which an iterable may draw while it is iterated over."""
+        objects = self._session.objects(len(self._session.frames) - 1)
+        kept = {name: keeping.keep(name, getattr(state, name)) for name, state in objects.items()}
+        small = {name: each for name, each in kept.items() if each.kind.is_small}
+        states = Copier().copy({name: each.state for name, each in small.items()})
+        records = {name: {"kind": small[name].kind.value, "state": states[name]} for name in small}
+        return {"objects": records, "generators": randomness.capture()}
+
+    def take(self, frame: Frame, moment: Moment, *, is_forced: bool, keep_bytes: int) -> None:
+        """Take a snapshot, if it is forced or the budget has room, and it was not taken before."""
+        if self._error is not None:
+            raise self._error
+        depth = self._session.frames.index(frame)
+        places = self._session.places[: depth + 1]
+        if snapshots.position(places) <= self._newest:
+            return
+        if not is_forced and not self._is_due(places):
+            return
+        self.flush()
+        kept = self._kept(depth)
+        self._size = size_of([each.state for each in kept.values()])
+        if not is_forced and not self.budget.allows(self._size, is_inner=depth > 0):
+            return
+        self._take(places, moment, kept, keep_bytes)
+
+    def _is_due(self, places: Places) -> bool:
+        is_inner = len(places) > 1
+        if not self._writer.is_idle or not self.budget.allows(self._size, is_inner=is_inner):
+            return False
+        return self._has_bases(places)
+
+    def _has_bases(self, places: Places) -> bool:
+        """Return whether each loop around can go on from the start of its present iteration."""
+        around = [places[: n + 1] for n, place in enumerate(places[:-1]) if place.keeps]
+        return all(each[-1].index == 0 or self._store.at(each) for each in around)
+
+    def _kept(self, depth: int) -> dict[str, Kept]:
+        objects = self._session.objects(depth)
+        return {name: keeping.keep(name, getattr(state, name)) for name, state in objects.items()}
+
+    def _take(self, places: Places, moment: Moment, kept: dict[str, Kept], keep_bytes: int) -> None:
+        _await_devices()
+        began = time.perf_counter()
+        here = [name for name, each in kept.items() if each.kind in _IN_PLACE]
+        states = self._copier.copy({name: e.state for name, e in kept.items()}, here=here)
+        content = {
+            "objects": {n: {"kind": e.kind.value, "state": states[n]} for n, e in kept.items()},
+            "generators": randomness.capture(),
+            "entries": [frame.entry for frame in self._session.frames[: len(places)]],
+            "settings": {name: self._session.settings.get(name) for name in kept},
+        }
+        number = self._store.next_number()
+        folder = self._store.parent / snapshots.folder_name(number, places, moment)
+        is_alone = not self._has_bases(places)
+        snapshot = Snapshot(folder, number, moment, places, self._session.variant, is_alone)
+        self._newest = snapshot.position
+        copy_s = time.perf_counter() - began
+        self._writer.submit(partial(self._write, snapshot, content, copy_s, keep_bytes))
+
+    def _write(self, snapshot: Snapshot, content: Any, copy_s: float, keep_bytes: int) -> None:
+        from nbexp import artifacts
+
+        began = time.thread_time()
+        try:
+            for name, kept in content["objects"].items():
+                culprit = artifacts.culprit(kept["state"])
+                if culprit is not None:
+                    self._error = CheckpointError(
+                        f"nbexp.checkpoint({name}=…): it holds {culprit} by now, which snapshots "
+                        "can't keep. Keep plain data, arrays and tensors in it."
+                    )
+                    raise self._error
+            snapshots.write(snapshot, content)
+            self._store.add(snapshots.read(snapshot.folder))
+            self._store.thin(keep_bytes)
+        except DamagedError as error:
+            raise CheckpointError(str(error)) from error
+        finally:
+            self.budget.took(copy_s + time.thread_time() - began, size_of(content))
+
+    def resume(self, frame: Frame) -> Resume | None:
+        """Return where a loop that was just entered goes on, or None where it begins.
+
+        Raises:
+            CheckpointError: The snapshots are of another notebook.
+        """
+        around = self._session.places[:-1]
+        if (*snapshots.position(around), frame.order) > self._past:
+            return None
+        self.flush()
+        while within := self._store.within(around, frame.order):
+            newest, depth = within[0], len(around)
+            self._check_name(frame, newest, depth)
+            is_exact = len(newest.places) == depth + 1
+            base = newest if is_exact else self._store.at(newest.places[: depth + 1])
+            if base is None and newest.places[depth].index == 0:
+                return None
+            is_usable = base or newest.is_alone or self._is_foreign(newest)
+            found = self._opened(base or newest, base is None) if is_usable else None
+            if found is not None:
+                return found
+            self._store.remove(base or newest)
+            known = self._store.snapshots
+            self._newest = known[-1].position if known else ()
+        return None
+
+    def _opened(self, snapshot: Snapshot, is_partial: bool) -> Resume | None:
+        depth = len(self._session.frames) - 1
+        try:
+            content = snapshots.content_of(snapshot)
+        except DamagedError:
+            return None
+        return Resume(snapshot.places[depth].index, snapshot, content, is_partial)
+
+    def _check_name(self, frame: Frame, snapshot: Snapshot, depth: int) -> None:
+        name = snapshot.places[depth].loop
+        if name != frame.name:
+            raise CheckpointError(
+                f"The snapshots in {self._store.parent} were taken where this notebook had "
+                f"nbexp.loop({name!r}, …), but it came to nbexp.loop({frame.name!r}, …). Delete "
+                "that folder, or start afresh with: nbexp run --fresh"
+            )
+
+    def _is_foreign(self, snapshot: Snapshot) -> bool:
+        return snapshot.variant != self._session.variant
+
+    def set_entry(self, frame: Frame, resume: Resume) -> None:
+        """Set the generators to their states when the loop began, before its iterable is made."""
+        depth = self._session.frames.index(frame)
+        frame.entry = resume.content["entries"][depth]
+        if frame.entry is not None:
+            self._restore(frame.entry, depth)
+
+    def restore(self, frame: Frame, resume: Resume) -> None:
+        """Set all that is registered back to a snapshot.
+
+        Raises:
+            CheckpointError: It does not fit.
+        """
+        depth = self._session.frames.index(frame)
+        saved, here = resume.content["objects"].keys(), self._session.objects(depth).keys()
+        if saved != here and not resume.is_partial:
+            raise CheckpointError(
+                f"The snapshot {resume.snapshot.folder} holds {_listed(saved)}, but the notebook "
+                f"registered {_listed(here)} before loop {frame.name!r}. Delete the variant's "
+                "folder snapshots/, or start afresh with: nbexp run --fresh"
+            )
+        settings = resume.content["settings"] if self._is_foreign(resume.snapshot) else {}
+        self._restore(resume.content, depth, settings)
+
+    def _restore(self, content: Any, depth: int, settings: dict[str, Any] | None = None) -> None:
+        objects = self._session.objects(depth)
+        for name in content["objects"].keys() & objects.keys():
+            record = content["objects"][name]
+            state = revive(record["state"])
+            if settings:
+                ours = self._session.settings.get(name)
+                state = keeping.with_settings(state, settings.get(name), ours)
+            holder = vars(objects[name])
+            holder[name] = keeping.restore(name, holder[name], Kept(Kind(record["kind"]), state))
+        randomness.restore(content["generators"])
+
+
+def _await_devices() -> None:
+    """Wait for what a GPU still computes: that is no cost of the copying."""
+    import sys
+
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(sorted(names)) or "nothing"

@@ -1,0 +1,175 @@
+"""The loop that resumes."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from nbexp.notebook import session as sessions
+from nbexp.notebook.interrupts import Paused
+from nbexp.notebook.snapshots import Moment
+
+if TYPE_CHECKING:
+    from nbexp.notebook.keeper import Keeper, Resume
+    from nbexp.notebook.session import Frame, Session
+
+Item = TypeVar("Item")
+
+_KEEP_BYTES = 2**30
+_DRAW_NOTHING = (range, list, tuple, str, bytes)
+# What Python runs to drop a loop's iterator on `break` and `return`. On an exception it drops it
+# too, but at whatever instruction raised it.
+_LEAVES_LOOP = ("POP_TOP", "POP_ITER")
+
+
+def loop(name: str, iterable: Iterable[Item] | int, *, keep_bytes: int = _KEEP_BYTES) -> Loop[Item]:
+    """Iterate, with snapshots of what `nbexp.checkpoint` registered before.
+
+    In a run, a loop before which something was registered takes snapshots at the start of
+    iterations and after the last one, in the background, as often as a small share of its time
+    allows. A variant that died or was paused goes on from the newest one when it runs again: the
+    notebook runs from its first cell, the loop skips to where it was, and the states of all that
+    is registered, and of Python's, numpy's and torch's generators, are set back.
+
+    Loops nest: what is registered in a loop's body belongs to the loops inside of that body. By
+    hand, and where nothing is registered, it just iterates.
+
+    Args:
+        name: Name of the loop, such as ``"epoch"``; `nbexp.log` takes the index of the outermost
+            loop as its step.
+        iterable: What to go through, such as a range, a list, a DataLoader or a generator; or how
+            many times.
+        keep_bytes: How much the variant's snapshots may take on disk; older ones are thinned out.
+
+    Raises:
+        CheckpointError: A snapshot does not fit, or an object can't be kept.
+    """
+    return Loop(name, range(iterable) if isinstance(iterable, int) else iterable, keep_bytes)  # type: ignore[arg-type]
+
+
+class Loop(Generic[Item]):
+    """What `loop` returns: goes through its iterable, and has a length where that has one."""
+
+    def __init__(self, name: str, iterable: Iterable[Item], keep_bytes: int) -> None:
+        self._name = name
+        self._iterable = iterable
+        self._keep_bytes = keep_bytes
+
+    def __len__(self) -> int:
+        return len(self._iterable)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Item]:
+        session = sessions.current()
+        frame = session.enter(self._name)
+        course = _Course(session, frame, self._keep_bytes)
+        try:
+            items = course.items(self._iterable)
+            while course.goes_on():
+                try:
+                    item = next(items)
+                except StopIteration:
+                    break
+                course.begin()
+                yield item
+            course.end()
+        except GeneratorExit:
+            if _was_left_by_break(sys._getframe(1)):
+                course.end()
+            raise
+        finally:
+            session.leave(frame)
+
+
+class _Course:
+    """One way through a loop."""
+
+    def __init__(self, session: Session, frame: Frame, keep_bytes: int) -> None:
+        self._session = session
+        self._frame = frame
+        self._keep_bytes = keep_bytes
+        self._keeper = _keeper_of(session, frame)
+        self._resume: Resume | None = None
+        self._next = 0
+
+    def items(self, iterable: Iterable[Any]) -> Iterator[Any]:
+        """Return an iterator over what is left to do."""
+        if self._keeper is None:
+            return iter(iterable)
+        self._resume = self._keeper.resume(self._frame)
+        if self._resume is not None:
+            self._next = self._resume.index
+            self._keeper.set_entry(self._frame, self._resume)
+        elif not isinstance(iterable, _DRAW_NOTHING):
+            self._frame.entry = self._keeper.entry()
+        items = iter(iterable)
+        _skip(items, self._next)
+        return items
+
+    def goes_on(self) -> bool:
+        """Return whether there may be another iteration."""
+        return self._session.goes_on(self._frame)
+
+    def begin(self) -> None:
+        """Begin an iteration: set back, take a snapshot, or pause, as is due."""
+        self._frame.index = self._next
+        self._next += 1
+        self._set_back()
+        pause = self._session.asks_pause()
+        pauses = pause is not None and (self._frame.keeps or not self._session.pauses_later)
+        if self._keeper is not None and self._frame in self._session.frames:
+            is_forced = pauses or self._session.snapshot
+            if is_forced or self._frame.index:
+                self._take(Moment.START, is_forced)
+        if pauses:
+            if self._keeper is not None:
+                self._keeper.flush()
+            self._session.throw(Paused(pause))
+
+    def end(self) -> None:
+        """Take the snapshot after the last iteration."""
+        self._frame.index = self._next
+        self._set_back()
+        self._session.trim(self._frame)
+        if self._keeper is not None and self._frame in self._session.frames:
+            self._take(Moment.DONE, self._session.snapshot)
+
+    def _set_back(self) -> None:
+        if self._keeper is not None and self._resume is not None:
+            self._keeper.restore(self._frame, self._resume)
+            self._resume = None
+
+    def _take(self, moment: Moment, is_forced: bool) -> None:
+        if self._keeper is not None:
+            self._session.snapshot = False
+            self._keeper.take(self._frame, moment, is_forced=is_forced, keep_bytes=self._keep_bytes)
+
+
+def _keeper_of(session: Session, frame: Frame) -> Keeper | None:
+    """Return what takes a loop's snapshots, or None where it takes none."""
+    if not session.is_kept:
+        return None
+    if session.keeper is not None and session.frames == [frame]:
+        session.keeper.begin()
+    if not frame.keeps:
+        return None
+    if session.keeper is None:
+        from nbexp.notebook.keeper import Keeper
+
+        session.keeper = Keeper(session)
+    return session.keeper
+
+
+def _skip(items: Iterator[Any], count: int) -> None:
+    for _ in islice(items, count):
+        pass
+
+
+def _was_left_by_break(caller: FrameType) -> bool:
+    """Return whether the loop around this generator was left by `break` or `return`."""
+    code = caller.f_code.co_code
+    is_known = 0 <= caller.f_lasti < len(code)
+    return is_known and dis.opname[code[caller.f_lasti]] in _LEAVES_LOOP
