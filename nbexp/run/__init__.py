@@ -16,8 +16,9 @@ from nbexp.run.history import (
 from nbexp.run.pool import Pool
 from nbexp.run.recover import recover_runs
 from nbexp.run.reuse import keys_of
-from nbexp.run.runner import Parts, Runner
+from nbexp.run.runner import Runner
 from nbexp.run.searches import read_search, search_name
+from nbexp.run.starting import Parts
 from nbexp.run.status import StatusFile
 from nbexp.run.tracker import Tracker, VariantRecord
 

@@ -130,9 +130,16 @@ class Parking:
         is_there = newest_snapshot(donor, step=decision.donor_step) is not None
         return not is_there and self._is_running(decision.donor)
 
-    def depart(self, task: Task) -> None:
-        """Get a variant ready to run: with its donor's snapshot and changed parameters."""
+    def depart(self, task: Task, *, has_past: bool) -> None:
+        """Get a variant ready to run: with its donor's snapshot and changed parameters.
+
+        Args:
+            task: The variant.
+            has_past: Whether it goes on from what an earlier run has left.
+        """
         folder = self._folder.variant(task.name)
+        if has_past:
+            self._steering.recall(task.node, folder)
         if task.exploit is not None:
             self._exploit(task, task.exploit, folder)
         task.exploit = task.paused = None

@@ -2,56 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import replace
 
 from nbexp.errors import LinkError, RunError
-from nbexp.execute.job import Answer, CellError, Job, Outcome, Report
+from nbexp.execute.job import Answer, CellError, Outcome, Report
 from nbexp.files import write_json
-from nbexp.metrics import METRICS, Tail
 from nbexp.pipeline import Pipeline
-from nbexp.plan import Graph, Identified, Node, Result, identify, pruned_key, refresh
+from nbexp.plan import Graph, Identified, Node, Result, identify, refresh
 from nbexp.run.announcer import Announcer
-from nbexp.run.events import EventKind, Events
-from nbexp.run.folder import RunFolder, read_outcome
+from nbexp.run.events import EventKind
+from nbexp.run.folder import read_outcome
 from nbexp.run.locks import KeyLocks
 from nbexp.run.parking import Parking
-from nbexp.run.pool import Done, Pool, Slot
-from nbexp.run.progress import PAUSE, adopt_progress, history_of
+from nbexp.run.pool import Done, Slot
+from nbexp.run.progress import PAUSE
 from nbexp.run.requests import Requests
-from nbexp.run.reuse import Reuse, record_of
+from nbexp.run.reuse import Reuse
 from nbexp.run.searches import Searches
+from nbexp.run.starting import Parts, Starter
 from nbexp.run.steering import Steering
 from nbexp.run.tasks import Task, TaskQueue
-from nbexp.run.tracker import Tracker
 from nbexp.states import State
 
 _TICK_S = 0.2
 _DELAY_S = 0.2
 _RELOOK_S = 1.0
 _FREE_RETRIES = 2
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a run works with.
-
-    Attributes:
-        folder: Its folder, locked.
-        tracker: What remembers it.
-        pool: The workers.
-        events: Who is told what happens.
-        catch_up: Called several times a second.
-    """
-
-    folder: RunFolder
-    tracker: Tracker
-    pool: Pool
-    events: Events
-    catch_up: Callable[[], None] = lambda: None
 
 
 class Runner:
@@ -86,6 +64,9 @@ class Runner:
         self._searches = Searches(pipeline, self.graph, run, tracker, fresh=fresh)
         self._steering = Steering(pipeline, self.graph, self._searches)
         self._parking = Parking(self._steering, self._queue, parts.folder, self._tell)
+        self._starter = Starter(
+            pipeline, parts, searches=self._searches, parking=self._parking, fresh=fresh
+        )
         self._requests = Requests(parts.folder, self.graph, self._tell)
         self._stop_reason: str | None = None
         self._stopping: set[str] = set()
@@ -240,54 +221,11 @@ class Runner:
         return True
 
     def _start(self, task: Task, slot: Slot) -> None:
-        folder = self._folder.variant(task.name)
-        folder.mkdir(exist_ok=True)
-        (folder / PAUSE).unlink(missing_ok=True)
-        is_first = task.attempt == 1 and task.paused is None and not self._fresh
-        if is_first and adopt_progress(folder, task.key, self._folder.earlier()):
-            self._steering.recall(task.node, folder)
-        is_new = task.paused is None
-        self._parking.depart(task)
-        variables = self._begin(task, folder) if is_new else dict(task.variables)
+        job = self._starter.prepare(task)
         task.node.state = State.RUNNING
         self._running[task.name] = task
         self._tell.started(task)
-        self._pool.run(slot, self._job(task, folder, variables))
-
-    def _begin(self, task: Task, folder: Path) -> Mapping[str, str]:
-        """Begin a variant in the tracker; one that only goes on has been begun before."""
-        early = pruned_key(task.key, self.graph.stages[task.stage])
-        search = self._searches.name_of(task.node)
-        record = replace(
-            record_of(task.identified), attempt=task.attempt, search=search, pruned_key=early
-        )
-        tracking_id, task.variables = self._tracker.begin(record, folder)
-        task.record = replace(record, tracking_id=tracking_id)
-        write_json(folder / "variant.json", vars(task.record))
-        task.tail = Tail(folder / METRICS)
-        return task.variables
-
-    def _job(self, task: Task, folder: Path, variables: Mapping[str, str]) -> Job:
-        option = task.node.variant.option
-        stage, environment = self.graph.stages[task.stage], self.pipeline.environment
-        secrets = {*environment.secrets, *option.secrets}
-        own = {**variables, **environment.variables, "PYTHONPATH": str(self.pipeline.folder)}
-        return Job(
-            variant=task.name,
-            template=option.template.path,
-            folder=folder,
-            parameters=task.identified.resolved.params,
-            key=task.key,
-            kernel=stage.kernel or option.template.kernel,
-            environment=own,
-            secrets={name: os.environ[name] for name in secrets if name in os.environ},
-            timeout_s=stage.timeout_s,
-            source=self._folder.template(option.template),
-            pruned_key=task.record.pruned_key if task.record else "",
-            metric=stage.metric,
-            is_steered=stage.scheduler is not None,
-            history=tuple(history_of(folder)),
-        )
+        self._pool.run(slot, job)
 
     def _take_all(self) -> None:
         """Take in what workers have to tell within a moment, and what notebooks have logged."""

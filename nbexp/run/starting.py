@@ -1,0 +1,125 @@
+"""Gets a variant ready to run: its folder, its record in the tracker, and the job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nbexp.execute.job import Job
+from nbexp.files import write_json
+from nbexp.metrics import METRICS, Tail
+from nbexp.pipeline import Pipeline
+from nbexp.plan import pruned_key
+from nbexp.run.events import Events
+from nbexp.run.folder import RunFolder
+from nbexp.run.parking import Parking
+from nbexp.run.pool import Pool
+from nbexp.run.progress import PAUSE, adopt_progress, history_of
+from nbexp.run.reuse import record_of
+from nbexp.run.searches import Searches
+from nbexp.run.tasks import Task
+from nbexp.run.tracker import Tracker
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run works with.
+
+    Attributes:
+        folder: Its folder, locked.
+        tracker: What remembers it.
+        pool: The workers.
+        events: Who is told what happens.
+        catch_up: Called several times a second.
+    """
+
+    folder: RunFolder
+    tracker: Tracker
+    pool: Pool
+    events: Events
+    catch_up: Callable[[], None] = lambda: None
+
+
+class Starter:
+    """Gets variants ready to run.
+
+    Args:
+        pipeline: The pipeline.
+        parts: What the run works with.
+        searches: The searches of the run.
+        parking: Where variants have waited that go on.
+        fresh: Whether to begin at the beginning, whatever was left on the way before.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        parts: Parts,
+        *,
+        searches: Searches,
+        parking: Parking,
+        fresh: bool,
+    ) -> None:
+        self._pipeline = pipeline
+        self._folder = parts.folder
+        self._tracker = parts.tracker
+        self._searches = searches
+        self._parking = parking
+        self._fresh = fresh
+
+    def prepare(self, task: Task) -> Job:
+        """Return the job of a variant that runs now, for the first time or again."""
+        folder = self._folder.variant(task.name)
+        folder.mkdir(exist_ok=True)
+        (folder / PAUSE).unlink(missing_ok=True)
+        is_begun = task.paused is not None
+        has_past = False
+        if task.attempt == 1 and not is_begun and not self._fresh:
+            has_past = adopt_progress(folder, task.key, self._folder.earlier())
+        self._parking.depart(task, has_past=has_past)
+        if not is_begun:
+            self._begin(task, folder)
+        elif task.record is not None:
+            params = task.identified.resolved.params  # an exploit may have changed them
+            task.record = replace(task.record, params=params)
+            write_json(folder / "variant.json", vars(task.record))
+        return self._job(task, folder)
+
+    def _begin(self, task: Task, folder: Path) -> None:
+        """Begin a variant in the tracker; one that only goes on has been begun before."""
+        early = pruned_key(task.key, self._pipeline.stages[task.stage])
+        search = self._searches.name_of(task.node)
+        record = replace(
+            record_of(task.identified), attempt=task.attempt, search=search, pruned_key=early
+        )
+        tracking_id, task.variables = self._tracker.begin(record, folder)
+        task.record = replace(record, tracking_id=tracking_id)
+        write_json(folder / "variant.json", vars(task.record))
+        task.tail = Tail(folder / METRICS)
+
+    def _job(self, task: Task, folder: Path) -> Job:
+        option = task.node.variant.option
+        stage, environment = self._pipeline.stages[task.stage], self._pipeline.environment
+        secrets = {*environment.secrets, *option.secrets}
+        return Job(
+            variant=task.name,
+            template=option.template.path,
+            folder=folder,
+            parameters=task.identified.resolved.params,
+            key=task.key,
+            kernel=stage.kernel or option.template.kernel,
+            environment=self._variables(task.variables),
+            secrets={name: os.environ[name] for name in secrets if name in os.environ},
+            timeout_s=stage.timeout_s,
+            source=self._folder.template(option.template),
+            pruned_key=task.record.pruned_key if task.record else "",
+            metric=stage.metric,
+            is_steered=stage.scheduler is not None,
+            history=tuple(history_of(folder)),
+        )
+
+    def _variables(self, tracker: Mapping[str, str]) -> dict[str, str]:
+        own = self._pipeline.environment.variables
+        return {**tracker, **own, "PYTHONPATH": str(self._pipeline.folder)}
