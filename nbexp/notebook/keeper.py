@@ -36,6 +36,21 @@ class Resume:
     is_partial: bool
 
 
+@dataclass(frozen=True)
+class Copied:
+    """A snapshot in memory.
+
+    Attributes:
+        places: Where the loops stood.
+        content: What it holds.
+        took_s: Seconds for which the loop stood still.
+    """
+
+    places: Places
+    content: dict[str, Any]
+    took_s: float
+
+
 class Keeper:
     """The snapshots of one session; made by its first loop that takes some."""
 
@@ -72,22 +87,53 @@ class Keeper:
         records = {name: {"kind": small[name].kind.value, "state": states[name]} for name in small}
         return {"objects": records, "generators": randomness.capture()}
 
-    def take(self, frame: Frame, moment: Moment, *, is_forced: bool, keep_bytes: int) -> None:
-        """Take a snapshot, if it is forced or the budget has room, and it was not taken before."""
+    def copy(self, frame: Frame, *, is_forced: bool) -> Copied | None:
+        """Copy all that is registered, if that is forced or the budget has room for a snapshot.
+
+        Returns:
+            What `save` takes; None where there is to be no snapshot, or there is one of an earlier
+            life.
+
+        Raises:
+            CheckpointError: An object can't be kept any more.
+        """
         if self._error is not None:
             raise self._error
         depth = self._session.frames.index(frame)
         places = self._session.places[: depth + 1]
         if snapshots.position(places) <= self._newest:
-            return
+            return None
         if not is_forced and not self._is_due(places):
-            return
+            return None
         self.flush()
         kept = self._kept(depth)
         self._size = size_of([each.state for each in kept.values()])
         if not is_forced and not self.budget.allows(self._size, is_inner=depth > 0):
-            return
-        self._take(places, moment, kept, keep_bytes)
+            return None
+        return self._copied(places, kept)
+
+    def save(self, copied: Copied, moment: Moment, keep_bytes: int) -> None:
+        """Write a snapshot in the background.
+
+        Args:
+            copied: What `copy` returned.
+            moment: When it was taken.
+            keep_bytes: How much the snapshots may take on disk.
+        """
+        number = self._store.next_number()
+        folder = self._store.parent / snapshots.folder_name(number, copied.places, moment)
+        is_alone = not self._has_bases(copied.places)
+        snapshot = Snapshot(
+            folder,
+            number,
+            moment,
+            copied.places,
+            self._session.variant,
+            is_alone,
+            step=self._session.step,
+        )
+        self._newest = snapshot.position
+        self._writer.submit(partial(self._write, snapshot, copied, keep_bytes))
 
     def _is_due(self, places: Places) -> bool:
         is_inner = len(places) > 1
@@ -104,7 +150,7 @@ class Keeper:
         objects = self._session.objects(depth)
         return {name: keeping.keep(name, getattr(state, name)) for name, state in objects.items()}
 
-    def _take(self, places: Places, moment: Moment, kept: dict[str, Kept], keep_bytes: int) -> None:
+    def _copied(self, places: Places, kept: dict[str, Kept]) -> Copied:
         _await_devices()
         began = time.perf_counter()
         here = [name for name, each in kept.items() if each.kind in _IN_PLACE]
@@ -115,34 +161,33 @@ class Keeper:
             "entries": [frame.entry for frame in self._session.frames[: len(places)]],
             "settings": {name: self._session.settings.get(name) for name in kept},
         }
-        number = self._store.next_number()
-        folder = self._store.parent / snapshots.folder_name(number, places, moment)
-        is_alone = not self._has_bases(places)
-        snapshot = Snapshot(folder, number, moment, places, self._session.variant, is_alone)
-        self._newest = snapshot.position
-        copy_s = time.perf_counter() - began
-        self._writer.submit(partial(self._write, snapshot, content, copy_s, keep_bytes))
+        return Copied(places, content, time.perf_counter() - began)
 
-    def _write(self, snapshot: Snapshot, content: Any, copy_s: float, keep_bytes: int) -> None:
-        from nbexp import artifacts
-
+    def _write(self, snapshot: Snapshot, copied: Copied, keep_bytes: int) -> None:
         began = time.thread_time()
         try:
-            for name, kept in content["objects"].items():
-                culprit = artifacts.culprit(kept["state"])
-                if culprit is not None:
-                    self._error = CheckpointError(
-                        f"nbexp.checkpoint({name}=…): it holds {culprit} by now, which snapshots "
-                        "can't keep. Keep plain data, arrays and tensors in it."
-                    )
-                    raise self._error
-            snapshots.write(snapshot, content)
+            self._check(copied.content["objects"])
+            snapshots.write(snapshot, copied.content)
             self._store.add(snapshots.read(snapshot.folder))
             self._store.thin(keep_bytes)
         except DamagedError as error:
             raise CheckpointError(str(error)) from error
         finally:
-            self.budget.took(copy_s + time.thread_time() - began, size_of(content))
+            cost_s = copied.took_s + time.thread_time() - began
+            self.budget.took(cost_s, size_of(copied.content))
+
+    def _check(self, objects: dict[str, Any]) -> None:
+        """Refuse what was put into a list or table since it was registered."""
+        from nbexp import artifacts
+
+        for name, kept in objects.items():
+            culprit = artifacts.culprit(kept["state"])
+            if culprit is not None:
+                self._error = CheckpointError(
+                    f"nbexp.checkpoint({name}=…): it holds {culprit} by now, which snapshots "
+                    "can't keep. Keep plain data, arrays and tensors in it."
+                )
+                raise self._error
 
     def resume(self, frame: Frame) -> Resume | None:
         """Return where a loop that was just entered goes on, or None where it begins.
@@ -204,6 +249,7 @@ class Keeper:
             CheckpointError: It does not fit.
         """
         depth = self._session.frames.index(frame)
+        self._session.step = max(self._session.step, resume.snapshot.step)
         saved, here = resume.content["objects"].keys(), self._session.objects(depth).keys()
         if saved != here and not resume.is_partial:
             raise CheckpointError(

@@ -14,7 +14,7 @@ from nbexp.notebook.interrupts import Paused
 from nbexp.notebook.snapshots import Moment
 
 if TYPE_CHECKING:
-    from nbexp.notebook.keeper import Keeper, Resume
+    from nbexp.notebook.keeper import Copied, Keeper, Resume
     from nbexp.notebook.session import Frame, Session
 
 Item = TypeVar("Item")
@@ -68,7 +68,7 @@ class Loop(Generic[Item]):
         course = _Course(session, frame, self._keep_bytes)
         try:
             items = course.items(self._iterable)
-            while course.goes_on():
+            while course.prepare():
                 try:
                     item = next(items)
                 except StopIteration:
@@ -93,7 +93,9 @@ class _Course:
         self._keep_bytes = keep_bytes
         self._keeper = _keeper_of(session, frame)
         self._resume: Resume | None = None
-        self._next = 0
+        self._copied: Copied | None = None
+        self._pause: str | None = None
+        self._next = 0  # index of the next iteration
 
     def items(self, iterable: Iterable[Any]) -> Iterator[Any]:
         """Return an iterator over what is left to do."""
@@ -106,46 +108,63 @@ class _Course:
         elif not isinstance(iterable, _DRAW_NOTHING):
             self._frame.entry = self._keeper.entry()
         items = iter(iterable)
-        _skip(items, self._next)
+        for _ in islice(items, self._next):
+            pass
         return items
 
-    def goes_on(self) -> bool:
-        """Return whether there may be another iteration."""
-        return self._session.goes_on(self._frame)
+    def prepare(self) -> bool:
+        """Set back and copy, as is due, before the next item is made; return whether it may be.
+
+        The item may draw from the generators, and so it must be made after the copy, although
+        only then it is known whether there is another one.
+        """
+        if not self._session.goes_on(self._frame):
+            return False
+        self._frame.index = self._next
+        self._set_back()
+        self._pause = self._session.asks_pause() if self._pauses_here else None
+        is_forced = self._pause is not None or self._session.snapshot
+        if is_forced or self._frame.index:
+            self._copied = self._copy(is_forced)
+        return True
 
     def begin(self) -> None:
-        """Begin an iteration: set back, take a snapshot, or pause, as is due."""
-        self._frame.index = self._next
+        """Begin an iteration: write what was copied, and pause where that was asked for."""
         self._next += 1
-        self._set_back()
-        pause = self._session.asks_pause()
-        pauses = pause is not None and (self._frame.keeps or not self._session.pauses_later)
-        if self._keeper is not None and self._frame in self._session.frames:
-            is_forced = pauses or self._session.snapshot
-            if is_forced or self._frame.index:
-                self._take(Moment.START, is_forced)
-        if pauses:
+        self._save(Moment.START)
+        if self._pause is not None:
             if self._keeper is not None:
                 self._keeper.flush()
-            self._session.throw(Paused(pause))
+            self._session.throw(Paused(self._pause))
 
     def end(self) -> None:
         """Take the snapshot after the last iteration."""
+        self._session.trim(self._frame)
         self._frame.index = self._next
         self._set_back()
-        self._session.trim(self._frame)
-        if self._keeper is not None and self._frame in self._session.frames:
-            self._take(Moment.DONE, self._session.snapshot)
+        if self._copied is None:
+            self._copied = self._copy(self._session.snapshot)
+        self._save(Moment.DONE)
+
+    @property
+    def _pauses_here(self) -> bool:
+        return self._frame.keeps or not self._session.pauses_later
 
     def _set_back(self) -> None:
         if self._keeper is not None and self._resume is not None:
             self._keeper.restore(self._frame, self._resume)
             self._resume = None
 
-    def _take(self, moment: Moment, is_forced: bool) -> None:
-        if self._keeper is not None:
-            self._session.snapshot = False
-            self._keeper.take(self._frame, moment, is_forced=is_forced, keep_bytes=self._keep_bytes)
+    def _copy(self, is_forced: bool) -> Copied | None:
+        if self._keeper is None or self._frame not in self._session.frames:
+            return None
+        self._session.snapshot = False
+        return self._keeper.copy(self._frame, is_forced=is_forced)
+
+    def _save(self, moment: Moment) -> None:
+        if self._keeper is not None and self._copied is not None:
+            self._keeper.save(self._copied, moment, self._keep_bytes)
+        self._copied = None
 
 
 def _keeper_of(session: Session, frame: Frame) -> Keeper | None:
@@ -161,11 +180,6 @@ def _keeper_of(session: Session, frame: Frame) -> Keeper | None:
 
         session.keeper = Keeper(session)
     return session.keeper
-
-
-def _skip(items: Iterator[Any], count: int) -> None:
-    for _ in islice(items, count):
-        pass
 
 
 def _was_left_by_break(caller: FrameType) -> bool:

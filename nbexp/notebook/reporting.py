@@ -122,6 +122,7 @@ class Reporter:
     def report(self, entry: Entry) -> None:
         """Write an entry, or by hand print it."""
         with self._lock:
+            self.session.step = max(self.session.step, entry.step)
             for name in (*entry.values, *entry.rich):
                 self._steps[name] = max(self._steps.get(name, 0), entry.step + 1)
             if self._file is None:

@@ -65,6 +65,7 @@ class Session:
         pause: Why it is to pause, where it is.
         snapshot: Whether the next iteration must have a snapshot.
         ends: Whether the outermost loop is to end.
+        step: The highest step that was logged, or -1.
         interrupt: What was raised into the notebook; it is raised again if it was caught.
         at_end: Called when the outermost loop ends.
         keeper: Takes the snapshots, once a loop needs some.
@@ -80,6 +81,7 @@ class Session:
     pause: str | None = None
     snapshot: bool = False
     ends: bool = False
+    step: int = -1
     interrupt: Interrupt | None = None
     at_end: list[Callable[[], None]] = field(default_factory=list)
     keeper: Keeper | None = None

@@ -66,6 +66,7 @@ class Snapshot:
         variant: Name of the variant that took it.
         is_alone: Whether the loops around have no snapshot to start from.
         size: Bytes.
+        step: The highest step that had been logged, or -1.
     """
 
     folder: Path
@@ -75,6 +76,7 @@ class Snapshot:
     variant: str
     is_alone: bool = False
     size: int = 0
+    step: int = -1
 
     @property
     def position(self) -> tuple[int, ...]:
@@ -120,6 +122,7 @@ def write(snapshot: Snapshot, content: Any) -> int:
             "places": [asdict(place) for place in snapshot.places],
             "variant": snapshot.variant,
             "is_alone": snapshot.is_alone,
+            "step": snapshot.step,
             "objects": {name: kept["kind"] for name, kept in content["objects"].items()},
             "size": size,
             "time": time.time(),
@@ -148,6 +151,7 @@ def read(folder: Path) -> Snapshot:
             variant=str(record["variant"]),
             is_alone=bool(record["is_alone"]),
             size=int(record["size"]),
+            step=int(record["step"]),
         )
     except (ValueError, LookupError, TypeError) as error:
         raise DamagedError(f"{folder / _DESCRIPTION}: {error!r}") from error
