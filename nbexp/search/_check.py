@@ -76,7 +76,8 @@ def _check_search(stage: Stage) -> list[Found]:
 
     def build(options: Mapping[str, Any]) -> None:
         tried = replace(search, options=options)
-        make_searcher(tried, space, metric=_metric(stage), mode=stage.mode, seed=0)
+        searcher = make_searcher(tried, space, metric=_metric(stage), mode=stage.mode, seed=0)
+        searcher.suggest(0)  # some refuse a space only now
 
     return list(_refused("search", search.options, build))
 

@@ -176,7 +176,7 @@ class TuneScheduler:
         snapshot, trial.snapshot_asked = trial.snapshot_asked, False
         donor = trial.take_exploit()
         if donor:
-            trial.status, trial.pausing = PAUSED, True
+            self._park(trial)
             return self._exploit(trial, donor.donor, donor.step)
         if trial.last_result and self.is_full(trial):
             trial.status, trial.ending = RUNNING, True
@@ -185,10 +185,16 @@ class TuneScheduler:
             trial.status = TERMINATED
             return Decision(DecisionKind.STOP, reason=self._sentence(trial, "stopped it"))
         if action == "PAUSE":
-            trial.status, trial.pausing = PAUSED, True
+            self._park(trial)
             reason = self._sentence(trial, "paused it")
             return Decision(DecisionKind.PAUSE, snapshot=True, reason=reason)
         return Decision(DecisionKind.CONTINUE, snapshot=snapshot)
+
+    def _park(self, trial: StandInTrial) -> None:
+        trial.status, trial.pausing = PAUSED, True
+        # To the end: where PBT has the choice among those as far, it would take the same one again
+        # and again, which never ends if that one is never better than its donors.
+        self._trials[trial.trial_id] = self._trials.pop(trial.trial_id)
 
     def _exploit(self, trial: StandInTrial, donor: str, step: int) -> Decision:
         old, new = trial.evaluated_params, dict(trial.config)

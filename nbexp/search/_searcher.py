@@ -43,6 +43,7 @@ class TuneSearcher:
         self._metric, mode = goal
         self._codings = {key: algorithm.coding(each) for key, each in space.items()}
         self._names = _names(space, algorithm)
+        self._size = _size(space)
         self._options = dict(search.options)
         self._first = [self._encoded(p, strict=True) for p in self._pop_points()]
         self._known: list[tuple[Mapping[str, Any], float]] = []
@@ -59,7 +60,8 @@ class TuneSearcher:
         if not self._started and self._known:
             self._begin()
         self._started = True
-        config = self._ask(str(number)) if self._names else {}
+        is_exhausted = len({repr(each) for each in self._suggested.values()}) >= self._size
+        config = None if is_exhausted else self._ask(str(number)) if self._names else {}
         if config is None:
             return None
         values = {
@@ -151,7 +153,10 @@ class TuneSearcher:
     def _ask(self, name: str) -> Mapping[str, Any] | None:
         with self._sandbox():
             for _ in range(_ATTEMPTS):
-                config = self._searcher.suggest(name)
+                try:
+                    config = self._searcher.suggest(name)
+                except Exception as error:  # whatever a library makes of a space or a setting
+                    raise UsageError(f"{self.algorithm.name} suggests nothing: {error}") from error
                 if config is not None:
                     return None if config == "FINISHED" else config
         return None
@@ -216,6 +221,10 @@ def unfit_for(algorithm: Algorithm, space: Mapping[str, Distribution]) -> str | 
             takes = f"{algorithm.name} takes continuous distributions alone, such as uniform"
             return f"{takes}, but {key!r} is {each.kind} = {list(each.arguments)!r}"
     return None
+
+
+def _size(space: Mapping[str, Distribution]) -> float:
+    return math.prod(Plain(each).count or math.inf for each in space.values())
 
 
 def _agree(suggested: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
