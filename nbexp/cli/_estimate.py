@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from nbexp.cli._screen import duration_text
 from nbexp.cli._tally import StageTally, Tally
 from nbexp.pipeline import Pipeline
-from nbexp.plan import Plan
+from nbexp.plan import Plan, PlannedStage
 from nbexp.run import cluster_address, list_runs, local_node, read_history
 from nbexp.states import State
 
@@ -41,9 +42,16 @@ def wall_s(plan: Plan) -> float | None:
     for stage in plan.stages:
         if stage.work_s is None:
             return None
-        waiting = max(stage.counts[State.PENDING], 1)
-        total += stage.work_s / min(slots(plan.pipeline, stage.name), waiting)
+        total += stage.work_s / _at_a_time(plan, stage)
     return total
+
+
+def _at_a_time(plan: Plan, stage: PlannedStage) -> int:
+    """Return how many variants of a planned stage run at a time, on this machine."""
+    search = plan.pipeline.stages[stage.name].search
+    searches = math.ceil(stage.to_suggest / search.samples)  # at least
+    waiting = stage.counts[State.PENDING] + min(stage.to_suggest, search.concurrent * searches)
+    return max(1, min(slots(plan.pipeline, stage.name), waiting))
 
 
 def read_before(pipeline: Pipeline) -> dict[str, Before]:
@@ -73,20 +81,23 @@ class TimeLeft:
         self._before = before
         is_local = cluster_address() is None
         self._slots = {n: slots(pipeline, n) if is_local else 0 for n in pipeline.stages}
+        searches = {name: stage.search for name, stage in pipeline.stages.items()}
+        self._samples = {n: search.samples for n, search in searches.items() if search.is_adaptive}
 
     def phrase(self, tally: Tally) -> str:
         """Return how long it goes on, in words; empty where there is nothing to judge by."""
-        lefts = [self._stage_s(stage, tally.most_running) for stage in tally.stages.values()]
+        stages = tally.stages.values()
+        lefts = [self._stage_s(stage, tally.most_running) for stage in stages]
         known = [left for left in lefts if left is not None]
         seconds = round(sum(known))
         if not seconds:
             return ""
-        how = "about" if len(known) == len(lefts) else "more than"
-        return f"{how} {duration_text(seconds)} left"
+        is_whole = len(known) == len(lefts)
+        return f"{'about' if is_whole else 'more than'} {duration_text(seconds)} left"
 
     def _stage_s(self, stage: StageTally, most_running: int) -> float | None:
         before = self._before.get(stage.name)
-        count = stage.left if stage.total or stage.has_ended else before.variants if before else 1
+        count = self._count(stage, before)
         if not count:
             return 0.0
         mean_s = stage.mean_s or (before.mean_s if before else None)
@@ -96,3 +107,12 @@ class TimeLeft:
         spent_s = sum(min(now - began, mean_s) for began in stage.running.values())
         at_a_time = self._slots[stage.name] or most_running or 1
         return max(mean_s * count - spent_s, 0.0) / min(at_a_time, count)
+
+    def _count(self, stage: StageTally, before: Before | None) -> int:
+        """Return how many variants have yet to end, as far as it is known."""
+        if stage.has_ended:
+            return stage.left
+        expected = self._samples.get(stage.name, 0)  # a search makes its variants one by one
+        if stage.total or expected:
+            return max(stage.total, expected) - stage.done
+        return before.variants if before else 1

@@ -12,8 +12,10 @@ from nbexp.run import (
     VariantHistory,
     find_run,
     find_variant,
+    list_runs,
     read_history,
 )
+from nbexp.states import State
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,36 @@ def find(root: Path, run: str | None, variant: str | None) -> Found:
         return found
     history = read_history(folder)
     return Found(folder, history, find_variant(history, variant) if variant else None)
+
+
+def find_alive(root: Path, run: str | None, verb: str) -> Found:
+    """Return a run that goes on, by default the only one; or a variant that was named alone.
+
+    Args:
+        root: Folder of the pipeline.
+        run: What was named, if anything.
+        verb: What is to be done with it, such as ``stop``; for messages.
+
+    Raises:
+        UsageError: There is no such run, or several, or it has ended.
+    """
+    if run is None:
+        run = _only_alive(root, verb).id
+    found = find(root, run, None)
+    if not found.folder.is_alive():
+        state = found.history.state or State.STOPPED
+        raise UsageError(f"{found.folder.id} has ended ({state}); there is nothing to {verb}.")
+    return found
+
+
+def _only_alive(root: Path, verb: str) -> RunFolder:
+    alive = [folder for folder in list_runs(root) if folder.is_alive()]
+    if not alive:
+        raise UsageError(f"No run goes on here; there is nothing to {verb}.")
+    if len(alive) > 1:
+        names = ", ".join(folder.id for folder in alive)
+        raise UsageError(f"Several runs go on: {names}. Name the one to {verb}.")
+    return alive[0]
 
 
 def _in_last_run(root: Path, variant: str) -> Found | None:

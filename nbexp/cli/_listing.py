@@ -46,7 +46,7 @@ def list_all(root: Path, *, as_json: bool, show_all: bool) -> None:
 
 def run_state(history: RunHistory) -> State:
     """Return the state of a run, also of one that goes on."""
-    return history.state or State.RUNNING
+    return history.state or (State.PAUSED if history.is_paused else State.RUNNING)
 
 
 def run_duration_s(history: RunHistory) -> float | None:

@@ -55,12 +55,24 @@ def _summary(plan: Plan, stage: PlannedStage) -> str:
     if stage.is_open:
         return f"variants are known once {_reduced(plan, stage)} reduced"
     cached, pending = stage.counts[State.CACHED], stage.counts[State.PENDING]
+    growing = _growing(plan, stage)
+    if growing and not stage.variants and not stage.to_suggest:
+        return f"variants follow those of {growing}"
     parts = [counted(len(stage.variants), "variant")]
     parts += [f"{cached} cached"] if cached else []
     parts += [f"{pending} to run"] if pending else []
-    if pending and stage.work_s is not None:
+    if stage.to_suggest:
+        algorithm = plan.pipeline.stages[stage.name].search.algorithm.rpartition(":")[2]
+        parts.append(f"{stage.to_suggest} to be suggested by {algorithm}")
+    if (pending or stage.to_suggest) and stage.work_s is not None:
         parts.append(f"{duration_text(stage.work_s)} of work")
     return ", ".join(parts)
+
+
+def _growing(plan: Plan, stage: PlannedStage) -> str:
+    """Return the names of the stages that a stage depends on whose searches go on."""
+    ancestors = plan.pipeline.ancestors(stage.name) - {stage.name}
+    return " and ".join(s.name for s in plan.stages if s.name in ancestors and s.to_suggest)
 
 
 def _reduced(plan: Plan, stage: PlannedStage) -> str:
@@ -70,13 +82,13 @@ def _reduced(plan: Plan, stage: PlannedStage) -> str:
 
 
 def _reduces(plan: Plan, stage: PlannedStage) -> bool:
-    has_ended = not stage.is_open and not stage.counts[State.PENDING]
+    has_ended = not (stage.is_open or stage.counts[State.PENDING] or stage.to_suggest)
     return plan.pipeline.stages[stage.name].keep is not None and not has_ended
 
 
 def _show_total(screen: Screen, plan: Plan) -> None:
-    pending = sum(stage.counts[State.PENDING] for stage in plan.stages)
-    is_open = any(stage.is_open for stage in plan.stages)
+    pending = sum(stage.counts[State.PENDING] + stage.to_suggest for stage in plan.stages)
+    is_open = any(stage.is_open or _growing(plan, stage) for stage in plan.stages)
     if not pending and not is_open:
         screen.line(("Everything is cached; a run only looks it up.", "green"))
         return

@@ -15,10 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from nbexp.cli._course import changes_text
 from nbexp.cli._estimate import TimeLeft
 from nbexp.cli._failure import headline, show_failure
 from nbexp.cli._screen import (
     STYLES,
+    Part,
     Screen,
     counted,
     counts_text,
@@ -26,7 +28,7 @@ from nbexp.cli._screen import (
     number_text,
     text,
 )
-from nbexp.cli._tally import StageTally, Tally
+from nbexp.cli._tally import StageTally, Tally, VariantTally
 from nbexp.files import to_json
 from nbexp.run import Event, EventKind
 from nbexp.states import State
@@ -34,6 +36,7 @@ from nbexp.states import State
 _WHOLE_FAILURES = 5
 _SHORT_FAILURES = 50
 _PATIENCE_S = 0.5
+_RUNNING_LINES = 4
 
 
 class Progress(Protocol):
@@ -92,7 +95,7 @@ class _Messages:
     def _variant_ended(self, data: Any) -> None:
         state = State(data["state"])
         title = f"{data['variant']} {data['label']}".strip()
-        if data.get("note"):
+        if data.get("note") and state is not State.PRUNED:
             self._screen.line(("! ", "bold yellow"), f"{title}: {data['note']}")
         if not state.is_failure:
             return
@@ -153,7 +156,7 @@ class LiveProgress:
             bar = ProgressBar(total=max(stage.total, 1), completed=stage.done, width=20)
             grid.add_row(f"  {stage.name}", bar, _done(stage), _stage_text(stage))
         header = text((tally.run, "bold"), (f"  {elapsed}", "dim"), f"  {self._phase()}")
-        return Group(header, grid, *_best_lines(tally))
+        return Group(header, grid, *_running_lines(tally), *_best_lines(tally))
 
     def _phase(self) -> str:
         tally = self._tally
@@ -163,6 +166,9 @@ class LiveProgress:
             return "starting Ray…"
         if tally.state is not None or all(s.has_ended for s in tally.stages.values()):
             return "completing the records in MLflow…"
+        if tally.is_paused:
+            still = f", {tally.running} still running" if tally.running else ""
+            return f"paused{still}; nbexp continue has it go on"
         return self._time_left.phrase(tally)
 
 
@@ -173,21 +179,43 @@ def _done(stage: StageTally) -> str:
 def _stage_text(stage: StageTally) -> Text:
     if not stage.total and not stage.has_ended:
         return text(("waits for what comes before", "dim"))
-    counts = {**stage.ended, State.RUNNING: len(stage.running)}
+    counts = {
+        **stage.ended,
+        State.RUNNING: len(stage.running),
+        State.PAUSED: len(stage.paused),
+    }
     shown = [state for state in State if counts.get(state)]
     parts = [[(f"{counts[state]} {state}", STYLES[state])] for state in shown]
     return Text("  ").join(text(*part) for part in parts)
 
 
-def _best_lines(tally: Tally) -> list[Text]:
-    lines = []
-    for stage in tally.stages.values():
-        if stage.best is not None:
-            value, who = stage.best
-            line = text(("  best ", "dim"), f"{stage.metric} {number_text(value)}  ", (who, "dim"))
-            line.no_wrap, line.overflow = True, "ellipsis"
-            lines.append(line)
+def _running_lines(tally: Tally) -> list[Text]:
+    running = [stage.variant(name) for stage in tally.stages.values() for name in stage.running]
+    lines = [_one_line(f"    {each.title}", *_newest(each)) for each in running[:_RUNNING_LINES]]
+    if len(running) > _RUNNING_LINES:
+        lines.append(text((f"    … and {len(running) - _RUNNING_LINES} more", "dim")))
     return lines
+
+
+def _newest(variant: VariantTally) -> list[tuple[str, str]]:
+    if variant.step is None:
+        return []
+    return [(f"  step {variant.step}  {variant.shown} {number_text(variant.value)}", "cyan")]
+
+
+def _best_lines(tally: Tally) -> list[Text]:
+    known = [(stage.metric, stage.best) for stage in tally.stages.values()]
+    return [
+        _one_line(("  best ", "dim"), f"{metric} {number_text(best[0])}  ", (best[1], "dim"))
+        for metric, best in known
+        if best is not None
+    ]
+
+
+def _one_line(*parts: Part) -> Text:
+    line = text(*parts)
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
 
 
 class PlainProgress:
@@ -202,7 +230,7 @@ class PlainProgress:
         self._screen = screen
         self._tally = tally
         self._messages = _Messages(screen)
-        self._labels: dict[str, str] = {}
+        self._begun: set[tuple[str, int]] = set()  # variant and attempt
         self._ray = threading.Timer(_PATIENCE_S, self._tell_of_ray)
         self._ray.daemon = True
 
@@ -219,15 +247,40 @@ class PlainProgress:
         if event.kind is EventKind.RUN_STARTED:
             line(f"run {data['run']} of {data['pipeline']}: {', '.join(data['stages'])}")
             self._ray.start()
-        elif event.kind is EventKind.VARIANT_ADDED:
-            self._labels[data["variant"]] = data["label"]
-        elif event.kind is EventKind.VARIANT_STARTED:
-            line(f"▶ {data['variant']} {self._labels.get(data['variant'], '')}".rstrip())
-        elif event.kind is EventKind.VARIANT_ENDED and data["state"] == State.FINISHED:
-            line(f"✓ {self._finished(data)}")
+        elif event.kind is EventKind.RUN_PAUSED:
+            line("‖ paused: what can pause does, and nothing more starts; nbexp continue ends that")
+        elif event.kind is EventKind.RUN_CONTINUED:
+            line("▶ the run goes on")
         elif event.kind is EventKind.STAGE_ENDED:
             self._stage_ended(self._tally.stages[data["stage"]])
+        elif "variant" in data:
+            self._tell_of_variant(event, self._tally.stages[data["stage"]])
         self._messages.tell(event)
+
+    def _tell_of_variant(self, event: Event, stage: StageTally) -> None:
+        data, line = event.data, self._screen.line
+        variant = stage.variant(data["variant"])
+        if event.kind is EventKind.VARIANT_STARTED:
+            attempt = (variant.name, data["attempt"])
+            if attempt not in self._begun:  # one that goes on after a pause is no news
+                line(f"▶ {variant.title}")
+            self._begun.add(attempt)
+        elif event.kind is EventKind.VARIANT_EXPLOITED:
+            changed = changes_text(variant.params, data["params"]) or "the same parameters"
+            after = f"after step {data['step']}"
+            line(f"⇄ {variant.name} went on from {data['donor']} {after}: {changed}")
+        elif event.kind is EventKind.VARIANT_ENDED and data["state"] == State.FINISHED:
+            line(f"✓ {self._finished(data)}")
+        elif event.kind is EventKind.VARIANT_ENDED and data["state"] == State.PRUNED:
+            self._pruned(data, variant, stage)
+
+    def _pruned(self, data: Any, variant: VariantTally, stage: StageTally) -> None:
+        if data.get("source"):  # like those that are cached, it is counted with its stage
+            return
+        step = "" if variant.step is None else f" at step {variant.step}"
+        why = f": {data['note']}" if data.get("note") else step  # a note tells the step, too
+        title = f"{data['variant']} {data['label']}".strip()
+        self._screen.line(f"✂ {title}  pruned{why}  ({stage.done}/{stage.total})")
 
     def _finished(self, data: Any) -> str:
         stage = self._tally.stages[data["stage"]]

@@ -117,11 +117,19 @@ def _reasons(folder: RunFolder, variant: VariantHistory, past: _Past, now: _Now)
 def _why(
     variant: VariantHistory, record: VariantRecord | None, past: _Past
 ) -> tuple[list[str], str | None]:
-    if variant.state is State.CACHED:
-        return [f"the same had finished before; taken from {variant.source}"], None
+    if variant.source:
+        ended = "been pruned" if variant.state is State.PRUNED else "finished"
+        return [f"the same had {ended} before; taken from {variant.source}"], None
     if record is None:
         reason = variant.reason or "what it links to has not ended"
         return [f"it did not start: {reason}"], None
+    why, other = _why_it_ran(record, past)
+    if variant.state is State.PRUNED:
+        why.append(f"it ended early: {variant.note or 'its scheduler stopped it'}")
+    return why, other
+
+
+def _why_it_ran(record: VariantRecord, past: _Past) -> tuple[list[str], str | None]:
     earlier = past.find(record)
     if earlier is None:
         return ["it ran since no earlier run has this stage"], None
@@ -174,6 +182,8 @@ class _Past:
 
 def _why_not_cached(run: RunFolder, variant: str) -> str:
     state = read_history(run).variants[variant].state
+    if state is State.PRUNED:
+        return "it was pruned there, by a scheduler that has other settings now or is gone"
     if state.is_success:
         return "it was run with --fresh, or the earlier result was no longer in its place"
     return f"it {_ended(state)} there"
@@ -185,6 +195,7 @@ class _Now:
     def __init__(self, root: Path, history: RunHistory) -> None:
         self.problem = ""
         self._variants: dict[str, PlannedVariant] = {}
+        self._open: dict[str, str] = {}  # why it is not known which variants a stage has
         self._is_known = False
         file = _pipeline_file(root, history.pipeline)
         if file is None:
@@ -204,8 +215,8 @@ class _Now:
         planned = self._variants.get(variant.name)
         if planned is None:
             if variant.stage in self._open:
-                return "open", [f"the variants of {variant.stage} are known after a reduce"]
-            return "would not run", ["the pipeline, without --set, has no such variant now"]
+                return "open", [self._open[variant.stage]]
+            return "would not run", ["the pipeline, as it is written, has no such variant now"]
         if planned.state is State.CACHED:
             return "would be taken from the cache", []
         return "would run again" if variant.started else "would run", self._changes(
@@ -214,7 +225,11 @@ class _Now:
 
     def _take(self, plan: Plan) -> None:
         self._variants = {variant.name: variant for variant in plan.variants}
-        self._open = {stage.name for stage in plan.stages if stage.is_open}
+        for stage in plan.stages:
+            for name in plan.pipeline.descendants(stage.name) if stage.to_suggest else ():
+                self._open[name] = f"the search of {stage.name} has suggestions to make"
+            if stage.is_open:
+                self._open[stage.name] = f"the variants of {stage.name} are known after a reduce"
         self._is_known = True
 
     def _changes(

@@ -1,4 +1,4 @@
-"""The commands around runs that there are: ``ls``, ``show``, ``why``, ``logs``, ``stop``."""
+"""The commands around runs that there are: those that look at them, and those that alter them."""
 
 from __future__ import annotations
 
@@ -95,4 +95,75 @@ def stop(ctx: click.Context, run: str | None, variant: str | None, *, root: Path
     ctx.exit(stop_run(root, run, variant))
 
 
-COMMANDS = (ls, show, why, logs, stop)
+@click.command()
+@click.argument("run", required=False)
+@click.option("--stage", metavar="STAGE", help="The stage; the run's only one by default.")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many draws or suggestions more for each grid point.",
+)
+@click.option(
+    "--set",
+    "sets",
+    metavar="PARAM=VALUE",
+    multiple=True,
+    help="Set a parameter of those added to a TOML value; may be repeated.",
+)
+@_options.directory
+@_options.as_json
+@click.pass_context
+def add(  # noqa: PLR0913 - the options of the command
+    ctx: click.Context,
+    run: str | None,
+    *,
+    stage: str | None,
+    samples: int | None,
+    sets: tuple[str, ...],
+    root: Path,
+    as_json: bool,
+) -> None:
+    """Add variants to a stage of a run that goes on.
+
+    RUN is the one that goes on by default. With --samples, there are more draws, or suggestions
+    of its search; with --set, variants with these values. Exits with 1 if nothing was added.
+    """
+    from nbexp.cli._asking import Addition, add_variants
+
+    addition = Addition(stage, samples, sets)
+    ctx.exit(add_variants(root, run, addition, as_json=as_json))
+
+
+@click.command()
+@click.argument("run", required=False)
+@_options.directory
+@_options.as_json
+@click.pass_context
+def pause(ctx: click.Context, run: str | None, *, root: Path, as_json: bool) -> None:
+    """Pause a run that goes on.
+
+    Nothing more starts. What runs gives up its place at the next snapshot of its `nbexp.loop`;
+    a notebook without one runs to its end. RUN is the one that goes on by default.
+    """
+    from nbexp.cli._asking import ask
+
+    ctx.exit(ask(root, run, "pause", as_json=as_json))
+
+
+@click.command("continue")
+@click.argument("run", required=False)
+@_options.directory
+@_options.as_json
+@click.pass_context
+def continue_(ctx: click.Context, run: str | None, *, root: Path, as_json: bool) -> None:
+    """Have a run go on that was paused.
+
+    RUN is the one that is under way by default.
+    """
+    from nbexp.cli._asking import ask
+
+    ctx.exit(ask(root, run, "continue", as_json=as_json))
+
+
+COMMANDS = (ls, show, why, logs, stop, add, pause, continue_)

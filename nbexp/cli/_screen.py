@@ -18,8 +18,10 @@ Part = str | tuple[str, str]
 STYLES = {
     State.PENDING: "dim",
     State.RUNNING: "cyan",
+    State.PAUSED: "dim cyan",
     State.FINISHED: "green",
     State.CACHED: "blue",
+    State.PRUNED: "magenta",
     State.FAILED: "bold red",
     State.TIMED_OUT: "bold red",
     State.SKIPPED: "yellow",

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from nbexp.cli._course import course_of, descent, exploits, last_step, reason_of
 from nbexp.cli._failure import short_path, show_failure
 from nbexp.cli._listing import best_first, run_duration_s, run_state
 from nbexp.cli._screen import (
@@ -36,7 +37,7 @@ def show_run(folder: RunFolder, history: RunHistory, *, as_json: bool, show_all:
     screen = Screen()
     _show_head(screen, folder, history)
     for stage in history.stages:
-        _show_stage(screen, history, stage, None if show_all else _ROWS)
+        _show_stage(screen, folder, history, stage, None if show_all else _ROWS)
     for warning in history.warnings:
         screen.line(("! ", "bold yellow"), warning)
     _show_failures(screen, folder, history, None if show_all else _FAILURES)
@@ -49,7 +50,9 @@ def _show_head(screen: Screen, folder: RunFolder, history: RunHistory) -> None:
     screen.line(("  " + "  ".join(fact for fact in facts if fact), "dim"))
 
 
-def _show_stage(screen: Screen, history: RunHistory, stage: str, most: int | None) -> None:
+def _show_stage(
+    screen: Screen, folder: RunFolder, history: RunHistory, stage: str, most: int | None
+) -> None:
     variants = history.of_stage(stage)
     metric, mode = history.metrics.get(stage, ("", Mode.MAX))
     if metric:
@@ -59,25 +62,36 @@ def _show_stage(screen: Screen, history: RunHistory, stage: str, most: int | Non
     if not variants:
         screen.line(("  no variants yet", "dim") if history.state is None else "  no variants")
         return
-    rows = [_row(v, own) for v in variants[:most]]
-    screen.table(
-        ("variant", "state", metric, "reduce", "took", "parameters", "from", "because"), rows
-    )
+    rows = [_row(folder, metric, v, own) for v in variants[:most]]
+    columns = ("variant", "state", "step", metric, "reduce", "took", "parameters", "exploited")
+    screen.table((*columns, "from", "because"), rows)
     if len(variants) > len(rows):
         screen.line((f"  … and {len(variants) - len(rows)} more; --all shows them", "dim"))
 
 
-def _row(variant: VariantHistory, lineage: Sequence[str]) -> tuple[Part, ...]:
+def _row(
+    folder: RunFolder, metric: str, variant: VariantHistory, lineage: Sequence[str]
+) -> tuple[Part, ...]:
+    step = last_step(folder, variant.name, metric) if variant.started or variant.source else None
+    course = course_of(folder, variant)
     return (
         variant.name,
         state_part(variant.state),
-        number_text(variant.metric),
+        "" if step is None else str(step),
+        _metric(variant, metric),
         ("kept", "green") if variant.is_kept else "",
         duration_text(variant.duration_s),
         variant.label,
+        " ".join(f"{event['donor']}@{event['step']}" for event in exploits(course)),
         (" ".join(variant.lineage.get(stage, "") for stage in lineage), "dim"),
-        (variant.reason, "dim"),
+        (reason_of(variant, course), "dim"),
     )
+
+
+def _metric(variant: VariantHistory, metric: str) -> Part:
+    if variant.metric is not None or variant.state.is_final:
+        return number_text(variant.metric)
+    return (number_text(variant.logged.get(metric)), "dim")  # the newest so far
 
 
 def _lineages(variants: list[VariantHistory]) -> tuple[list[str], list[str]]:
@@ -107,6 +121,7 @@ def _absolute(folder: RunFolder, variant: str) -> Path:
 
 def _record(folder: RunFolder, history: RunHistory) -> dict[str, Any]:
     results = {variant.name: variant for variant in RunResult.read(folder.path).variants}
+    courses = {name: course_of(folder, each) for name, each in history.variants.items()}
     return {
         "run": folder.id,
         "pipeline": history.pipeline,
@@ -115,6 +130,7 @@ def _record(folder: RunFolder, history: RunHistory) -> dict[str, Any]:
         "ended": history.ended,
         "duration_s": run_duration_s(history),
         "folder": str(folder.path.absolute()),
+        "is_paused": history.is_paused,
         "counts": {state.value: count for state, count in history.counts.items()},
         "stages": history.stages,
         "metrics": {stage: list(metric) for stage, metric in history.metrics.items()},
@@ -127,6 +143,8 @@ def _record(folder: RunFolder, history: RunHistory) -> dict[str, Any]:
                 "scraps": dict(results[variant.name].scraps),
                 "artifacts": dict(results[variant.name].artifacts),
                 "folder": str(_absolute(folder, variant.name)),
+                "course": courses[variant.name],
+                "descent": [vars(origin) for origin in descent(courses, variant.name)],
             }
             for variant in history.variants.values()
             if variant.name in results  # one may have come into being just now

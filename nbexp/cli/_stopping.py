@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from nbexp.cli._finding import Found, find
+from nbexp.cli._finding import Found, find_alive
 from nbexp.cli._screen import Screen, counts_text
 from nbexp.errors import UsageError
-from nbexp.run import list_runs, read_history, request_stop
-from nbexp.states import State
+from nbexp.run import find_variant, read_history, request_stop
 
 _PATIENCE_S = 15.0
 _LOOK_S = 0.1
@@ -43,18 +42,9 @@ def _tell(message: str) -> int:
 
 
 def _going_on(root: Path, run: str | None, variant: str | None) -> Found:
-    alive = [folder for folder in list_runs(root) if folder.is_alive()]
-    if run is None:
-        if not alive:
-            raise UsageError("No run goes on here; there is nothing to stop.")
-        if len(alive) > 1:
-            names = ", ".join(folder.id for folder in alive)
-            raise UsageError(f"Several runs go on: {names}. Name one: nbexp stop RUN.")
-        run = alive[0].id
-    found = find(root, run, variant)
-    if not found.folder.is_alive():
-        state = found.history.state or State.STOPPED
-        raise UsageError(f"{found.folder.id} has ended ({state}); there is nothing to stop.")
+    found = find_alive(root, run, "stop")
+    if variant is not None:
+        found = Found(found.folder, found.history, find_variant(found.history, variant))
     if found.variant is not None and found.variant.state.is_final:
         ended = f"{found.variant.name} has ended ({found.variant.state})"
         raise UsageError(f"{ended}; there is nothing to stop.")

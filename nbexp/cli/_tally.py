@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbexp.pipeline import Mode
+from nbexp.pipeline import Mode, Score
 from nbexp.run import Event, EventKind
 from nbexp.states import State
+
+
+@dataclass
+class VariantTally:
+    """How a variant stands.
+
+    Attributes:
+        name: Name of the variant.
+        label: The parameters that tell it from its siblings.
+        params: Its parameters, once it has started.
+        step: The newest step that it logged, if it did.
+        shown: Name of what it logged there: the stage's metric, where it logs that.
+        value: The number that it logged there.
+        score: The value of its metric that counts so far, if it is known.
+    """
+
+    name: str
+    label: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    step: int | None = None
+    shown: str = ""
+    value: float | None = None
+    score: float | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name and label."""
+        return f"{self.name} {self.label}".rstrip()
+
+    def show(self, name: str, value: float, step: int) -> None:
+        """Note what it logged last."""
+        self.shown, self.value, self.step = name, value, step
 
 
 @dataclass
@@ -21,23 +54,28 @@ class StageTally:
         name: Name of the stage.
         metric: Its metric, if it has one.
         mode: Whether larger or smaller values are better.
+        rule: Which of the values that a variant reports of the metric counts.
         total: Number of variants known.
         ended: Number of variants that ended, by state.
         running: When each variant that runs began, by name.
-        best: Best metric so far, with the variant's name and label.
+        paused: Names of the variants that have given up their places for a while.
+        variants: The variants, by name.
         has_ended: Whether all of it has ended.
     """
 
     name: str
     metric: str | None = None
     mode: Mode = Mode.MAX
+    rule: Score = Score.LAST
     total: int = 0
     ended: Counter[State] = field(default_factory=Counter)
     running: dict[str, float] = field(default_factory=dict)
-    best: tuple[float, str] | None = None
+    paused: set[str] = field(default_factory=set)
+    variants: dict[str, VariantTally] = field(default_factory=dict)
     has_ended: bool = False
-    _seconds: Counter[State] = field(default_factory=Counter)
-    _timed: Counter[State] = field(default_factory=Counter)
+    _best: tuple[float, str] | None = None  # of those that have ended
+    _seconds: Counter[bool] = field(default_factory=Counter)
+    _timed: Counter[bool] = field(default_factory=Counter)
 
     @property
     def done(self) -> int:
@@ -52,26 +90,75 @@ class StageTally:
     @property
     def mean_s(self) -> float | None:
         """Mean seconds of a variant that ran in this run, else of one that ran before."""
-        for state in (State.FINISHED, State.CACHED):
-            if self._timed[state]:
-                return self._seconds[state] / self._timed[state]
+        for is_new in (True, False):
+            if self._timed[is_new]:
+                return self._seconds[is_new] / self._timed[is_new]
         return None
+
+    @property
+    def best(self) -> tuple[float, str] | None:
+        """Best metric so far, also of what goes on, with the variant's name and label."""
+        best = self._best
+        for name in (*self.running, *self.paused):
+            variant = self.variant(name)
+            if variant.score is not None and self._is_better(variant.score, best):
+                best = (variant.score, variant.title)
+        return best
+
+    def variant(self, name: str) -> VariantTally:
+        """Return a variant."""
+        return self.variants.setdefault(name, VariantTally(name))
+
+    def add(self, data: Mapping[str, Any]) -> None:
+        """Note a variant that has come into being."""
+        self.total += 1
+        self.variant(data["variant"]).label = data["label"]
+
+    def start(self, data: Mapping[str, Any], when: float) -> None:
+        """Note that a variant runs, for the first time or again."""
+        self.paused.discard(data["variant"])
+        self.running[data["variant"]] = when
+        self.variant(data["variant"]).params = data.get("params", {})
+
+    def pause(self, data: Mapping[str, Any]) -> None:
+        """Note that a variant has given up its place."""
+        self.running.pop(data["variant"], None)
+        self.paused.add(data["variant"])
+
+    def log(self, data: Mapping[str, Any]) -> None:
+        """Note what a variant has logged."""
+        variant = self.variant(data["variant"])
+        for entry in data["entries"]:
+            values, step = entry.get("values", {}), entry["step"]
+            if self.metric in values:
+                variant.show(str(self.metric), values[self.metric], step)
+                self._score(variant, values[self.metric])
+            elif values and variant.shown != self.metric:
+                name, value = next(iter(values.items()))
+                variant.show(name, value, step)
 
     def end(self, data: Mapping[str, Any]) -> None:
         """Note that a variant has ended."""
         state = State(data["state"])
         self.running.pop(data["variant"], None)
+        self.paused.discard(data["variant"])
         self.ended[state] += 1
-        if data.get("duration_s") is not None:
-            self._seconds[state] += data["duration_s"]
-            self._timed[state] += 1
-        if state.is_success and data.get("metric") is not None:
-            self._compare(data["metric"], f"{data['variant']} {data['label']}".strip())
+        if state.is_success and data.get("duration_s") is not None:
+            is_new = state is not State.CACHED and not data.get("source")
+            self._seconds[is_new] += data["duration_s"]
+            self._timed[is_new] += 1
+        value = data.get("metric")
+        if state.is_success and value is not None and self._is_better(value, self._best):
+            self._best = (value, f"{data['variant']} {data['label']}".strip())
 
-    def _compare(self, value: float, who: str) -> None:
+    def _score(self, variant: VariantTally, value: float) -> None:
+        known = (variant.score, "") if variant.score is not None else None
+        if not math.isnan(value) and (self.rule is Score.LAST or self._is_better(value, known)):
+            variant.score = value
+
+    def _is_better(self, value: float, best: tuple[float, str] | None) -> bool:
         sign = 1 if self.mode is Mode.MAX else -1
-        if self.best is None or sign * value > sign * self.best[0]:
-            self.best = (value, who)
+        return best is None or sign * value > sign * best[0]
 
 
 class Tally:
@@ -83,6 +170,7 @@ class Tally:
         self.began = time.time()
         self.state: State | None = None
         self.stop_reason: str | None = None
+        self.is_paused = False
         self.warnings = 0
         self.has_started_any = False
         self.most_running = 0
@@ -91,6 +179,11 @@ class Tally:
     def counts(self) -> Counter[State]:
         """Number of variants that ended, by state."""
         return sum((stage.ended for stage in self.stages.values()), Counter())
+
+    @property
+    def running(self) -> int:
+        """Number of variants that run."""
+        return sum(len(stage.running) for stage in self.stages.values())
 
     @property
     def waits_for_ray(self) -> bool:
@@ -103,10 +196,12 @@ class Tally:
         data = event.data
         if event.kind is EventKind.RUN_STARTED:
             self.run = data["run"]
-            metrics = {name: (m, Mode(mode)) for name, (m, mode) in data["metrics"].items()}
+            metrics = {name: _rules(*each) for name, each in data["metrics"].items()}
             self.stages = {n: StageTally(n, *metrics.get(n, ())) for n in data["stages"]}
         elif event.kind is EventKind.RUN_STOPPING:
             self.stop_reason = data["reason"]
+        elif event.kind in (EventKind.RUN_PAUSED, EventKind.RUN_CONTINUED):
+            self.is_paused = event.kind is EventKind.RUN_PAUSED
         elif event.kind is EventKind.RUN_ENDED:
             self.state = State(data["state"])
         elif event.kind is EventKind.WARNING:
@@ -116,15 +211,22 @@ class Tally:
 
     def _take(self, event: Event, stage: StageTally) -> None:
         if event.kind is EventKind.VARIANT_ADDED:
-            stage.total += 1
+            stage.add(event.data)
         elif event.kind is EventKind.VARIANT_STARTED:
-            stage.running[event.data["variant"]] = event.time
+            stage.start(event.data, event.time)
             self.has_started_any = True
-            running = sum(len(each.running) for each in self.stages.values())
-            self.most_running = max(self.most_running, running)
+            self.most_running = max(self.most_running, self.running)
+        elif event.kind is EventKind.METRICS:
+            stage.log(event.data)
+        elif event.kind in (EventKind.VARIANT_PAUSED, EventKind.VARIANT_EXPLOITED):
+            stage.pause(event.data)
         elif event.kind is EventKind.VARIANT_RETRIED:
             stage.running.pop(event.data["variant"], None)
         elif event.kind is EventKind.VARIANT_ENDED:
             stage.end(event.data)
         elif event.kind is EventKind.STAGE_ENDED:
             stage.has_ended = True
+
+
+def _rules(metric: str, mode: str, score: str = Score.LAST) -> tuple[str, Mode, Score]:
+    return metric, Mode(mode), Score(score)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
 
+from nbexp.cli._course import (
+    Origin,
+    changes_text,
+    course_of,
+    descent,
+    descent_text,
+    logged_by,
+    reason_of,
+)
 from nbexp.cli._failure import short_path, show_failure
 from nbexp.cli._screen import Screen, duration_text, number_text, state_part, time_text
 from nbexp.files import to_json
+from nbexp.metrics import summary
 from nbexp.run import RunFolder, RunHistory, VariantHistory, VariantRecord, read_outcome
+from nbexp.states import State
 
 _LONGEST = 200
 
@@ -25,6 +38,8 @@ def show_variant(
     screen = Screen()
     screen.line((variant.name, "bold"), f" {variant.label}  ", state_part(variant.state))
     screen.table(("", ""), [((name, "dim"), value) for name, value in _facts(variant, record)])
+    _show_logged(screen, record["reported"])
+    _show_course(screen, record)
     for title in ("params", "scraps", "artifacts", "lineage", "identity"):
         if record[title]:
             screen.line((title, "bold"))
@@ -47,7 +62,7 @@ def _facts(variant: VariantHistory, record: dict[str, Any]) -> list[tuple[str, s
         ("started", time_text(variant.started or 0.0)),
         ("took", duration_text(variant.duration_s)),
         ("attempt", str(variant.attempt) if variant.attempt > 1 else ""),
-        ("reason", variant.reason),
+        ("reason", record["reason"] if variant.state is not State.PRUNED else ""),
         ("note", variant.note),
         ("cached from", variant.source or ""),
         ("template", record["template"] or ""),
@@ -61,11 +76,16 @@ def _record(folder: RunFolder, history: RunHistory, variant: VariantHistory) -> 
     place = folder.variant(variant.name).absolute()
     record, outcome = VariantRecord.read(place), read_outcome(place)
     artifacts = outcome.artifacts if outcome else {}
+    courses = {name: course_of(folder, each) for name, each in history.variants.items()}
     return {
         **vars(variant),
         "run": folder.id,
         "state": variant.state.value,
+        "reason": reason_of(variant, courses[variant.name]),
         "metric_name": history.metrics.get(variant.stage, [None])[0],
+        "reported": {k: asdict(v) for k, v in summary(logged_by(folder, variant.name)).items()},
+        "course": courses[variant.name],
+        "descent": [asdict(origin) for origin in descent(courses, variant.name)],
         "params": dict(record.params) if record else {},
         "scraps": dict(outcome.scraps) if outcome else {},
         "artifacts": {name: str(place / "artifacts" / name) for name in artifacts},
@@ -77,6 +97,36 @@ def _record(folder: RunFolder, history: RunHistory, variant: VariantHistory) -> 
         "folder": str(place),
         "files": sorted(path.name + "/" * path.is_dir() for path in place.glob("*")),
     }
+
+
+def _show_logged(screen: Screen, reported: Mapping[str, Mapping[str, Any]]) -> None:
+    if not reported:
+        return
+    screen.line(("logged", "bold"))
+    rows = [
+        (name, *(number_text(each[key]) for key in ("last", "least", "most")),
+         str(each["step"]), str(each["count"]))
+        for name, each in reported.items()
+    ]  # fmt: skip
+    screen.table(("name", "last", "lowest", "highest", "last step", "steps"), rows)
+
+
+def _show_course(screen: Screen, record: Mapping[str, Any]) -> None:
+    """Write what happened on the way, each exploit with the values that it changed."""
+    if not record["course"]:
+        return
+    screen.line(("course", "bold"))
+    params, rows = dict(record["identity"].get("params", {})), []  # those that it began with
+    for event in record["course"]:
+        changed = event.get("params", {})
+        step = "" if event.get("step") is None else str(event["step"])
+        told = changes_text(params, changed) or event.get("reason", "")
+        rows.append((event["event"], step, event.get("donor", ""), told))
+        params |= changed
+    screen.table(("what", "after step", "donor", "values"), rows)
+    if record["descent"]:
+        origins = [Origin(**each) for each in record["descent"]]
+        screen.line(f"  {record['name']} {descent_text(origins)}")
 
 
 def _short(value: Any) -> str:
