@@ -112,16 +112,34 @@ def expand_points(
     Args:
         stage: The stage.
         seed: Seed of the pipeline.
-        over: Values to lay over the parameters, in all cases.
+        over: Values to lay over the parameters, in all cases; those in tables over those there.
     """
     shown, over = _shown(stage.templates), over or {}
     for template, case in itertools.product(stage.templates, stage.cases or ({},)):
         fixed: Choices = {"notebook": shown[template.name]} if len(shown) > 1 else {}
-        fixed |= {key: plain(value) for key, value in {**case, **over}.items()}
-        for params, chosen in _grid_points({**stage.params, **case, **over}, ""):
+        fixed |= {key: plain(value) for key, value in {**case, **_flat(over)}.items()}
+        for params, chosen in _grid_points(_laid_over({**stage.params, **case}, over), ""):
             point = {**{k: v for k, v in fixed.items() if k not in chosen}, **chosen}
             named = {**point, "notebook": template.name} if len(shown) > 1 else point
             yield Point(template, params, point, (seed, stage.name, canonical_json(named)))
+
+
+def _laid_over(params: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters with values laid over them; a table leaves what it does not name."""
+    laid = dict(params)
+    for key, value in over.items():
+        is_inner = isinstance(value, dict) and isinstance(laid.get(key), dict)
+        laid[key] = _laid_over(laid[key], value) if is_inner else value
+    return laid
+
+
+def _flat(over: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """Return values by key, such as ``optimizer.lr`` for one in a table."""
+    flat: dict[str, Any] = {}
+    for key, value in over.items():
+        inner = f"{where}.{key}".lstrip(".")
+        flat |= _flat(value, inner) if isinstance(value, dict) and value else {inner: value}
+    return flat
 
 
 def _shown(templates: Sequence[Template]) -> dict[str, str]:

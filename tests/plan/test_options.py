@@ -8,7 +8,7 @@ import pytest
 from pipelines import pipeline_of, write_template
 
 from nbexp.pipeline import Secret
-from nbexp.plan.options import Option, expand_options
+from nbexp.plan.options import Option, expand_options, expand_points
 
 
 def options_of(folder: Path, seed: int = 0, **stage: Any) -> list[Option]:
@@ -104,3 +104,12 @@ def test_seed_and_stage_make_other_draws(tmp_path: Path) -> None:
     assert lr != [o.params["lr"] for o in options_of(tmp_path, seed=1, params=DRAWN)]
     spec = pipeline_of(tmp_path, {"train": {"params": DRAWN}, "other": {"params": DRAWN}})
     assert lr != [o.params["lr"] for o in expand_options(spec.stages["other"], 0)]
+
+
+def test_values_laid_over_a_table_leave_the_rest_of_it(tmp_path: Path) -> None:
+    table = {"options": {"name": "adam", "lr": {"uniform": [0, 1]}}}
+    stage = pipeline_of(tmp_path, {"train": {"params": table}}).stages["train"]
+    (point,) = expand_points(stage, 0, {"options": {"lr": 0.5}})
+    assert point.params["options"] == {"name": "adam", "lr": 0.5}
+    assert point.choices == {"options.lr": 0.5}
+    assert not point.space
