@@ -81,7 +81,9 @@ def test_what_is_suggested_starts_what_follows_it(tmp_path: Path) -> None:
 
 def test_reduce_waits_for_all_suggestions(tmp_path: Path) -> None:
     train = {**search_of(), "reduce": {"keep": 0.5}}
-    graph = Graph(pipeline_of(tmp_path, {"train": train, "test": {"params": {"model": "@train.out"}}}))
+    graph = Graph(
+        pipeline_of(tmp_path, {"train": train, "test": {"params": {"model": "@train.out"}}})
+    )
     (search,) = graph.take_searches()
     nodes = []
     for value in (0.1, 0.3, 0.2):
