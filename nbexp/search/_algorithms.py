@@ -121,8 +121,8 @@ def _make_hyperopt(cls: Any, order: Order) -> Any:
 
 def _make_bayesopt(cls: Any, order: Order) -> Any:
     # Tune's own random steps suggest nothing more until all of them are known. Points that are
-    # to be evaluated first do the same, and wait for nothing.
-    steps = int(order.options.get("random_search_steps", 10))
+    # to be evaluated first do the same, and wait for nothing. Known ones stand for some.
+    steps = int(order.options.get("random_search_steps", 10)) - len(order.points)
     drawn = [{name: random.random() for name in order.domains} for _ in range(steps)]
     options = {"random_state": order.seed, **_without(order.options, "random_search_steps")}
     points = [dict(point) for point in order.points] + drawn
