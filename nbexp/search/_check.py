@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -140,7 +139,9 @@ def _missing(algorithm: str) -> Found | None:
             message = f"{algorithm} needs the package {module}, which is not installed"
             return "search.algorithm", message, remedy
     if algorithm == "bayesopt":
-        version = importlib.metadata.version("bayesian-optimization")
+        from importlib.metadata import version as version_of
+
+        version = version_of("bayesian-optimization")
         if not version.startswith("1."):
             message = f"Ray Tune works with bayesian-optimization below 2, and {version} is here"
             return "search.algorithm", message, remedy
