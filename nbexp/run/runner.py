@@ -267,9 +267,10 @@ class Runner:
             task.failures += outcome.state.is_failure
             retries = self.graph.stages[task.stage].retries
             may_retry = outcome.state.is_failure and task.failures <= retries
-        if outcome.state is State.PAUSED and self._stop_reason is None:
+        is_stopping = self._stop_reason is not None or task.name in self._stopping
+        if outcome.state is State.PAUSED and not is_stopping:
             self._parking.park(task, outcome)
-        elif may_retry and self._stop_reason is None and task.name not in self._stopping:
+        elif may_retry and not is_stopping:
             self._retry(task, outcome)
         else:
             self._finish(task, outcome)

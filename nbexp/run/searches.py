@@ -123,17 +123,18 @@ class Searches:
 
     def _advance(self, course: _Course) -> None:
         search = course.search
-        self._settle(course)
-        while len(search.suggested) < search.samples:
-            if len(search.suggested) >= course.settled + course.stage.search.concurrent:
+        while (number := len(search.suggested)) < search.samples:
+            known = max(number + 1 - course.stage.search.concurrent, 0)
+            self._settle(course, known)
+            if course.settled < known:
                 return
             values = self._suggestion(course)
             if values is None:
                 break
             append_line(course.file, {"values": dict(values)})
             self._graph.suggest(search, values)
-            self._settle(course)
-        if course.told >= len(search.suggested):
+        self._settle(course, number)
+        if course.told == number:
             self._graph.close_search(search)
 
     def _suggestion(self, course: _Course) -> Mapping[str, Any] | None:
@@ -148,8 +149,9 @@ class Searches:
             course.searcher.complete(number, None)
         return before
 
-    def _settle(self, course: _Course) -> None:
-        suggested = course.search.suggested
+    def _settle(self, course: _Course, count: int) -> None:
+        """Tell the results of the first suggestions, as far as they are known, and no others."""
+        suggested = course.search.suggested[:count]
         while course.told < len(suggested) and suggested[course.told].state.is_final:
             node = suggested[course.told]
             if course.told not in course.foreign:

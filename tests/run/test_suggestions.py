@@ -1,0 +1,145 @@
+"""What searches suggest hangs on the seed and on results, not on how long anything takes."""
+
+import random
+from pathlib import Path
+
+import pytest
+from test_runner import Case, OneWorker, ends
+
+import nbexp
+from nbexp.execute import Job, Outcome
+from nbexp.files import read_lines, write_json
+from nbexp.pipeline import Resources
+from nbexp.run import RunFolder
+from nbexp.run.pool import Done, Slot
+from nbexp.run.tracker import KnownResult
+
+SEARCH = {"algorithm": "optuna", "samples": 12, "concurrent": 3}
+
+
+class ManyWorkers(OneWorker):
+    """Workers whose notebooks end in an order drawn at random."""
+
+    def __init__(self, shape: Resources, count: int, seed: int) -> None:
+        super().__init__(shape)
+        self.rng, self.slots = random.Random(seed), [Slot(shape, None, is_up=True)] * count
+        self.busy: list[Job] = []
+        self.most = 0
+
+    def idle(self):
+        return self.slots[len(self.busy) :]
+
+    def run(self, _slot, job) -> None:
+        self.busy.append(job)
+        self.jobs.append(job)
+        self.most = max(self.most, len(self.busy))
+
+    def wait(self, _timeout_s):
+        if not self.busy:
+            return []
+        job = self.busy.pop(self.rng.randrange(len(self.busy)))
+        return [Done(job.variant, self.work(job))]
+
+
+def loss(job: Job, best: float = 0.3) -> Outcome:
+    outcome = ends(job)
+    scraps = {"loss": (job.parameters["x"] - best) ** 2}
+    outcome = Outcome.from_record(outcome.to_record() | {"scraps": scraps})
+    write_json(job.folder / "result.json", outcome.to_record())
+    return outcome
+
+
+def case_of(folder: Path, *, workers: int = 3, order: int = 0, **search) -> Case:
+    folder.mkdir(exist_ok=True)
+    params = {"x": nbexp.uniform(0.0, 1.0)}
+    settings = {"metric": "loss", "mode": "min", "search": {**SEARCH, **search}}
+    case = Case(folder, "import nbexp; nbexp.glue('loss', x)", params=params, **settings)
+    case.pool = ManyWorkers(case.pool.slot.shape, workers, order)
+    case.tracker.results = lambda _stage, _metric, _limit: ()
+    case.tracker.log = lambda *_: None
+    return case
+
+
+def suggested(run: RunFolder) -> list[float]:
+    (file,) = run.path.glob("searches/*.jsonl")
+    return [line["values"]["x"] for line in read_lines(file) if "values" in line]
+
+
+def test_same_seed_gives_the_same_suggestions_in_whichever_order_variants_end(tmp_path):
+    found = []
+    for order in range(3):
+        case = case_of(tmp_path / str(order), order=order)
+        case.run(loss)
+        assert case.pool.most == 3
+        found.append(suggested(case.folder))
+    assert found[0] == found[1] == found[2]
+    assert len(set(found[0])) == 12
+
+
+def test_suggestions_hang_on_results(tmp_path):
+    found = []
+    for best in (0.1, 0.9):
+        case = case_of(tmp_path / str(best), samples=14)
+        case.run(lambda job, best=best: loss(job, best))
+        found.append(suggested(case.folder))
+    assert found[0][:10] == found[1][:10]  # drawn at random, to begin with
+    assert found[0][10:] != found[1][10:]
+
+
+def test_suggestions_survive_a_run_that_was_cut_off(tmp_path):
+    whole = case_of(tmp_path / "whole")
+    whole.run(loss)
+    case = case_of(tmp_path / "cut")
+
+    def breaks(job: Job) -> Outcome:
+        if len(case.pool.jobs) >= 7:
+            raise KeyboardInterrupt
+        return loss(job)
+
+    with pytest.raises(KeyboardInterrupt):
+        case.run(breaks)
+    first = suggested(case.folder)
+    assert first == suggested(whole.folder)[: len(first)]
+    done = {job.variant for job in case.pool.jobs} - {job.variant for job in case.pool.busy}
+    case.pool.busy.clear()
+    case.pool.jobs.clear()
+    case.run(loss)
+    assert suggested(case.folder) == suggested(whole.folder)
+    again = {job.variant for job in case.pool.jobs} & done
+    assert len(again) <= 1  # the one that was taken from its worker as the run broke off
+
+
+def test_suggestions_stand_although_the_algorithm_would_now_make_others(tmp_path):
+    case = case_of(tmp_path, samples=6)
+    case.run(loss)
+    first = suggested(case.folder)
+    (file,) = case.folder.path.glob("searches/*.jsonl")
+    text = file.read_text().replace(repr(first[0]), "0.25")
+    file.write_text(text)
+    case.run(loss)
+    assert suggested(case.folder)[0] == 0.25
+    assert [job.parameters["x"] for job in case.pool.jobs[6:]] == [0.25]
+
+
+def test_warm_start_tells_earlier_results_but_not_its_own(tmp_path):
+    case = case_of(tmp_path, warm_start=True)
+    known = [KnownResult({"x": i / 40}, (i / 40 - 0.3) ** 2) for i in range(41)]
+    case.tracker.results = lambda *_: [*known, KnownResult({"other": 1}, 0.0)]
+    case.run(loss)
+    (file,) = case.folder.path.glob("searches/*.jsonl")
+    lines = list(read_lines(file))
+    assert lines[0] == {"warm": [[dict(each.params), each.value] for each in known]}
+    assert sum(abs(x - 0.3) < 0.15 for x in suggested(case.folder)) >= 6
+    first = suggested(case.folder)
+    own = [KnownResult({"x": x}, 0.0, file.stem) for x in first]
+    case.tracker.results = lambda *_: [*own, *known]
+    case.pool.jobs.clear()
+    case.run(loss)
+    assert suggested(case.folder) == first
+    assert case.pool.jobs == []
+
+
+def test_searches_take_no_more_at_a_time_than_they_may(tmp_path):
+    case = case_of(tmp_path, workers=8, concurrent=2)
+    case.run(loss)
+    assert case.pool.most == 2
