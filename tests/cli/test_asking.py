@@ -63,26 +63,24 @@ def asked(run: RunFolder) -> Iterator[Callable[..., list[dict[str, Any]]]]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "samples", "params"),
+    ("arguments", "sent"),
     [
-        (["--samples", "4"], 4, {}),
-        (["--set", "lr=0.1"], None, {"lr": 0.1}),
-        (["--set", "train.lr=0.1", "--samples", "2"], 2, {"lr": 0.1}),
-        (["--set", "optimizer.lr=0.1", "--set", "optimizer.name=adam"], None,
-         {"optimizer": {"lr": 0.1, "name": "adam"}}),
-        (["--set", "sizes=[1, 2]"], None, {"sizes": [1, 2]}),
-        (["--set", "text='@@so'"], None, {"text": "@so"}),
-        (["--set", "epochs=@params.epochs"], None, {"epochs": 3}),
+        (["--samples", "4"], (4, {})),
+        (["--set", "lr=0.1"], (None, {"lr": 0.1})),
+        (["--set", "train.lr=0.1", "--samples", "2"], (2, {"lr": 0.1})),
+        (["--set", "optimizer.lr=0.1", "--set", "optimizer.name=adam"],
+         (None, {"optimizer": {"lr": 0.1, "name": "adam"}})),
+        (["--set", "sizes=[1, 2]"], (None, {"sizes": [1, 2]})),
+        (["--set", "text='@@so'"], (None, {"text": "@so"})),
+        (["--set", "epochs=@params.epochs"], (None, {"epochs": 3})),
     ],
 )  # fmt: skip
-def test_add_sends_what_is_to_be_added(
-    nbexp: Nbexp, tmp_path: Path, asked, arguments, samples, params
-):
+def test_add_sends_what_is_to_be_added(nbexp: Nbexp, tmp_path: Path, asked, arguments, sent):
     result = nbexp("add", "--stage", "train", *arguments, "-C", tmp_path)
     assert (result.exit_code, result.output) == (0, "r-1: 4 variants of train added\n")
     (request,) = asked()
-    assert request["request"] == "add"
-    assert (request["stage"], request["samples"], request["params"]) == ("train", samples, params)
+    assert (request["request"], request["stage"]) == ("add", "train")
+    assert (request["samples"], request["params"]) == sent
 
 
 @pytest.mark.parametrize("what", ["pause", "continue"])

@@ -14,8 +14,9 @@ from nbexp.cli._estimate import Before, TimeLeft
 from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress
 from nbexp.cli._screen import Screen, duration_text
 from nbexp.cli._tally import Tally
-from nbexp.pipeline import Pipeline, Stage
+from nbexp.pipeline import Pipeline, Search, Stage
 from nbexp.run import Event, EventKind
+from nbexp.states import State
 
 ERROR = {
     "name": "ValueError",
@@ -185,6 +186,142 @@ def test_the_live_view_prints_failures_above(live):
         told.end("train-0", "timed out", error=ERROR)
     assert "train-0" in terminal.getvalue()
     assert "raise ValueError('too much')" in terminal.getvalue()
+
+
+def log(told: Told, name: str, *entries: tuple[int, dict[str, float]]) -> None:
+    records = [{"time": 1.0, "step": step, "values": values} for step, values in entries]
+    told(EventKind.METRICS, variant=name, stage="train", entries=records)
+
+
+def pause(told: Told, name: str, step: int | None = 1) -> None:
+    told(EventKind.VARIANT_PAUSED, variant=name, stage="train", reason="others", step=step)
+
+
+def test_a_variant_that_pauses_and_goes_on_is_counted_once():
+    tally = Tally()
+    told = Told(tally, Tally())
+    told.begin()
+    stage = tally.stages["train"]
+    for name in ("a", "b"):
+        told.add(name)
+        told.start(name)
+    pause(told, "a")
+    assert (set(stage.running), stage.paused, stage.total, stage.left) == ({"b"}, {"a"}, 2, 2)
+    told(EventKind.VARIANT_EXPLOITED, variant="a", stage="train", donor="b", step=1, params={})
+    told.start("a")
+    assert (set(stage.running), stage.paused, stage.total) == ({"a", "b"}, set(), 2)
+    pause(told, "b")
+    told.end("b", "pruned", note="asha stopped it at step 1: acc 0.1")
+    told.end("a", "finished")
+    assert (stage.running, stage.paused, stage.left) == ({}, set(), 0)
+    assert tally.counts == {State.PRUNED: 1, State.FINISHED: 1}
+    assert tally.most_running == 2
+
+
+@pytest.mark.parametrize(("score", "best"), [("last", (0.6, "b lr=2")), ("best", (0.9, "a lr=1"))])
+def test_the_best_so_far_is_also_of_what_goes_on(score: str, best: tuple[float, str]):
+    tally = Tally()
+    told = Told(tally, Tally())
+    metrics = {"train": ["acc", "max", score]}
+    told(EventKind.RUN_STARTED, run="r", pipeline="r", stages=["train"], metrics=metrics)
+    for name, label in (("a", "lr=1"), ("b", "lr=2"), ("c", "")):
+        told.add(name, label)
+        told.start(name)
+    log(told, "a", (0, {"acc": 0.9}), (1, {"loss": 5.0}), (2, {"acc": 0.5}))
+    log(told, "b", (0, {"acc": 0.6}), (1, {"acc": float("nan")}))
+    log(told, "c", (0, {"acc": 0.99}))
+    pause(told, "b")
+    told.end("c", "failed", error=ERROR)
+    assert tally.stages["train"].best == best
+    told.end("b", "pruned", "lr=2", metric=0.95)
+    assert tally.stages["train"].best == (0.95, "b lr=2")
+
+
+def test_the_live_view_has_a_line_for_each_of_the_first_that_run(live):
+    told, _, progress, _ = live
+    told.begin()
+    for n in range(6):
+        told.add(f"train-{n}", f"lr={n}")
+        told.start(f"train-{n}")
+    log(told, "train-0", (7, {"loss": 0.3, "acc": 0.81}), (7, {"lr_now": 0.1}))
+    log(told, "train-1", (3, {"loss": 0.5}))
+    pause(told, "train-2")
+    view = drawn(progress)
+    assert re.search(r"^    train-0 lr=0  step 7  acc 0\.81 *$", view, re.MULTILINE)
+    assert re.search(r"^    train-1 lr=1  step 3  loss 0\.5 *$", view, re.MULTILINE)
+    assert "train-2" not in view
+    assert re.search(r"^    … and 1 more *$", view, re.MULTILINE)
+    assert re.search(r"train .* 0/6 .*5 running  1 paused", view)
+    assert "best acc 0.81  train-0 lr=0" in view
+    told(EventKind.RUN_PAUSED)
+    assert "paused, 5 still running; nbexp continue" in drawn(progress)
+    told(EventKind.RUN_CONTINUED)
+    assert "nbexp continue" not in drawn(progress)
+
+
+def test_plain_lines_tell_who_was_pruned_and_who_went_on_from_whom(plain):
+    told, written = plain
+    told.begin()
+    for name in ("train-a", "train-b", "train-c", "train-d"):
+        told.add(name, "lr=0.1")
+    params = {"lr": 0.1, "optimizer": {"name": "adam", "betas": [0.9, 0.99]}}
+    started = {"variant": "train-a", "stage": "train", "attempt": 1}
+    told(EventKind.VARIANT_STARTED, **started, params=params)
+    pause(told, "train-a", step=4)
+    changed = {"lr": 0.08, "optimizer.name": "sgd", "optimizer.betas[0]": 0.5}
+    exploit = {"variant": "train-a", "stage": "train", "donor": "train-b", "step": 4}
+    told(EventKind.VARIANT_EXPLOITED, **exploit, params=changed)
+    told(EventKind.VARIANT_STARTED, **started, params=params | {"lr": 0.08})
+    told(EventKind.RUN_PAUSED)
+    told(EventKind.RUN_CONTINUED)
+    log(told, "train-a", (5, {"acc": 0.4}))
+    told.end("train-a", "pruned", "lr=0.1", note="asha stopped it at step 5: acc 0.4")
+    log(told, "train-b", (2, {"acc": 0.4}))
+    told.end("train-b", "pruned", "lr=0.1", note="")
+    told.end("train-c", "pruned", "lr=0.1", note="asha stopped it", source="/runs/r-0")
+    assert written().splitlines()[1:] == [
+        "▶ train-a lr=0.1",
+        "⇄ train-a went on from train-b after step 4: "
+        "lr 0.1 → 0.08, optimizer.name adam → sgd, optimizer.betas[0] 0.9 → 0.5",
+        "‖ paused: what can pause does, and nothing more starts; nbexp continue ends that",
+        "▶ the run goes on",
+        "✂ train-a lr=0.1  pruned: asha stopped it at step 5: acc 0.4  (1/4)",
+        "✂ train-b lr=0.1  pruned at step 2  (2/4)",
+    ]
+
+
+def test_hundreds_of_pauses_are_not_told_line_by_line(plain):
+    told, written = plain
+    told.begin()
+    told.add("train-1")
+    for _ in range(300):
+        told.start("train-1")
+        pause(told, "train-1")
+    assert written().splitlines()[1:] == ["▶ train-1"]
+
+
+def test_time_left_counts_pruned_ones_as_done_and_follows_a_search_that_grows():
+    search = Search(algorithm="optuna", samples=10)
+    stages = {"train": Stage("train", (), search=search)}
+    time_left = TimeLeft(Pipeline("r", Path(), stages), {})
+    tally = Tally()
+    told = Told(tally, Tally())
+    told(EventKind.RUN_STARTED, run="r", pipeline="r", stages=["train"], metrics={})
+    assert time_left.phrase(tally) == ""
+    told.add("a")
+    told.end("a", "pruned", duration_s=1000.0)
+    assert tally.stages["train"].mean_s == 1000.0
+    expected = time_left._stage_s(tally.stages["train"], 1)
+    for name in "bcdefghijkl":  # one more than it was to suggest
+        told.add(name)
+    for name in "bcdefghijk":
+        told.end(name, "finished", duration_s=1000.0)
+    left = time_left._stage_s(tally.stages["train"], 1)
+    assert expected is not None
+    assert left is not None
+    assert expected > left > 0
+    told.end("l", "pruned", duration_s=1000.0)
+    assert time_left.phrase(tally) == ""
 
 
 def test_time_left_says_how_much_it_knows(monkeypatch: pytest.MonkeyPatch):
