@@ -101,7 +101,7 @@ class Tail:
         whole = data[: data.rfind(b"\n") + 1]  # what follows the last break is unfinished
         self._offset += len(whole)
         for line in whole.splitlines():
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                 record = from_json(line)
                 if _RETURN in record:
                     self._seen = {each for each in self._seen if each[1] <= record[_RETURN]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -65,7 +66,8 @@ class Keeper:
         self._newest = self._past
         self._writer = Writer()
         self._copier = Copier()
-        self._size = 0
+        self._size = 0  # of the last snapshot, or the next
+        self._depth = 0  # of the loop of the last one, from 1
         self._error: CheckpointError | None = None
         self.budget = Budget()
 
@@ -103,6 +105,7 @@ class Keeper:
         places = self._session.places[: depth + 1]
         if snapshots.position(places) <= self._newest:
             return None
+        began = time.perf_counter()
         if not is_forced and not self._is_due(places):
             return None
         self.flush()
@@ -110,7 +113,7 @@ class Keeper:
         self._size = size_of([each.state for each in kept.values()])
         if not is_forced and not self.budget.allows(self._size, is_inner=depth > 0):
             return None
-        return self._copied(places, kept)
+        return self._copied(places, kept, began)
 
     def save(self, copied: Copied, moment: Moment, keep_bytes: int) -> None:
         """Write a snapshot in the background.
@@ -133,12 +136,16 @@ class Keeper:
             step=self._session.step,
         )
         self._newest = snapshot.position
+        self._depth = len(copied.places)
         self._writer.submit(partial(self._write, snapshot, copied, keep_bytes))
 
     def _is_due(self, places: Places) -> bool:
-        is_inner = len(places) > 1
-        if not self._writer.is_idle or not self.budget.allows(self._size, is_inner=is_inner):
+        # An outer loop waits for the snapshot of an inner one: the next inner ones need its own.
+        if not self._writer.is_idle and len(places) >= self._depth:
             return False
+        if not self.budget.allows(self._size, is_inner=len(places) > 1):
+            return False
+        self.flush()
         return self._has_bases(places)
 
     def _has_bases(self, places: Places) -> bool:
@@ -150,9 +157,8 @@ class Keeper:
         objects = self._session.objects(depth)
         return {name: keeping.keep(name, getattr(state, name)) for name, state in objects.items()}
 
-    def _copied(self, places: Places, kept: dict[str, Kept]) -> Copied:
-        _await_devices()
-        began = time.perf_counter()
+    def _copied(self, places: Places, kept: dict[str, Kept], began: float) -> Copied:
+        waited_s = _await_devices()
         here = [name for name, each in kept.items() if each.kind in _IN_PLACE]
         states = self._copier.copy({name: e.state for name, e in kept.items()}, here=here)
         content = {
@@ -161,7 +167,7 @@ class Keeper:
             "entries": [frame.entry for frame in self._session.frames[: len(places)]],
             "settings": {name: self._session.settings.get(name) for name in kept},
         }
-        return Copied(places, content, time.perf_counter() - began)
+        return Copied(places, content, time.perf_counter() - began - waited_s)
 
     def _write(self, snapshot: Snapshot, copied: Copied, keep_bytes: int) -> None:
         began = time.thread_time()
@@ -273,13 +279,14 @@ class Keeper:
         randomness.restore(content["generators"])
 
 
-def _await_devices() -> None:
-    """Wait for what a GPU still computes: that is no cost of the copying."""
-    import sys
-
+def _await_devices() -> float:
+    """Wait for what GPUs still compute, which is no cost of the copying; return the seconds."""
+    began = time.perf_counter()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
-        torch.cuda.synchronize()
+        for device in range(torch.cuda.device_count()):
+            torch.cuda.synchronize(device)
+    return time.perf_counter() - began
 
 
 def _listed(names: Any) -> str:
