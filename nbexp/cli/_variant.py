@@ -123,7 +123,7 @@ def _show_course(screen: Screen, record: Mapping[str, Any]) -> None:
         told = changes_text(params, changed) or event.get("reason", "")
         rows.append((event["event"], step, event.get("donor", ""), told))
         params |= changed
-    screen.table(("what", "after step", "donor", "values"), rows)
+    screen.table(("what", "after step", "donor", ""), rows)
     if record["descent"]:
         origins = [Origin(**each) for each in record["descent"]]
         screen.line(f"  {record['name']} {descent_text(origins)}")
