@@ -1,6 +1,7 @@
 """What a notebook calls; each works by hand in Jupyter too.
 
 Values and files: `glue`, `save` and `load`. While it runs: `log`, `loop` and `checkpoint`.
+Of variants that have run: `curves`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbexp.notebook.checkpointing import checkpoint
     from nbexp.notebook.gluing import glue
+    from nbexp.notebook.logged import curves
     from nbexp.notebook.looping import loop
     from nbexp.notebook.reporting import log
     from nbexp.notebook.saving import load, save
 
-__all__ = ["checkpoint", "glue", "load", "log", "loop", "save"]
+__all__ = ["checkpoint", "curves", "glue", "load", "log", "loop", "save"]
 
 _PLACES = {
     "checkpoint": "checkpointing",
+    "curves": "logged",
     "glue": "gluing",
     "load": "saving",
     "log": "reporting",
