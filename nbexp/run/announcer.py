@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nbexp.errors import NbexpError
 from nbexp.execute.job import Outcome
 from nbexp.metrics import Entry
 from nbexp.pipeline import Stage
@@ -28,6 +29,10 @@ class Announcer:
         self._graph = graph
         self._folder = folder
         self.emit = events.emit
+
+    def warn(self, message: str) -> None:
+        """Tell a warning."""
+        self.emit(EventKind.WARNING, message=message)
 
     def stage_of(self, task: Task) -> Stage:
         """Return the stage of a variant."""
@@ -125,3 +130,8 @@ def _described(outcome: Outcome) -> dict[str, Any]:
         "error": vars(outcome.error) if outcome.error else None,
         "note": outcome.note,
     }
+
+
+def error_text(error: Exception) -> str:
+    """Return an error in a sentence; with its type where it is none of our own."""
+    return str(error) if isinstance(error, NbexpError) else f"{type(error).__name__}: {error}"

@@ -85,7 +85,8 @@ class Parking:
         Args:
             end: Takes in the end of a variant.
         """
-        for name, decision in self._steering.orders():
+        late = [(name, held) for name in self._parked if (held := self._steering.take_held(name))]
+        for name, decision in (*late, *self._steering.orders()):
             task = self._parked.get(name)
             if task is None and (queued := self._queue.find(name)) and queued.paused:
                 task = queued

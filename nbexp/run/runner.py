@@ -61,8 +61,9 @@ class Runner:
         self._locks: KeyLocks  # opened when the run begins: whoever closes them frees all
         self._reuse = Reuse(self.graph, parts.folder, parts.tracker, self._tell, fresh=fresh)
         run, tracker = parts.folder.path, parts.tracker
-        self._searches = Searches(pipeline, self.graph, run, tracker, fresh=fresh)
-        self._steering = Steering(pipeline, self.graph, self._searches)
+        warn = self._tell.warn
+        self._searches = Searches(self.graph, run, tracker, warn=warn, fresh=fresh)
+        self._steering = Steering(self.graph, self._searches, warn)
         self._parking = Parking(self._steering, self._queue, parts.folder, self._tell)
         self._starter = Starter(
             pipeline, parts, searches=self._searches, parking=self._parking, fresh=fresh

@@ -7,7 +7,7 @@ long each variant takes; a run that was cut off finds those it had made in the c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from nbexp.files import append_line, canonical_json, digest, read_lines
 from nbexp.pipeline import Pipeline, Stage
 from nbexp.plan import Graph, Node, OpenSearch, score_of
+from nbexp.run.announcer import error_text
 from nbexp.run.history import list_runs
 from nbexp.run.tracker import KnownResult, Tracker
 from nbexp.search import Searcher, make_searcher
@@ -43,17 +44,24 @@ class Searches:
     """Makes suggestions, and tells the algorithms what came of them.
 
     Args:
-        pipeline: The pipeline.
         graph: The graph of the run.
         run: Folder of the run.
         tracker: What knows the results of earlier runs.
+        warn: Tells a warning.
         fresh: Whether to leave earlier runs out.
     """
 
     def __init__(
-        self, pipeline: Pipeline, graph: Graph, run: Path, tracker: Tracker, *, fresh: bool
+        self,
+        graph: Graph,
+        run: Path,
+        tracker: Tracker,
+        *,
+        warn: Callable[[str], None],
+        fresh: bool,
     ) -> None:
-        self._pipeline = pipeline
+        self._warn = warn
+        self._pipeline = graph.pipeline
         self._graph = graph
         self._run = run
         self._tracker = tracker
@@ -76,13 +84,26 @@ class Searches:
             self._courses[search.name] = self._open(search)
         for course in list(self._courses.values()):
             if course.search.node.state is State.PENDING:
-                self._advance(course)
+                self._advance_safely(course)
+
+    def _advance_safely(self, course: _Course) -> None:
+        """Advance a search; one whose algorithm fails ends with what it has suggested."""
+        try:
+            self._advance(course)
+        except Exception as error:
+            name, count = course.search.name, len(course.search.suggested)
+            message = f"the search {name} ends after {count} suggestions: its algorithm failed"
+            self._warn(f"{message}: {error_text(error)}")
+            self._graph.close_search(course.search)
 
     def report(self, node: Node, step: int, value: float) -> None:
         """Tell the algorithm what a variant reports on its way."""
         course = self._courses.get(node.origin)
         if course is not None and node.number is not None and node.number not in course.foreign:
-            course.searcher.report(node.number, step, value)
+            try:
+                course.searcher.report(node.number, step, value)
+            except Exception as error:  # it is told the results all the same
+                self._warn(f"the search {node.origin} can't take a report: {error}")
 
     def paused(self, node: Node) -> None:
         """Note that a variant has paused, so that another may be suggested in its place."""

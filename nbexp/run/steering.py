@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from nbexp.execute.job import Answer, Report
 from nbexp.files import digest
 from nbexp.metrics import METRICS, read_metrics
-from nbexp.pipeline import Distribution, Pipeline, Stage
+from nbexp.pipeline import Distribution, Stage
 from nbexp.plan import Graph, Node, score_of
 from nbexp.plan.options import expand_points
+from nbexp.run.announcer import error_text
 from nbexp.run.searches import Searches
 from nbexp.search import Decision, DecisionKind, Scheduler, make_scheduler
 from nbexp.states import State
@@ -33,16 +35,16 @@ class Steering:
     """Asks schedulers, and hands out what they decide.
 
     Args:
-        pipeline: The pipeline.
         graph: The graph of the run.
         searches: Its searches.
+        warn: Tells a warning.
     """
 
-    def __init__(self, pipeline: Pipeline, graph: Graph, searches: Searches) -> None:
-        self._pipeline = pipeline
+    def __init__(self, graph: Graph, searches: Searches, warn: Callable[[str], None]) -> None:
+        self._warn = warn
         self._graph = graph
         self._searches = searches
-        self._schedulers: dict[tuple[str, ...], Scheduler] = {}
+        self._schedulers: dict[tuple[str, ...], Scheduler | None] = {}
         self._of: dict[str, Scheduler] = {}
         self._steps: dict[str, int] = {}
         self._held: dict[str, Decision] = {}
@@ -50,11 +52,13 @@ class Steering:
 
     def add(self, node: Node, folder: Path) -> None:
         """Note a variant that is to run, with what it has reported before, if anything."""
+        name = node.variant.name
         scheduler = self._scheduler_of(node)
-        if scheduler is None or node.variant.name in self._of:
+        if scheduler is None or name in self._of:
             return
-        self._of[node.variant.name] = scheduler
-        scheduler.add(node.variant.name, node.variant.option.choices)
+        self._of[name] = scheduler
+        with self._bearing(name):
+            scheduler.add(name, node.variant.option.choices)
         self.recall(node, folder)
 
     def recall(self, node: Node, folder: Path) -> None:
@@ -65,14 +69,16 @@ class Steering:
         entries = [entry for entry in read_metrics(folder / METRICS) if metric in entry.values]
         if entries:
             points = [(entry.step, float(entry.values[metric])) for entry in entries]
-            scheduler.recall(node.variant.name, points)
+            with self._bearing(node.variant.name):
+                scheduler.recall(node.variant.name, points)
             self._steps[node.variant.name] = max(step for step, _ in points)
 
     def started(self, node: Node) -> None:
         """Note that a variant runs, for the first time or again."""
         self._began.setdefault(node.variant.name, time.monotonic())
         if node.variant.name in self._of:
-            self._of[node.variant.name].start(node.variant.name)
+            with self._bearing(node.variant.name):
+                self._of[node.variant.name].start(node.variant.name)
 
     def report(self, node: Node, report: Report) -> tuple[Answer, Decision | None]:
         """Return the answer to a report, and the decision behind it, where there was one."""
@@ -85,8 +91,10 @@ class Steering:
         else:
             self._steps[name] = report.step
             self._searches.report(node, report.step, report.value)
-            ran_s = time.monotonic() - self._began[name]
-            decision = scheduler.report(name, report.step, report.value, ran_s)
+            decision = Decision(DecisionKind.CONTINUE)
+            with self._bearing(name):
+                ran_s = time.monotonic() - self._began[name]
+                decision = scheduler.report(name, report.step, report.value, ran_s)
         word = _DECISIONS.get(decision.kind, "continue")
         return Answer(word, decision.snapshot, decision.reason), decision
 
@@ -94,7 +102,8 @@ class Steering:
         """Note that a variant has given up its slot."""
         self._searches.paused(node)
         if node.variant.name in self._of:
-            self._of[node.variant.name].paused(node.variant.name)
+            with self._bearing(node.variant.name):
+                self._of[node.variant.name].paused(node.variant.name)
 
     def exploited(self, node: Node, step: int) -> None:
         """Note that a variant goes on after a donor's step."""
@@ -103,33 +112,57 @@ class Steering:
     def ended(self, node: Node) -> None:
         """Note that a variant has ended."""
         name = node.variant.name
-        scheduler = self._of.pop(name, None)
+        scheduler = self._of.get(name)
         self._held.pop(name, None)
         if scheduler is None:
             return
-        if node.state.is_success and node.state is not State.PRUNED:
-            scheduler.complete(name, score_of(self._stage(node), node))
-        else:
-            scheduler.remove(name)
+        with self._bearing(name):
+            if node.state.is_success and node.state is not State.PRUNED:
+                scheduler.complete(name, score_of(self._stage(node), node))
+            else:
+                scheduler.remove(name)
+        self._of.pop(name, None)
 
     def hold(self, name: str, decision: Decision) -> None:
-        """Keep a decision on a variant that runs until it reports."""
+        """Keep a decision on a variant that runs until it reports, or pauses."""
         self._held[name] = decision
+
+    def take_held(self, name: str) -> Decision | None:
+        """Return the decision that was kept for a variant, which has paused."""
+        return self._held.pop(name, None)
 
     def orders(self) -> list[tuple[str, Decision]]:
         """Return what schedulers decided on variants other than those that reported."""
-        return [order for each in self._schedulers.values() for order in each.take_orders()]
+        schedulers = [each for each in self._schedulers.values() if each is not None]
+        return [order for each in schedulers for order in each.take_orders()]
 
     def choose(self, waiting: Sequence[str]) -> str | None:
         """Return which of some variants that have paused is to go on now, if any."""
         names: dict[int, list[str]] = defaultdict(list)
         for name in waiting:
+            if name not in self._of:
+                return name  # its scheduler has failed
             names[id(self._of[name])].append(name)
         for some in names.values():
-            chosen = self._of[some[0]].choose(some)
-            if chosen is not None:
-                return chosen
+            with self._bearing(some[0]):
+                chosen = self._of[some[0]].choose(some)
+                if chosen is not None:
+                    return chosen
         return None
+
+    @contextmanager
+    def _bearing(self, name: str) -> Iterator[None]:
+        """Go on without a scheduler that fails: what has been trained must not be lost with it."""
+        try:
+            yield
+        except Exception as error:
+            failed = self._of[name]
+            self._of = {each: other for each, other in self._of.items() if other is not failed}
+            for key, each in self._schedulers.items():
+                if each is failed:
+                    self._schedulers[key] = None
+            message = f"the scheduler failed on {name}, and the rest runs without it"
+            self._warn(f"{message}: {error_text(error)}")
 
     def _stage(self, node: Node) -> Stage:
         return self._graph.stages[node.variant.stage]
@@ -145,8 +178,8 @@ class Steering:
                 stage.scheduler,
                 metric=stage.metric or "",
                 mode=stage.mode,
-                seed=int(digest([self._pipeline.seed, *key])[:8], 16),
-                space=space_of(stage, self._pipeline.seed),
+                seed=int(digest([self._graph.pipeline.seed, *key])[:8], 16),
+                space=space_of(stage, self._graph.pipeline.seed),
                 searcher=self._searches.searcher_of(node),
             )
         return self._schedulers[key]

@@ -7,10 +7,11 @@ import pytest
 from test_runner import Case, OneWorker, ends
 
 import nbexp
+from nbexp import State
 from nbexp.execute import Job, Outcome
 from nbexp.files import read_lines, write_json
 from nbexp.pipeline import Resources
-from nbexp.run import RunFolder
+from nbexp.run import RunFolder, read_history
 from nbexp.run.pool import Done, Slot
 from nbexp.run.tracker import KnownResult
 
@@ -143,3 +144,23 @@ def test_searches_take_no_more_at_a_time_than_they_may(tmp_path):
     case = case_of(tmp_path, workers=8, concurrent=2)
     case.run(loss)
     assert case.pool.most == 2
+
+
+def test_search_whose_algorithm_fails_ends_with_what_it_has_suggested(tmp_path, monkeypatch):
+    (tmp_path / "broken_search.py").write_text(
+        "from ray.tune.search import Searcher\n"
+        "class Broken(Searcher):\n"
+        "    def set_search_properties(self, metric, mode, config, **spec):\n"
+        "        return True\n"
+        "    def suggest(self, trial_id):\n"
+        "        self.left = getattr(self, 'left', 3) - 1\n"
+        "        return {'x': 1 / self.left / 4}\n"
+        "    def on_trial_complete(self, trial_id, result=None, error=False):\n"
+        "        pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    case = case_of(tmp_path, algorithm="broken_search:Broken")
+    assert case.run(loss) is State.FINISHED
+    assert len(suggested(case.folder)) == 2
+    (warning,) = read_history(case.folder).warnings
+    assert "ends after 2 suggestions: its algorithm failed: broken_search" in warning
