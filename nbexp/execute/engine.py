@@ -210,6 +210,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             "NBEXP_FOLDER": str(job.folder),
             "NBEXP_VARIANT": job.variant,
         }
+        environment |= {"NBEXP_SECRETS": " ".join(job.secrets)} if job.secrets else {}
         environment |= {"NBEXP_METRIC": job.metric} if job.metric else {}
         environment |= {"NBEXP_CHANNEL": str(self._kernel.reports)} if job.is_steered else {}
         await self._kernel.start(folder=job.template.parent, environment=environment)

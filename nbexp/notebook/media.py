@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import struct
 import sys
@@ -51,13 +52,21 @@ def rich_of(name: str, value: Any, step: int, folder: Path | None) -> Rich:
         LogError: It is none of them.
     """
     if isinstance(value, str):
-        return {"kind": "text", "text": str.__str__(value)}
+        return {"kind": "text", "text": _masked(str.__str__(value))}
     png = _png_of(value)
     array = None if png else _array_of(name, value)
     if array is not None and array.ndim == 1:
         return _histogram(name, array)
     png = png or _encode(_pixels(name, array))
     return {"kind": "image", "file": _write(name, step, png, folder)}
+
+
+def _masked(text: str) -> str:
+    """Return a text without the secrets of the run, as in all else that is written."""
+    values = {os.environ.get(name, "") for name in os.environ.get("NBEXP_SECRETS", "").split()}
+    for value in sorted(values - {""}, key=len, reverse=True):
+        text = text.replace(value, "***")
+    return text
 
 
 def _png_of(value: Any) -> bytes | None:

@@ -129,6 +129,7 @@ class RunHistory:
         variant = self.variants.setdefault(name, VariantHistory(name, data["stage"]))
         if event.kind is EventKind.VARIANT_STARTED:
             variant.state, variant.attempt = State.RUNNING, data["attempt"]
+            variant.reason = ""
             variant.started = event.time
         elif event.kind is EventKind.VARIANT_RETRIED:
             variant.state = State.PENDING

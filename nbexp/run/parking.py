@@ -9,7 +9,6 @@ from typing import Any
 
 from nbexp.execute.job import Answer, Outcome, Report
 from nbexp.execute.steering import retell_ending
-from nbexp.files import write_json
 from nbexp.pipeline import Resources
 from nbexp.plan import pruned_key
 from nbexp.run.announcer import Announcer
@@ -63,6 +62,7 @@ class Parking:
     def park(self, task: Task, outcome: Outcome) -> None:
         """Take in a variant that has paused."""
         task.paused = outcome
+        task.ran_s += outcome.duration_s
         task.node.state = State.PAUSED
         self._parked[task.name] = task
         reason, step = self._reasons.pop(task.name, ("asked to pause", None))
@@ -175,11 +175,8 @@ class Parking:
             return
         stage = self._tell.stage_of(task)
         key = pruned_key(task.key, stage)
-        outcome = replace(task.paused, state=State.PRUNED, key=key, note=reason)
-        folder = self._folder.variant(task.name)
-        retell_ending(folder / "notebook.ipynb", reason)
-        write_json(folder / "result.json", outcome.to_record(), durable=True)
-        end(task, outcome)
+        retell_ending(self._folder.variant(task.name) / "notebook.ipynb", reason)
+        end(task, replace(task.paused, state=State.PRUNED, key=key, note=reason))
 
     def _go_on(self, name: str) -> None:
         task = self._parked.pop(name, None)

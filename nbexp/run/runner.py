@@ -28,6 +28,7 @@ from nbexp.states import State
 
 _TICK_S = 0.2
 _DELAY_S = 0.2
+_STOPPED = CellError("Stopped", "it was stopped on request")
 _RELOOK_S = 1.0
 _FREE_RETRIES = 2
 
@@ -286,14 +287,22 @@ class Runner:
         self._queue.push_front(task)
 
     def _finish(self, task: Task, outcome: Outcome) -> None:
-        if outcome.state is State.PAUSED:  # the run stops before it could go on
-            outcome = replace(outcome, state=State.STOPPED)
-            write_json(self._folder.variant(task.name) / "result.json", outcome.to_record())
+        if outcome.state is State.PAUSED or task.ran_s:
+            outcome = self._whole(task, outcome)
         if task.record is not None:
             folder = self._folder.variant(task.name)
             release = self._locks.release
             self._tracker.finish(task.record, outcome, folder, lambda: release(task.key))
         self._end(task.node, outcome, task.identified)
+
+    def _whole(self, task: Task, outcome: Outcome) -> Outcome:
+        """Return how a variant that had paused ended, with the time of all its executions."""
+        last_s = outcome.duration_s if task.paused is None else 0.0  # else it is counted already
+        state = State.STOPPED if outcome.state is State.PAUSED else outcome.state
+        outcome = replace(outcome, state=state, started=outcome.ended - task.ran_s - last_s)
+        record = outcome.to_record()
+        write_json(self._folder.variant(task.name) / "result.json", record, durable=True)
+        return outcome
 
     def _end(self, node: Node, outcome: Outcome, identified: Identified | None = None) -> None:
         result = None
@@ -329,8 +338,7 @@ class Runner:
         if name in self._running:
             self._stopping.add(name)
         elif task := self._parking.stop(name):
-            outcome = task.paused or _failure(name, task.key, CellError("Stopped", ""))
-            self._finish(task, replace(outcome, state=State.PAUSED))
+            self._finish(task, task.paused or _failure(name, task.key, _STOPPED))
         else:
             self._stop_waiting(name)
 
@@ -355,6 +363,9 @@ class Runner:
         node = self.graph.nodes.get(name)
         if node is not None and node.state is State.PENDING:
             task = self._queue.remove(name)
+            if task is not None and task.paused is not None:
+                self._finish(task, task.paused)
+                return
             if task is not None and task.is_claimed:
                 self._locks.release(task.key)
             self._tell.ended(node, State.STOPPED, reason="asked to stop")
@@ -363,11 +374,11 @@ class Runner:
     def _stop(self, reason: str) -> State:
         """End what runs, keep what it left, and mark the rest as stopped."""
         self._tell.emit(EventKind.RUN_STOPPING, reason=reason)
-        self._queue.clear()
+        waiting = self._queue.take_all()
         while self._running:
             self._pass_on(self._running)
             self._take_all()
-        for task in self._parking.take_all():
+        for task in (*waiting, *self._parking.take_all()):
             self._track_stopped(task)
         self._tell.news()
         for node in self.graph.abandon():

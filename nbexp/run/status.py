@@ -22,10 +22,11 @@ def status_of(history: RunHistory, *, is_complete: bool) -> dict[str, Any]:
         history: What is known of the run.
         is_complete: Whether the run has ended and all of it has been tracked.
     """
+    going_on = "paused" if history.is_paused else "running"
     return {
         "run": history.id,
         "pipeline": history.pipeline,
-        "state": history.state.value if history.state else "running",
+        "state": history.state.value if history.state else going_on,
         "is_complete": is_complete,
         "started": history.started,
         "ended": history.ended,

@@ -28,6 +28,7 @@ class Task:
         record: What is written of it, once it has started.
         is_claimed: Whether this run holds the lock on its identity.
         paused: How its last execution ended, if it has paused and is to go on.
+        ran_s: Seconds that its executions took before it paused.
         exploit: The donor that it is to go on from, and how, once it runs again.
         tail: Reads what it logs.
         variables: What its kernel needs to log into the tracker.
@@ -41,6 +42,7 @@ class Task:
     record: VariantRecord | None = None
     is_claimed: bool = False
     paused: Outcome | None = None
+    ran_s: float = 0.0
     exploit: Decision | None = None
     tail: Tail | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -123,7 +125,10 @@ class TaskQueue:
                     return entry[1]
         return None
 
-    def clear(self) -> None:
-        """Forget all tasks."""
+    def take_all(self) -> list[Task]:
+        """Take all tasks out of the line."""
+        tasks = [task for line in self._waiting.values() for _, task in line]
+        tasks += [task for _, task in self._blocked]
         self._waiting.clear()
         self._blocked.clear()
+        return tasks

@@ -198,8 +198,8 @@ class TuneScheduler:
 
     def _exploit(self, trial: StandInTrial, donor: str, step: int) -> Decision:
         old, new = trial.evaluated_params, dict(trial.config)
-        changed = ", ".join(f"{k} = {v!r}" for k, v in new.items() if old.get(k) != v)
-        reason = self._sentence(trial, f"had it go on from {donor} at step {step}")
+        changed = ", ".join(f"{k} = {_short(v)}" for k, v in new.items() if old.get(k) != v)
+        reason = self._sentence(trial, f"had it go on from {donor} (step {step})")
         trial.evaluated_params = new
         trial.follow(self._trials[donor])
         return Decision(
@@ -341,3 +341,7 @@ class Median(TuneScheduler):
     def remember(self, trial: StandInTrial, result: dict[str, Any]) -> None:
         """Record the result without judging it."""
         self.tune._results[trial].append(result)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)

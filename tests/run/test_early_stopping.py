@@ -13,6 +13,7 @@ import pytest
 
 import nbexp
 from nbexp import RunResult, State
+from nbexp.files import read_json
 from nbexp.metrics import METRICS, read_metrics
 from nbexp.run import EventKind
 
@@ -38,6 +39,7 @@ STAGES = {
     "bohb": ("bohb", 'type = "bohb", max_t = 9', 9),
     "bayes": ("bayesopt", 'type = "asha", max_t = 9', 5),
     "own": ("own_search:Halving", 'type = "own_search:StopAfterThree"', 3),
+    "fails": ("random", 'type = "own_search:Failing"', 2),
 }
 if importlib.util.find_spec("hpbandster") is None:  # its tests are skipped, which say why
     RUN = {name: settings for name, settings in STAGES.items() if name != "bohb"}
@@ -61,6 +63,10 @@ class Halving(Searcher):
 class StopAfterThree(FIFOScheduler):
     def on_trial_result(self, controller, trial, result):
         return TrialScheduler.STOP if result["training_iteration"] >= 3 else TrialScheduler.CONTINUE
+
+class Failing(FIFOScheduler):
+    def on_trial_result(self, controller, trial, result):
+        return 1 / 0
 """
 
 
@@ -116,6 +122,13 @@ def test_scheduler_spares_epochs(run, stage):
     assert all(variant.metric is not None for variant in pruned)
 
 
+def test_scheduler_that_fails_costs_a_warning_and_no_variant(run, events):
+    assert [v.state for v in run.stage("fails")] == [State.FINISHED] * 2
+    (warning,) = [e["message"] for e in events[EventKind.WARNING]]
+    assert "the scheduler failed on fails-" in warning
+    assert "division by zero" in warning
+
+
 def test_variant_that_reaches_the_limit_finishes_its_notebook(run):
     finished = [v for v in run.stage("asha") if v.state is State.FINISHED]
     assert finished
@@ -147,6 +160,11 @@ def test_variant_that_paused_went_on_where_it_had_stopped(run, events):
         assert steps == list(range(len(steps)))
         if variant.state is State.FINISHED:
             assert [epoch for epoch, _ in variant.scraps["course"]] == list(range(9))
+    for event in events[EventKind.VARIANT_ENDED]:
+        outcome = json.loads(
+            (run.folder / "variants" / event["variant"] / "result.json").read_text()
+        )
+        assert outcome["ended"] - outcome["started"] == pytest.approx(event["duration_s"])
     starts = [e["variant"] for e in events[EventKind.VARIANT_STARTED]]
     lines = (run.folder / "variants" / sorted(paused)[0] / METRICS).read_text().splitlines()
     assert len(starts) > len(set(starts))

@@ -93,7 +93,8 @@ def run(module_project, ray_cluster):
         "tries = int(counter.read_text()) + 1 if counter.exists() else 1\n"
         "counter.write_text(str(tries))\nprint(os.environ['TOKEN'], os.environ['COLOUR'], token)",
         "assert tries > 1, f'first try with {os.environ[token]}'\nnbexp.glue('tries', tries)\n"
-        "nbexp.glue('leak', os.environ['TOKEN'])",
+        "nbexp.glue('leak', os.environ['TOKEN'])\n"
+        "nbexp.log('leak', 'it is ' + os.environ['TOKEN'])",
         parameters="token = ''",
     )
     project.template("child", "import nbexp\nnbexp.glue('seen', [score, n, record])",
@@ -207,6 +208,7 @@ def test_secret_reaches_the_kernel_and_is_written_nowhere(run, module_project):
     (flaky,) = run.stage("flaky")
     assert flaky.params["token"] == "TOKEN"
     assert "*** blue TOKEN" in (flaky.folder / "log.txt").read_text()
+    assert "it is ***" in (flaky.folder / "metrics.jsonl").read_text()
     for folder, _, names in os.walk(module_project.folder):
         for name in names:
             content = Path(folder, name).read_bytes()
