@@ -13,7 +13,6 @@ import pytest
 
 import nbexp
 from nbexp import RunResult, State
-from nbexp.files import read_json
 from nbexp.metrics import METRICS, read_metrics
 from nbexp.run import EventKind
 
