@@ -263,12 +263,13 @@ def test_pbt_improves_on_the_same_draws_without(synch: bool, slots: int) -> None
 
 def test_exploit_names_donor_step_and_new_values() -> None:
     pool = Pool(made("pbt", perturbation_interval=3), learners(0), slots=8).run()
-    for name, _, decision in pool.of_kind(DecisionKind.EXPLOIT):
+    for name, step, decision in pool.of_kind(DecisionKind.EXPLOIT):
         assert decision.donor in pool.variants
         assert decision.donor != name
         assert decision.donor_step is not None
         assert 1e-3 <= decision.values["lr"] <= 1.0
-        assert f"pbt had it go on from {decision.donor} at step" in decision.reason
+        donor = f"{decision.donor} (step {decision.donor_step})"
+        assert decision.reason.startswith(f"pbt had it go on from {donor} at step {step}: acc ")
     assert pool.of_kind(DecisionKind.EXPLOIT)
 
 
