@@ -87,9 +87,18 @@ class Tail:
 
     def take(self) -> list[Entry]:
         """Return the entries since the last call, without what was logged before."""
-        return [entry for entry in map(self._fresh, self._lines()) if entry.values or entry.rich]
+        return [entry for entry in self.follow() if isinstance(entry, Entry)]
 
-    def _lines(self) -> Iterator[Entry]:
+    def follow(self) -> Iterator[Entry | int]:
+        """Yield the entries since the last call, and the step of each return among them."""
+        for each in self._lines():
+            if isinstance(each, int):
+                self._seen = {seen for seen in self._seen if seen[1] <= each}
+                yield each
+            elif (fresh := self._fresh(each)).values or fresh.rich:
+                yield fresh
+
+    def _lines(self) -> Iterator[Entry | int]:
         try:
             if self._path.stat().st_size <= self._offset:
                 return
@@ -103,10 +112,8 @@ class Tail:
         for line in whole.splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                 record = from_json(line)
-                if _RETURN in record:
-                    self._seen = {each for each in self._seen if each[1] <= record[_RETURN]}
-                else:
-                    yield Entry.from_record(record)
+                is_return = _RETURN in record
+                yield int(record[_RETURN]) if is_return else Entry.from_record(record)
 
     def _fresh(self, entry: Entry) -> Entry:
         values = {name: v for name, v in entry.values.items() if self._is_new(name, entry.step)}
@@ -127,6 +134,20 @@ def mark_return(step: int) -> dict[str, Any]:
 def read_metrics(path: Path) -> list[Entry]:
     """Return the entries of a file, without what was logged twice; none if there is no file."""
     return Tail(path).take()
+
+
+def read_course(path: Path) -> list[Entry]:
+    """Return the entries of a file that led to where the variant came.
+
+    What it had logged after a step at which it took over another one's snapshot is left out.
+    """
+    course: list[Entry] = []
+    for each in Tail(path).follow():
+        if isinstance(each, int):
+            course = [entry for entry in course if entry.step <= each]
+        else:
+            course.append(each)
+    return course
 
 
 def summary(entries: Iterable[Entry]) -> dict[str, Reported]:

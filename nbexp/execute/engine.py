@@ -262,12 +262,12 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             await self._until_idle(request, patience_s=_DRAIN_S)
             raise
         reply = message["content"]
-        if reply["status"] == "ok" or (reply["status"] == "error" and may_fail):
-            self._run.cells += 1
-            return not self._asks_exit(reply, index)
         if reply.get("ename") in ENDINGS:
             self._end_early(reply, cell, index)
             return False
+        if reply["status"] == "ok" or (reply["status"] == "error" and may_fail):
+            self._run.cells += 1
+            return not self._asks_exit(reply, index)
         self.nb_man.cell_exception(cell, cell_index=index)
         self._fail(reply, cell, index)
         return False

@@ -17,7 +17,7 @@ from nbexp.execute.guard import Guard
 from nbexp.execute.job import Answer, CellError, Job, Outcome, Report
 from nbexp.execute.steering import Desk
 from nbexp.files import write_json
-from nbexp.metrics import METRICS, read_metrics, summary
+from nbexp.metrics import METRICS, read_course, summary
 from nbexp.states import State
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _outcome(execution: Execution, started: float) -> Outcome:
         cells=execution.cells,
         error=execution.error,
         note=execution.note,
-        reported=summary(read_metrics(job.folder / METRICS)),
+        reported=summary(read_course(job.folder / METRICS)),
     )
     return _masked(_with_outputs(outcome, execution), execution.recorder.mask)
 

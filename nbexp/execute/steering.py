@@ -8,7 +8,7 @@ import json
 import queue
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,30 +26,30 @@ ENDINGS = {
 
 
 class Desk:
-    """Where reports wait for their answers; the two sides are different threads.
-
-    A notebook has one report open at a time: it waits for the answer.
-    """
+    """Where reports wait for their answers; the two sides are different threads."""
 
     def __init__(self) -> None:
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._count = 0
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Future[Answer]] | None = None
 
     async def ask(self, report: Report) -> Answer:
-        """Lay down a report, and return the answer once it is there."""
+        """Lay down a report, and return the answer once it is there; one report at a time."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         with self._lock:
+            self._count += 1
             self._waiting = (loop, future)
-        self._reports.put(report)
+            self._reports.put(replace(report, number=self._count))
         return await future
 
     def exchange(self, answer: Answer | None) -> Report:
         """Answer the last report, if any, and wait for the next."""
         if answer is not None:
             with self._lock:
-                waiting, self._waiting = self._waiting, None
+                is_current = answer.number == self._count
+                waiting = self._waiting if is_current else None
             if waiting is not None:
                 loop, future = waiting
                 with contextlib.suppress(RuntimeError):  # the loop is closed: the notebook ended
@@ -65,12 +65,15 @@ def _settle(future: asyncio.Future[Answer], answer: Answer) -> None:
 @contextlib.asynccontextmanager
 async def channel(path: Path, variant: str, desk: Desk) -> AsyncIterator[None]:
     """Serve a kernel's reports on a Unix socket: a JSON line each, answered by a JSON line."""
+    turn = asyncio.Lock()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, ValueError, KeyError, asyncio.CancelledError):
+        with contextlib.suppress(ConnectionError, ValueError, TypeError, LookupError):
             while line := await reader.readline():
                 asked = from_json(line)
-                answer = await desk.ask(Report(variant, int(asked["step"]), float(asked["value"])))
+                report = Report(variant, int(asked["step"]), float(asked["value"]))
+                async with turn:  # a notebook may report from several threads
+                    answer = await desk.ask(report)
                 writer.write(json.dumps(asdict(answer)).encode() + b"\n")
                 await writer.drain()
         writer.close()

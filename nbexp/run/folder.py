@@ -169,7 +169,11 @@ class RunFolder:
         target.mkdir(parents=True, exist_ok=True)
         for file in _LEFT_BEHIND:
             source = self.variant(name) / file
-            if source.exists():
+            if not source.exists():
+                continue
+            if file == "artifacts" and (self.variant(name) / "snapshots").is_dir():
+                _copy(source, target / file)  # the next goes on from a snapshot, and needs them
+            else:
                 source.replace(target / file)
         return target
 

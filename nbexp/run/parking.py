@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from nbexp.run.progress import (
     exploit_progress,
     newest_snapshot,
 )
-from nbexp.run.steering import Steering, with_values
+from nbexp.run.steering import Steering, altered
 from nbexp.run.tasks import Task, TaskQueue
 from nbexp.search import Decision, DecisionKind
 from nbexp.states import State
 
+_MOST_DELAYS = 25  # until a donor is not waited for that has never taken a snapshot
 End = Callable[[Task, Outcome], None]
 
 
@@ -97,20 +99,26 @@ class Parking:
             elif decision.kind is DecisionKind.EXPLOIT:
                 task.exploit = decision
 
-    def refill(self, idle: Iterable[Resources]) -> None:
-        """Have schedulers choose who goes on where workers have nothing to do."""
-        for shape in idle:
+    @property
+    def shapes(self) -> set[Resources]:
+        """The resources that the variants need."""
+        return {task.shape for task in self._parked.values()}
+
+    def refill(self, shape: Resources, count: int) -> None:
+        """Have schedulers choose who goes on, up to a number, of those that need some resources."""
+        for _ in range(count):
             names = [name for name in self._waiting() if self._parked[name].shape == shape]
             chosen = self._steering.choose(names) if names else None
-            if chosen is not None:
-                self._go_on(chosen)
+            if chosen is None:
+                return
+            self._go_on(chosen)
 
     def break_deadlock(self) -> bool:
-        """Have the variant go on that waits longest, where nothing else would; False if none."""
-        for name in self._waiting():
-            self._go_on(name)
-            return True
-        return False
+        """Have a variant go on where nothing else would; False if there is none."""
+        waiting = self._waiting()
+        if waiting:
+            self._go_on(self._steering.choose(waiting) or waiting[0])
+        return bool(waiting)
 
     def stop(self, name: str) -> Task | None:
         """Take a variant out, since it is not to go on."""
@@ -129,7 +137,9 @@ class Parking:
             return False
         donor = self._folder.variant(decision.donor)
         is_there = newest_snapshot(donor, step=decision.donor_step) is not None
-        return not is_there and self._is_running(decision.donor)
+        task.delays += 1
+        may_come = newest_snapshot(donor) is not None or task.delays < _MOST_DELAYS
+        return not is_there and may_come and self._is_running(decision.donor)
 
     def depart(self, task: Task, *, has_past: bool) -> None:
         """Get a variant ready to run: with its donor's snapshot and changed parameters.
@@ -143,24 +153,28 @@ class Parking:
             self._steering.recall(task.node, folder)
         if task.exploit is not None:
             self._exploit(task, task.exploit, folder)
-        task.exploit = task.paused = None
-        if changed := changed_params(folder):
-            resolved = task.identified.resolved
-            params = with_values(resolved.params, changed.items())
-            task.identified = replace(task.identified, resolved=replace(resolved, params=params))
-        self._steering.started(task.node)
+        self._reasons.pop(task.name, None)
+        task.exploit, task.paused, task.delays = None, None, 0
+        resolved = altered(task.identified.resolved, folder)
+        task.identified = replace(task.identified, resolved=resolved)
+        self._steering.started(task.node, task.ran_s)
 
     def _exploit(self, task: Task, decision: Decision, folder: Path) -> None:
         donor = self._folder.variant(decision.donor or "")
         snapshot = newest_snapshot(donor, step=decision.donor_step) or newest_snapshot(donor)
-        values = dict(decision.values)
-        if snapshot is not None:
+        try:
+            if snapshot is None:
+                raise FileNotFoundError("it has no snapshot (nbexp.loop after nbexp.checkpoint)")
             exploit_progress(folder, donor, snapshot.folder.name, snapshot.step)
-            self._steering.exploited(task.node, snapshot.step)
-        step = snapshot.step if snapshot else 0
-        params = self._changes(task, values)
-        add_history(folder, event="exploited", donor=decision.donor, step=step, params=params)
-        self._tell.exploited(task, step, decision.donor or "", params)
+        except OSError as error:
+            message = f"{task.name} can't go on from {decision.donor}, and goes on by itself"
+            self._tell.warn(f"{message}: {error}")
+            return
+        self._steering.exploited(task.node, snapshot.step)
+        params = self._changes(task, dict(decision.values))
+        step, name = snapshot.step, decision.donor or ""
+        add_history(folder, event="exploited", donor=name, step=step, params=params)
+        self._tell.exploited(task, step, name, params)
 
     def _changes(self, task: Task, values: dict[str, Any]) -> dict[str, Any]:
         """Return the values that differ from what the variant has now."""
@@ -175,7 +189,8 @@ class Parking:
             return
         stage = self._tell.stage_of(task)
         key = pruned_key(task.key, stage)
-        retell_ending(self._folder.variant(task.name) / "notebook.ipynb", reason)
+        with contextlib.suppress(OSError, ValueError):  # the notebook may have been taken away
+            retell_ending(self._folder.variant(task.name) / "notebook.ipynb", reason)
         end(task, replace(task.paused, state=State.PRUNED, key=key, note=reason))
 
     def _go_on(self, name: str) -> None:

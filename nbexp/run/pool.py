@@ -31,7 +31,6 @@ class Slot:
         started: Monotonic time when it was asked for.
         is_up: Whether it answers.
         task: Name of the variant that it executes, or None.
-        listens: Whether reports of its notebooks are waited for.
     """
 
     shape: Resources
@@ -39,7 +38,6 @@ class Slot:
     started: float = field(default_factory=time.monotonic)
     is_up: bool = False
     task: str | None = None
-    listens: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +89,11 @@ class Pool:
         """Return the workers that have nothing to do."""
         return [slot for slot in self._slots if slot.is_up and slot.task is None]
 
+    def room(self, shape: Resources) -> int:
+        """Return how many notebooks more of a shape could run now, were it alone."""
+        busy = sum(slot.task is not None for slot in self._slots if slot.shape == shape)
+        return self.capacity(shape) - busy
+
     def capacity(self, shape: Resources) -> int:
         """Return how many workers of a shape the whole cluster could hold."""
         nodes, needs = self._cluster.nodes(), shape.needs()
@@ -120,8 +123,7 @@ class Pool:
         """Have an idle worker execute a notebook."""
         slot.task = job.variant
         self._refs[slot.actor.execute.remote(job)] = slot
-        if job.is_steered and not slot.listens:
-            slot.listens = True
+        if job.is_steered and slot not in self._reports.values():
             self._listen(slot, None)
 
     def answer(self, task: str, answer: Answer) -> None:

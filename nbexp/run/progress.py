@@ -20,7 +20,8 @@ from nbexp.notebook.snapshots import SNAPSHOTS, DamagedError, Moment, Snapshot, 
 
 PAUSE = "pause"  # a file that asks the notebook to pause
 _HISTORY = "history.json"
-_KEPT = (METRICS, MEDIA, _HISTORY)
+_ARTIFACTS = "artifacts"  # what it saved in the loop before its snapshot
+_KEPT = (METRICS, MEDIA, _HISTORY, _ARTIFACTS)
 
 
 def adopt_progress(folder: Path, key: str, runs: Iterable[Path]) -> bool:
@@ -37,8 +38,11 @@ def adopt_progress(folder: Path, key: str, runs: Iterable[Path]) -> bool:
     for run in runs:
         source = run / "variants" / folder.name
         if source != folder and _has_progress(source) and _key(source) == key:
-            with contextlib.suppress(OSError, shutil.Error):
+            try:
                 _bring(source, folder)
+            except (OSError, shutil.Error):
+                _discard(folder)
+            else:
                 return True
     return False
 
@@ -55,9 +59,12 @@ def exploit_progress(folder: Path, donor: Path, snapshot: str, step: int) -> Non
     own = folder / SNAPSHOTS
     beside = folder / f".{SNAPSHOTS}"
     shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(donor / SNAPSHOTS / snapshot, beside / snapshot, copy_function=_link)
+    _copy_tree(donor / SNAPSHOTS / snapshot, beside / snapshot)
     shutil.rmtree(own, ignore_errors=True)
     beside.rename(own)
+    shutil.rmtree(folder / _ARTIFACTS, ignore_errors=True)  # they belong to what it was
+    if (donor / _ARTIFACTS).is_dir():
+        _copy_tree(donor / _ARTIFACTS, folder / _ARTIFACTS)
     append_line(folder / METRICS, mark_return(step))
 
 
@@ -86,11 +93,9 @@ def history_of(folder: Path) -> list[dict[str, Any]]:
         return []
 
 
-def add_history(folder: Path, **event: Any) -> list[dict[str, Any]]:
-    """Note that something happened to a variant; return all that did."""
-    history = [*history_of(folder), {"time": time.time(), **event}]
-    write_json(folder / _HISTORY, history)
-    return history
+def add_history(folder: Path, **event: Any) -> None:
+    """Note that something happened to a variant."""
+    write_json(folder / _HISTORY, [*history_of(folder), {"time": time.time(), **event}])
 
 
 def changed_params(folder: Path) -> Mapping[str, Any]:
@@ -113,13 +118,24 @@ def _key(folder: Path) -> str | None:
 
 
 def _bring(source: Path, folder: Path) -> None:
+    _copy_tree(source / SNAPSHOTS, folder / SNAPSHOTS)
     for name in _KEPT:
         if (source / name).is_dir():
-            shutil.copytree(source / name, folder / name, copy_function=_link, dirs_exist_ok=True)
+            _copy_tree(source / name, folder / name)
         elif (source / name).exists():
             shutil.copy2(source / name, folder / name)
-    whole = shutil.ignore_patterns(".*")  # what was being written
-    shutil.copytree(source / SNAPSHOTS, folder / SNAPSHOTS, copy_function=_link, ignore=whole)
+
+
+def _discard(folder: Path) -> None:
+    for name in (SNAPSHOTS, *_KEPT):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    whole = shutil.ignore_patterns(".*")  # not what was being written
+    shutil.copytree(source, target, copy_function=_link, ignore=whole)
 
 
 def _link(source: str, target: str) -> None:

@@ -12,6 +12,7 @@ from nbexp.plan import Graph, Identified, Result, pruned_key
 from nbexp.run.announcer import Announcer
 from nbexp.run.events import EventKind
 from nbexp.run.folder import RunFolder, read_outcome
+from nbexp.run.steering import altered
 from nbexp.run.tracker import Tracker, VariantRecord
 from nbexp.states import State
 
@@ -75,7 +76,7 @@ class Reuse:
             record_of(identified), source=str(source), tracking_id=tracking_id, params=params
         )
         write_json(folder / "variant.json", vars(record))
-        result = Result(node.variant, identified.resolved, outcome, folder)
+        result = Result(node.variant, altered(identified.resolved, folder), outcome, folder)
         state = State.PRUNED if outcome.state is State.PRUNED else State.CACHED
         self._tell.ended(node, state, outcome=outcome, source=str(source))
         self._graph.end(node.variant.name, state, result)

@@ -13,7 +13,7 @@ from nbexp.pipeline import Pipeline
 from nbexp.plan import Graph, Identified, Node, Result, identify, refresh
 from nbexp.run.announcer import Announcer
 from nbexp.run.events import EventKind
-from nbexp.run.folder import read_outcome
+from nbexp.run.folder import read_end
 from nbexp.run.locks import KeyLocks
 from nbexp.run.parking import Parking
 from nbexp.run.pool import Done, Slot
@@ -28,7 +28,6 @@ from nbexp.states import State
 
 _TICK_S = 0.2
 _DELAY_S = 0.2
-_STOPPED = CellError("Stopped", "it was stopped on request")
 _RELOOK_S = 1.0
 _FREE_RETRIES = 2
 
@@ -105,8 +104,10 @@ class Runner:
     def _break_off(self, reason: str) -> None:
         """Tell how everything stands that has not ended, so that nothing seems to go on."""
         self._pool.kill()
-        for task in (*self._running.values(), *self._parking.take_all()):
-            self._track_stopped(task)
+        self._running.update({task.name: task for task in self._parking.take_all()})
+        for task in (*self._running.values(), *self._queue.take_all()):
+            if task.name in self._running or task.paused is not None:
+                self._track_stopped(task)
         for node in self.graph.nodes.values():
             if not node.state.is_final:
                 node.state = State.STOPPED
@@ -121,7 +122,7 @@ class Runner:
             if not self._is_paused:
                 self._dispatch()
             self._take_all()
-            self._parking.carry_out(self._end_paused)
+            self._parking.carry_out(self._finish)
             self._advance()
             self._catch_up()
             if not (self._running or self._queue or self.graph.has_ended or self._is_paused):
@@ -141,7 +142,7 @@ class Runner:
             identified = [each for each in map(self._identify, ready) if each is not None]
             found = self._reuse.find(identified)
             for each in identified:
-                self._steering.add(each.node, self._folder.variant(each.node.variant.name))
+                self._steering.add(each.node)
             for each in identified:
                 if self._reuse.use(each, found):
                     self._settle(each.node)
@@ -184,8 +185,8 @@ class Runner:
         """Give what is queued to workers, oldest first."""
         waiting = self._queue.counts()
         if len(self._parking):
-            idle = [slot.shape for slot in self._pool.idle() if slot.shape not in waiting]
-            self._parking.refill(idle)
+            for shape in self._parking.shapes - waiting.keys():
+                self._parking.refill(shape, self._pool.room(shape))
             waiting = self._queue.counts()
         if not waiting:
             return
@@ -212,7 +213,7 @@ class Runner:
             self._locks.release(task.key)
             task.is_claimed = False
         task.identified = identified
-        if not self._locks.acquire(task.key):
+        if not self._locks.acquire(task.key) and not self._is_stuck():
             self._queue.block(task, _RELOOK_S)
             return False
         if self._reuse.use(task.identified, self._reuse.find([task.identified])):
@@ -221,6 +222,10 @@ class Runner:
             return False
         task.is_claimed = True
         return True
+
+    def _is_stuck(self) -> bool:
+        """Whether another run may wait for this one, with variants that a scheduler compares."""
+        return not self._running and len(self._parking) > 0
 
     def _start(self, task: Task, slot: Slot) -> None:
         job = self._starter.prepare(task)
@@ -233,7 +238,7 @@ class Runner:
         """Take in what workers have to tell within a moment, and what notebooks have logged."""
         for each in self._pool.wait(_TICK_S):
             if isinstance(each, Report):
-                self._pool.answer(each.variant, self._answer(each))
+                self._pool.answer(each.variant, replace(self._answer(each), number=each.number))
             else:
                 self._take(each)
         if time.monotonic() - self._followed >= _TICK_S:
@@ -258,7 +263,8 @@ class Runner:
         """Take in an execution that came to an end."""
         task = self._running.pop(done.task)
         self._follow(task)
-        outcome = done.outcome or read_outcome(self._folder.variant(task.name), task.key)
+        keys = (task.key, task.record.pruned_key if task.record else "")
+        outcome = done.outcome or read_end(self._folder.variant(task.name), *keys)
         if outcome is None:
             message = f"the worker that executed the notebook was lost: {done.reason}"
             outcome = _failure(task.name, task.key, CellError("WorkerLost", message))
@@ -272,6 +278,8 @@ class Runner:
         is_stopping = self._stop_reason is not None or task.name in self._stopping
         if outcome.state is State.PAUSED and not is_stopping:
             self._parking.park(task, outcome)
+            if not self._is_paused:
+                self._parking.let_go()  # the run was asked to go on before this one had paused
         elif may_retry and not is_stopping:
             self._retry(task, outcome)
         else:
@@ -313,9 +321,6 @@ class Runner:
         self.graph.end(node.variant.name, outcome.state, result)
         self._steering.ended(node)
 
-    def _end_paused(self, task: Task, outcome: Outcome) -> None:
-        self._finish(task, outcome)
-
     def _track_stopped(self, task: Task) -> None:
         now = time.time()
         outcome = Outcome(task.name, task.key, State.STOPPED, now, now)
@@ -337,8 +342,8 @@ class Runner:
     def _stop_variant(self, name: str) -> None:
         if name in self._running:
             self._stopping.add(name)
-        elif task := self._parking.stop(name):
-            self._finish(task, task.paused or _failure(name, task.key, _STOPPED))
+        elif (task := self._parking.stop(name)) and task.paused:
+            self._finish(task, task.paused)
         else:
             self._stop_waiting(name)
 
@@ -370,6 +375,7 @@ class Runner:
                 self._locks.release(task.key)
             self._tell.ended(node, State.STOPPED, reason="asked to stop")
             self.graph.end(name, State.STOPPED)
+            self._steering.ended(node)
 
     def _stop(self, reason: str) -> State:
         """End what runs, keep what it left, and mark the rest as stopped."""
@@ -378,7 +384,8 @@ class Runner:
         while self._running:
             self._pass_on(self._running)
             self._take_all()
-        for task in (*waiting, *self._parking.take_all()):
+        begun = [task for task in waiting if task.paused is not None]
+        for task in (*begun, *self._parking.take_all()):
             self._track_stopped(task)
         self._tell.news()
         for node in self.graph.abandon():

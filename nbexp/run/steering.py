@@ -13,22 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.execute.job import Answer, Report
-from nbexp.files import digest
-from nbexp.metrics import METRICS, read_metrics
+from nbexp.files import canonical_json, digest
+from nbexp.metrics import METRICS, read_course
 from nbexp.pipeline import Distribution, Stage
-from nbexp.plan import Graph, Node, score_of
+from nbexp.plan import Graph, Node, Resolved, score_of
 from nbexp.plan.options import expand_points
 from nbexp.run.announcer import error_text
+from nbexp.run.progress import changed_params
 from nbexp.run.searches import Searches
 from nbexp.search import Decision, DecisionKind, Scheduler, make_scheduler
 from nbexp.states import State
-
-_DECISIONS = {
-    DecisionKind.STOP: "stop",
-    DecisionKind.END: "end",
-    DecisionKind.PAUSE: "pause",
-    DecisionKind.EXPLOIT: "exploit",
-}
 
 
 class Steering:
@@ -48,10 +42,11 @@ class Steering:
         self._of: dict[str, Scheduler] = {}
         self._steps: dict[str, int] = {}
         self._held: dict[str, Decision] = {}
+        self._final: dict[str, Answer] = {}
         self._began: dict[str, float] = {}
 
-    def add(self, node: Node, folder: Path) -> None:
-        """Note a variant that is to run, with what it has reported before, if anything."""
+    def add(self, node: Node) -> None:
+        """Note a variant that is to run."""
         name = node.variant.name
         scheduler = self._scheduler_of(node)
         if scheduler is None or name in self._of:
@@ -59,23 +54,23 @@ class Steering:
         self._of[name] = scheduler
         with self._bearing(name):
             scheduler.add(name, node.variant.option.choices)
-        self.recall(node, folder)
 
     def recall(self, node: Node, folder: Path) -> None:
         """Tell a scheduler what a variant reported in an earlier execution."""
         scheduler, metric = self._of.get(node.variant.name), self._stage(node).metric
         if scheduler is None or metric is None:
             return
-        entries = [entry for entry in read_metrics(folder / METRICS) if metric in entry.values]
+        entries = [entry for entry in read_course(folder / METRICS) if metric in entry.values]
         if entries:
             points = [(entry.step, float(entry.values[metric])) for entry in entries]
             with self._bearing(node.variant.name):
-                scheduler.recall(node.variant.name, points)
+                values = {**node.variant.option.choices, **changed_params(folder)}
+                scheduler.recall(node.variant.name, points, values)
             self._steps[node.variant.name] = max(step for step, _ in points)
 
-    def started(self, node: Node) -> None:
-        """Note that a variant runs, for the first time or again."""
-        self._began.setdefault(node.variant.name, time.monotonic())
+    def started(self, node: Node, ran_s: float) -> None:
+        """Note that a variant runs, for the first time or again, having run for some time."""
+        self._began[node.variant.name] = time.monotonic() - ran_s
         if node.variant.name in self._of:
             with self._bearing(node.variant.name):
                 self._of[node.variant.name].start(node.variant.name)
@@ -87,7 +82,8 @@ class Steering:
         if name in self._held:
             decision = self._held.pop(name)
         elif scheduler is None or report.step <= self._steps.get(name, report.step - 1):
-            return Answer(), None  # a step that it repeats after it was interrupted
+            # A step that it repeats after it was interrupted; if it was at its end, it still is.
+            return self._final.get(name, Answer()), None
         else:
             self._steps[name] = report.step
             self._searches.report(node, report.step, report.value)
@@ -95,8 +91,10 @@ class Steering:
             with self._bearing(name):
                 ran_s = time.monotonic() - self._began[name]
                 decision = scheduler.report(name, report.step, report.value, ran_s)
-        word = _DECISIONS.get(decision.kind, "continue")
-        return Answer(word, decision.snapshot, decision.reason), decision
+        answer = Answer(decision.kind.value, decision.snapshot, decision.reason)
+        if decision.kind in (DecisionKind.STOP, DecisionKind.END):
+            self._final[name] = answer
+        return answer, decision
 
     def paused(self, node: Node) -> None:
         """Note that a variant has given up its slot."""
@@ -164,6 +162,16 @@ class Steering:
             message = f"the scheduler failed on {name}, and the rest runs without it"
             self._warn(f"{message}: {error_text(error)}")
 
+    def _unalterable(self, stage: Stage, node: Node) -> tuple[str, ...]:
+        """Return what tells variants apart that can't take over each other's snapshots."""
+        scheduler = stage.scheduler
+        if scheduler is None or not scheduler.alters:
+            return ()
+        mutable = {*space_of(stage, self._graph.pipeline.seed)}
+        mutable |= {*scheduler.options.get("hyperparam_mutations", {})}
+        choices = node.variant.option.choices
+        return (canonical_json({key: choices[key] for key in choices if key not in mutable}),)
+
     def _stage(self, node: Node) -> Stage:
         return self._graph.stages[node.variant.stage]
 
@@ -172,7 +180,7 @@ class Steering:
         if stage.scheduler is None:
             return None
         rivals = (node.origin,) if node.origin else tuple(sorted(variant.upstream.values()))
-        key = (stage.name, *rivals)
+        key = (stage.name, *rivals, *self._unalterable(stage, node))
         if key not in self._schedulers:
             self._schedulers[key] = make_scheduler(
                 stage.scheduler,
@@ -183,6 +191,13 @@ class Steering:
                 searcher=self._searches.searcher_of(node),
             )
         return self._schedulers[key]
+
+
+def altered(resolved: Resolved, folder: Path) -> Resolved:
+    """Return a variant's parameters with those put in that a scheduler changed on its way."""
+    changed = changed_params(folder).items()
+    params = with_values(resolved.params, changed)
+    return Resolved(params, with_values(resolved.content, changed)) if changed else resolved
 
 
 def space_of(stage: Stage, seed: int) -> Mapping[str, Distribution]:

@@ -29,6 +29,7 @@ class Task:
         is_claimed: Whether this run holds the lock on its identity.
         paused: How its last execution ended, if it has paused and is to go on.
         ran_s: Seconds that its executions took before it paused.
+        delays: How often it has waited for its donor's snapshot.
         exploit: The donor that it is to go on from, and how, once it runs again.
         tail: Reads what it logs.
         variables: What its kernel needs to log into the tracker.
@@ -43,6 +44,7 @@ class Task:
     is_claimed: bool = False
     paused: Outcome | None = None
     ran_s: float = 0.0
+    delays: int = 0
     exploit: Decision | None = None
     tail: Tail | None = None
     variables: Mapping[str, str] = field(default_factory=dict)

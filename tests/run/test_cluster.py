@@ -47,7 +47,8 @@ cluster.shutdown()
 def outcome(project):
     project.template(
         "where",
-        "import os, nbexp\nnbexp.glue('threads', os.environ.get('OMP_NUM_THREADS'))",
+        "import torch, nbexp\nnbexp.glue('threads', torch.get_num_threads())",
+        "import os",
         "nbexp.glue('next', x + 1)\n"
         "nbexp.glue('inherited', [n for n in os.environ if n.startswith('RAY_')])",
         parameters="x = 0",
@@ -71,7 +72,7 @@ def test_stages_run_where_their_resources_are(project, outcome):
     result, problem = outcome
     assert result.state is State.FINISHED
     threads = {v.stage: v.scraps["threads"] for v in result.variants}
-    assert threads == {"plain": "1", "special": "1", "wide": "2"}
+    assert threads == {"plain": 1, "special": 1, "wide": 2}
     workers_own = {"RAY_JOB_ID", "RAY_RAYLET_PID"}
     assert all(workers_own.isdisjoint(v.scraps["inherited"]) for v in result.variants)
     assert "large.toml: stages.wide.resources" in problem

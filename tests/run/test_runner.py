@@ -10,7 +10,16 @@ import nbexp
 from nbexp import State
 from nbexp.execute import CellError, Job, Outcome
 from nbexp.files import write_json
-from nbexp.run import Events, Parts, RunFolder, Runner, read_history, request_stop
+from nbexp.run import (
+    Events,
+    Parts,
+    Request,
+    RunFolder,
+    Runner,
+    read_history,
+    request_stop,
+    send,
+)
 from nbexp.run.folder import EventLog
 from nbexp.run.pool import Done, Slot
 
@@ -40,6 +49,9 @@ class OneWorker:
 
     def idle(self):
         return [] if self.job else [self.slot]
+
+    def room(self, _shape) -> int:
+        return len(self.idle())
 
     def run(self, _slot, job) -> None:
         self.job = job
@@ -226,3 +238,81 @@ def test_input_that_goes_away_fails_what_needs_it_and_nothing_else(tmp_path):
     (variant,) = read_history(case.folder).variants.values()
     assert variant.error["name"] == "FileNotFoundError"
     assert "data.csv" in variant.error["message"]
+
+
+def pauses(job: Job) -> Outcome:
+    """Do what a worker does where a notebook pauses: nothing is written."""
+    (job.folder / "notebook.ipynb").write_text('{"cells": []}')
+    return Outcome(job.variant, job.key, State.PAUSED, 1.0, 2.0)
+
+
+def test_variant_that_pauses_after_the_run_was_asked_to_go_on_goes_on(tmp_path):
+    case = Case(tmp_path)
+
+    def is_late(job: Job) -> Outcome:
+        if len(case.pool.jobs) > 1:
+            return ends(job)
+        send(case.folder, Request("pause"))
+        send(case.folder, Request("continue"))
+        return pauses(job)
+
+    assert case.run(is_late) is State.FINISHED
+    assert len(case.pool.jobs) == 2
+    (variant,) = read_history(case.folder).variants.values()
+    assert variant.duration_s == 2.0  # both executions
+
+
+def test_paused_variants_of_a_run_that_stops_have_stopped(tmp_path):
+    case = Case(tmp_path, params={"x": nbexp.grid([1, 2])})
+
+    def work(job: Job) -> Outcome:
+        send(case.folder, Request("pause" if len(case.pool.jobs) == 1 else "stop"))
+        return pauses(job)
+
+    case.pool.wait = lambda timeout_s, wait=case.pool.wait: wait(timeout_s) or stop_once(case)
+    assert case.run(work) is State.STOPPED
+    assert case.states() == [State.STOPPED] * 2
+    assert case.tracker.ended == [(case.pool.jobs[0].variant, State.STOPPED)]
+
+
+def stop_once(case: Case) -> list[Done]:
+    if not case.folder.control.read_text().count("stop"):
+        send(case.folder, Request("stop"))
+    return []
+
+
+def test_paused_variant_alone_is_stopped(tmp_path):
+    case = Case(tmp_path)
+
+    def work(job: Job) -> Outcome:
+        send(case.folder, Request("pause"))
+        return pauses(job)
+
+    def wait(timeout_s, wait=case.pool.wait):
+        done = wait(timeout_s)
+        if not done:
+            send(case.folder, Request("stop", case.pool.jobs[0].variant))
+            send(case.folder, Request("continue"))
+        return done
+
+    case.pool.wait = wait
+    assert case.run(work) is State.STOPPED
+    assert case.states() == [State.STOPPED]
+    assert len(case.pool.jobs) == 1
+
+
+def test_what_was_saved_before_a_snapshot_is_there_when_it_goes_on(tmp_path):
+    case = Case(tmp_path, retries=1)
+
+    def work(job: Job) -> Outcome:
+        if len(case.pool.jobs) > 1:
+            assert (job.folder / "artifacts" / "model" / "artifact.json").is_file()
+            assert (job.folder / "snapshots" / "1").is_dir()
+            return ends(job)
+        (job.folder / "artifacts" / "model").mkdir(parents=True)
+        (job.folder / "artifacts" / "model" / "artifact.json").write_text("{}")
+        (job.folder / "snapshots" / "1").mkdir(parents=True)
+        return ends(job, State.FAILED)
+
+    assert case.run(work) is State.FINISHED
+    assert len(case.pool.jobs) == 2
