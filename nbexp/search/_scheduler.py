@@ -85,7 +85,10 @@ class TuneScheduler:
         trial = self._trials[name]
         if trial.is_finished():
             return Decision(DecisionKind.STOP, reason=self._sentence(trial, "has ended it"))
-        if not trial.note(step, value) or trial.ending:
+        is_new = trial.note(step, value)
+        if trial.ending and step == max(trial.points):
+            return self._end(trial)  # again: it may have been executed anew since the first time
+        if trial.ending or not is_new:
             return Decision(DecisionKind.CONTINUE)
         result = self._result(trial, value, time, step)
         if trial.pausing or not self.knows(trial):
@@ -179,8 +182,7 @@ class TuneScheduler:
             self._park(trial)
             return self._exploit(trial, donor.donor, donor.step)
         if trial.last_result and self.is_full(trial):
-            trial.status, trial.ending = RUNNING, True
-            return Decision(DecisionKind.END, reason=self._sentence(trial, "ended it, in full,"))
+            return self._end(trial)
         if action == "STOP":
             trial.status = TERMINATED
             return Decision(DecisionKind.STOP, reason=self._sentence(trial, "stopped it"))
@@ -189,6 +191,10 @@ class TuneScheduler:
             reason = self._sentence(trial, "paused it")
             return Decision(DecisionKind.PAUSE, snapshot=True, reason=reason)
         return Decision(DecisionKind.CONTINUE, snapshot=snapshot)
+
+    def _end(self, trial: StandInTrial) -> Decision:
+        trial.status, trial.ending = RUNNING, True
+        return Decision(DecisionKind.END, reason=self._sentence(trial, "ended it, in full,"))
 
     def _park(self, trial: StandInTrial) -> None:
         trial.status, trial.pausing = PAUSED, True

@@ -167,6 +167,16 @@ class TestAsha(Halving):
         assert {step for _, step, _ in ended} == {20}
         assert all(pool.variants[name].state is State.FINISHED for name, _, _ in ended)
 
+    def test_one_that_ended_ends_again_when_it_is_executed_anew(self) -> None:
+        scheduler = made("asha", max_t=3)
+        scheduler.add("a", {})
+        scheduler.start("a")
+        kinds = [scheduler.report("a", step, 0.5, 1.0).kind for step in (1, 2, 3)]
+        assert kinds[-1] is DecisionKind.END
+        scheduler.start("a")
+        kinds = [scheduler.report("a", step, 0.5, 1.0).kind for step in (1, 2, 3, 4)]
+        assert kinds == [DecisionKind.CONTINUE] * 2 + [DecisionKind.END] * 2
+
     def test_recalled_results_are_what_newcomers_are_compared_with(self) -> None:
         scheduler = made("asha", max_t=9)
         for name in ("a", "b", "c"):
