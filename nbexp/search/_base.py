@@ -81,8 +81,19 @@ class Scheduler(Protocol):
         A step that it reported before, such as after a resume, decides nothing.
         """
 
-    def recall(self, name: str, points: Sequence[tuple[int, float]]) -> None:
-        """Tell the steps and values that a variant reported in an earlier execution."""
+    def recall(
+        self,
+        name: str,
+        points: Sequence[tuple[int, float]],
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell the steps and values that a variant reported in an earlier execution.
+
+        Args:
+            name: The variant.
+            points: Each step with the value of the metric.
+            values: The variant's values by key, all of them, where an exploit changed some.
+        """
 
     def complete(self, name: str, value: float | None) -> None:
         """Tell that a variant finished, with the value of its metric if it has one."""

@@ -101,11 +101,18 @@ class TuneScheduler:
         self._order_exploits(except_for=trial)
         return self._decided(trial, action)
 
-    def recall(self, name: str, points: Sequence[tuple[int, float]]) -> None:
+    def recall(
+        self,
+        name: str,
+        points: Sequence[tuple[int, float]],
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
         """Tell the steps and values that a variant reported in an earlier execution."""
         trial = self._trials[name]
         if trial.is_finished():
             return
+        if values is not None:
+            trial.config, trial.evaluated_params = dict(values), dict(values)
         for step, value in points:
             if trial.note(step, value):
                 trial.last_result = self._result(trial, value, 0.0, step)

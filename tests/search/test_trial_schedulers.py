@@ -346,6 +346,21 @@ def test_steps_after_an_exploit_count_from_the_donors() -> None:
     assert scheduler.report("bad", 6, 0.1, 1.0).kind is DecisionKind.EXPLOIT
 
 
+def test_values_that_an_earlier_exploit_changed_are_what_the_next_one_starts_from() -> None:
+    mutations = {"lr": Distribution("uniform", (0.0, 1e9))}
+    options = {"hyperparam_mutations": mutations, "resample_probability": 0.0}
+    scheduler = made("pbt", perturbation_interval=1, **options)
+    for name, changed in (("good", {"lr": 100.0}), ("bad", {"lr": 900.0})):
+        scheduler.add(name, {"lr": 0.1})
+        scheduler.recall(name, [(1, 0.5)], changed)
+        scheduler.start(name)
+    for step in (2, 3):  # a donor is asked for a snapshot when there are others to compare with
+        scheduler.report("good", step, 1.0, 1.0)
+        decision = scheduler.report("bad", step, 0.1, 1.0)
+    assert decision.kind is DecisionKind.EXPLOIT
+    assert decision.values["lr"] == pytest.approx(100, rel=0.21)  # of the donor, times 0.8 or 1.2
+
+
 def test_a_decision_between_pause_and_slot_given_up_is_to_pause() -> None:
     scheduler = made("hyperband", max_t=3)
     for name in ("a", "b", "c", "d"):
