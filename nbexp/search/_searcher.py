@@ -48,6 +48,8 @@ class TuneSearcher:
         self._first = [self._encoded(p, strict=True) for p in self._pop_points()]
         self._known: list[tuple[Mapping[str, Any], float]] = []
         self._suggested: dict[int, Mapping[str, Any]] = {}
+        self._distinct: set[str] = set()  # of them, where the space is finite
+        self._refused: int | None = None  # suggested nothing, and has been told nothing since
         self._claimed: dict[str, int] = {}
         self._open: set[int] = set()
         self._started = False
@@ -60,15 +62,21 @@ class TuneSearcher:
         if not self._started and self._known:
             self._begin()
         self._started = True
-        is_exhausted = len({repr(each) for each in self._suggested.values()}) >= self._size
-        config = None if is_exhausted else self._ask(str(number)) if self._names else {}
+        if number == self._refused or len(self._distinct) >= self._size:
+            return None
+        config = self._ask(str(number)) if self._names else {}
         if config is None:
+            # To ask again may draw random numbers, so that what comes later would hang on how
+            # often that was done.
+            self._refused = number
             return None
         values = {
             key: coding.decode(self._found(config, key)) if key in self._names else coding.decode(0)
             for key, coding in self._codings.items()
         }
         self._suggested[number] = values
+        if math.isfinite(self._size):
+            self._distinct.add(repr(values))
         self._open.add(number)
         return values
 
@@ -79,6 +87,7 @@ class TuneSearcher:
 
     def hear(self, number: int, result: dict[str, Any]) -> None:
         """Tell a result as Tune's schedulers leave it, with what they add for BOHB."""
+        self._refused = None
         with self._sandbox():
             self._searcher.on_trial_result(str(number), result)
 
@@ -87,6 +96,7 @@ class TuneSearcher:
         if number not in self._open:
             return
         self._open.discard(number)
+        self._refused = None
         if self._names:
             with self._sandbox():
                 self._complete(str(number), value)
@@ -119,6 +129,7 @@ class TuneSearcher:
     def pause(self, number: int, *, is_paused: bool) -> None:
         """Tell BOHB that a suggestion pauses, or goes on."""
         if number in self._open:
+            self._refused = None
             tell = self._searcher.on_pause if is_paused else self._searcher.on_unpause
             tell(str(number))
 

@@ -291,6 +291,39 @@ def test_a_tune_searcher_by_import_path_gets_tunes_own_domains() -> None:
     assert again.suggest(0) == values
 
 
+class Waiting(RaySearcher):
+    """A user's own: suggests no more than one that has no result, and draws each time."""
+
+    asked = 0
+    is_open = False
+
+    def suggest(self, _: str) -> Any:
+        self.asked += 1
+        if self.is_open:
+            return None
+        self.is_open = True
+        return {"lr": random.random()}
+
+    def on_trial_complete(self, *_: Any, **__: Any) -> None:
+        self.is_open = False
+
+
+def test_an_algorithm_that_waits_is_asked_again_only_when_it_was_told_something() -> None:
+    search = Search(f"{__name__}:Waiting")
+    space = {"lr": Distribution("uniform", (0.0, 1.0))}
+    searcher = make_searcher(search, space, metric="acc", mode=Mode.MAX, seed=1)
+    assert searcher.suggest(0) is not None
+    assert searcher.suggest(1) is None
+    asked = searcher._searcher.asked
+    assert searcher.suggest(1) is None
+    assert searcher._searcher.asked == asked
+    searcher.report(0, 1, 0.5)
+    assert searcher.suggest(1) is None
+    assert searcher._searcher.asked > asked
+    searcher.complete(0, 0.5)
+    assert searcher.suggest(1) is not None
+
+
 def test_a_value_that_is_missing_is_named() -> None:
     space = {"lr": CONTINUOUS["lr"], "momentum": Distribution("uniform", (0.0, 1.0))}
     search = Search(f"{__name__}:Diagonal")
