@@ -40,6 +40,7 @@ class Graph:
         names = set(pipeline.stages if only is None else only)
         self.stages = {n: stage for n, stage in pipeline.stages.items() if n in names}
         self.nodes: dict[str, Node] = {}
+        self._variants: dict[str, Variant] = {}
         self.content_of = lru_cache(maxsize=None)(file_digest)
         self._ready: deque[Node] = deque()
         self._added: deque[Node] = deque()
@@ -135,7 +136,7 @@ class Graph:
         name, number = search.node.variant.stage, len(search.suggested)
         option = search.point.fill(values, number)
         upstream = [self.nodes[each].variant for each in search.node.variant.upstream.values()]
-        variant = make_variant(name, option, upstream)
+        variant = make_variant(name, option, upstream, self._variants)
         self._admit(name, [variant])
         node = self.nodes[variant.name]
         if node.number is None:
@@ -265,11 +266,21 @@ class Graph:
             for name in upstream
         )
 
-    def _grow(self, name: str, options: list[Option]) -> None:
-        """Add the variants that options give, and the searches, as far as they are new."""
-        state = self._states[name]
-        upstream = {link.stage: self._candidates(link.stage) for link in self.stages[name].links}
-        self._admit(name, expand_variants(name, options, upstream))
+    def _grow(
+        self, name: str, options: list[Option], new: Mapping[str, list[Variant]] | None = None
+    ) -> None:
+        """Add the variants that options give, and the searches, as far as they are new.
+
+        Args:
+            name: Name of the stage.
+            options: Its own options.
+            new: The variants that a stage upstream has got, where all that is sought is what
+                comes of those: it costs no more, the more variants there are already.
+        """
+        state, new = self._states[name], new or {}
+        linked = {link.stage for link in self.stages[name].links if link.gather is None}
+        upstream = {each: new.get(each) or self._candidates(each) for each in linked}
+        self._admit(name, expand_variants(name, options, upstream, self._variants))
         for point in state.points:
             for variant in expand_variants(name, [point.option], upstream):
                 if variant.name not in state.searches:
@@ -282,17 +293,19 @@ class Graph:
     def _admit(self, name: str, variants: list[Variant]) -> None:
         """Add those variants that are not there yet, and what comes of them downstream."""
         state = self._states[name]
-        nodes = [Node(variant) for variant in variants if variant.name not in self.nodes]
+        new = [variant for variant in variants if variant.name not in self.nodes]
+        nodes = [Node(variant) for variant in new]
         state.nodes += nodes
         state.open += len(nodes)
         for node in nodes:
             self.nodes[node.variant.name] = node
+            self._variants[node.variant.name] = node.variant
             self._added.append(node)
         for node in nodes:
             self._wire(node)
         for other in self.stages if nodes else ():
             if name in self._growing[other] and self._states[other].is_expanded:
-                self._grow(other, self._states[other].options)
+                self._grow(other, self._states[other].options, {name: new})
 
     def _candidates(self, stage: str) -> list[Variant]:
         if self.stages[stage].keep is not None:

@@ -6,7 +6,7 @@ diamond never mixes lineages. Links that gather don't multiply.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -57,7 +57,10 @@ def short(value: Any) -> str:
 
 
 def expand_variants(
-    stage: str, options: Iterable[Option], upstream: Mapping[str, Sequence[Variant]]
+    stage: str,
+    options: Iterable[Option],
+    upstream: Mapping[str, Sequence[Variant]],
+    taken: dict[str, Variant] | None = None,
 ) -> list[Variant]:
     """Return the variants of a stage.
 
@@ -65,15 +68,17 @@ def expand_variants(
         stage: Name of the stage.
         options: Its own options.
         upstream: The variants of each stage that it may link to, after reduce.
+        taken: Variants by name that there are already.
     """
     variants: dict[str, Variant] = {}
+    known = ChainMap(variants, taken or {})
     combinations: dict[tuple[str, ...], list[tuple[Variant, ...]]] = {}
     for option in options:
         linked = tuple(dict.fromkeys(k.stage for k in option.links if k.gather is None))
         if linked not in combinations:
             combinations[linked] = _combinations([upstream[name] for name in linked])
         for combination in combinations[linked]:
-            variant = make_variant(stage, option, combination, variants)
+            variant = make_variant(stage, option, combination, known)
             variants.setdefault(variant.name, variant)
     return list(variants.values())
 

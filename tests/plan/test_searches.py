@@ -1,5 +1,6 @@
 """Stages whose variants come one by one: suggested by a search, or added by a person."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,35 @@ def test_value_suggested_twice_is_one_variant(tmp_path: Path) -> None:
     assert graph.suggest(search, {"lr": 0.1}) is first
     assert len(search.suggested) == 2
     assert len(graph.nodes) == 1
+
+
+def test_time_of_a_suggestion_does_not_grow_with_their_number(tmp_path: Path) -> None:
+    test = {"params": {"model": "@train.out", "x": {"grid": [1, 2]}}}
+    fit = search_of(5, model="@train.out")
+    graph = Graph(pipeline_of(tmp_path, {"train": search_of(), "test": test, "fit": fit}))
+    (search,) = graph.take_searches()
+    began = time.process_time()
+    for number in range(1000):
+        graph.suggest(search, {"lr": number / 1000})
+    assert time.process_time() - began < 2
+    assert len(graph.nodes_of("test")) == 2000
+    for node in graph.take_ready():
+        finish(graph, node, out=1)
+    assert len(graph.take_searches()) == 1000
+
+
+def test_variants_whose_short_names_are_the_same_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbexp.plan.variants._DIGITS", 1)
+    stages = {"train": search_of(), "test": {"params": {"model": "@train.out"}}}
+    graph = Graph(pipeline_of(tmp_path, stages))
+    (search,) = graph.take_searches()
+    values = [number / 10 for number in range(10)]
+    nodes = [graph.suggest(search, {"lr": value}) for value in values]
+    assert [node.variant.option.params["lr"] for node in nodes] == values
+    assert len(graph.nodes_of("test")) == 10
+    assert [graph.suggest(search, {"lr": value}) for value in values] == nodes
 
 
 def test_search_whose_upstream_failed_is_skipped(tmp_path: Path) -> None:
