@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -151,10 +152,17 @@ class TensorboardListener:
     def _adopt(self, event: Event, variant: _Variant, source: Path) -> None:
         """Show a cached variant with what it logged in the run that it was taken from."""
         target = self._folder(event, variant)
-        for file in source.parents[1].glob(f"{TENSORBOARD}/*/{source.name}*/{_FILES}*"):
-            if file.parent.name.split()[0] == source.name:
+        for stage in source.parents[1].glob(f"{TENSORBOARD}/*/"):
+            folder = _folders(stage, stage.stat().st_mtime_ns).get(source.name)
+            for file in folder.glob(f"{_FILES}*") if folder else ():
                 target.mkdir(parents=True, exist_ok=True)
                 _link_or_copy(file, target / file.name)
+
+
+@lru_cache(maxsize=64)
+def _folders(stage: Path, changed: int) -> dict[str, Path]:  # noqa: ARG001 - listed anew after it
+    """Return the folders of a stage's variants by name, as they are since it last changed."""
+    return {folder.name.split()[0]: folder for folder in stage.iterdir()}
 
 
 def _file_safe(name: str) -> str:

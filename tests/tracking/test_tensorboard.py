@@ -221,6 +221,16 @@ def test_cached_variant_is_shown_as_in_the_run_it_comes_from(run, tmp_path):
     assert scalars(file) == [(1, "loss", 0.5)]
 
 
+def test_cached_variant_is_found_in_a_run_that_still_goes_on(run, tmp_path):
+    later = Run(tmp_path / "later")
+    for name in ("train-1", "train-2"):
+        run.start(name)
+        run.log(name, entry(1, loss=0.5))
+        later.tell("VARIANT_ADDED", variant=name, stage="train", label="", lineage={})
+        later.end(name, "cached", source=str(run.folder / "variants" / name))
+    assert [file.parent.name for file in later.files] == ["train-1", "train-2"]
+
+
 def test_run_that_logs_nothing_leaves_nothing(run):
     run.start("train-1")
     run.log("train-1")
