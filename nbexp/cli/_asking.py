@@ -72,8 +72,8 @@ def _alive(root: Path, run: str | None, what: str) -> Found:
 
 
 def _ask(found: Found, request: Request, *, as_json: bool) -> int:
-    send(found.folder, request)
-    reply = await_reply(found.folder, request, _PATIENCE_S) or _no_reply(found)
+    since = send(found.folder, request)
+    reply = await_reply(found.folder, request, _PATIENCE_S, since) or _no_reply(found)
     if as_json:
         click.echo(to_json({"run": found.folder.id, **asdict(reply)}, indent=1))
     else:

@@ -2,7 +2,7 @@
 
 from nbexp.plan.graph import Graph, score_of, stages_needed
 from nbexp.plan.keys import differences, identity, key_of, pruned_key
-from nbexp.plan.nodes import Node, OpenSearch
+from nbexp.plan.nodes import Addition, Node, OpenSearch
 from nbexp.plan.plan import (
     Identified,
     Plan,
@@ -17,6 +17,7 @@ from nbexp.plan.resolve import Resolved, Result
 from nbexp.plan.variants import Variant
 
 __all__ = [
+    "Addition",
     "Graph",
     "Identified",
     "Node",

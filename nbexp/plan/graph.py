@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from nbexp.files import file_digest
 from nbexp.pipeline import Gather, Link, Pipeline, Stage
-from nbexp.plan.nodes import Node, OpenSearch, open_stage
+from nbexp.plan.nodes import Addition, Node, OpenSearch, open_stage
 from nbexp.plan.options import Option, draws, expand_points
 from nbexp.plan.reduce import best, count_kept, metric_value
 from nbexp.plan.resolve import Resolved, Result, resolve
@@ -150,8 +150,8 @@ class Graph:
         search.node.state = State.FINISHED
         self._expand()
 
-    def add(self, stage: str, over: Mapping[str, Any], samples: int | None) -> int:
-        """Add variants to a stage that has not ended; return how many there are to come.
+    def add(self, stage: str, over: Mapping[str, Any], samples: int | None) -> Addition:
+        """Add variants to a stage that has not ended; return what comes of it.
 
         Args:
             stage: Name of the stage.
@@ -159,21 +159,49 @@ class Graph:
             samples: How many draws or suggestions more there are to be for each grid point; by
                 default none, or one where values are given.
         """
-        state, seed = self._states[stage], self.pipeline.seed
-        if samples and not over:
-            for search in state.searches.values():
-                search.samples += samples
-        numbers = range(state.samples, state.samples + (samples or 0))
-        state.samples += samples or 0
-        points = list(expand_points(self.stages[stage], seed, over))
+        state, count = self._states[stage], samples or 0
         if self.stages[stage].search.is_adaptive and not over:
-            return (samples or 0) * len(state.searches)
-        options = [option for point in points for option in draws(point, numbers or range(1))]
-        before = len(state.nodes)
+            return self._add_suggestions(stage, count)
+        points = expand_points(self.stages[stage], self.pipeline.seed, over)
+        numbers = range(state.drawn, state.drawn + count) or range(1)
+        options = [option for point in points for option in draws(point, numbers)]
+        options = [option for option in options if option not in state.options]
+        state.drawn += count
         state.options += options
-        self._grow(stage, options)
-        self._expand()
-        return len(state.nodes) - before
+        before = len(state.nodes)
+        if state.is_expanded:
+            self._grow(stage, options)
+            self._expand()
+        return Addition(len(state.nodes) - before, self._awaited(stage) if options else ())
+
+    def _add_suggestions(self, stage: str, count: int) -> Addition:
+        """Have the searches of a stage go on, but for those that gave up or can't begin."""
+        state = self._states[stage]
+        if not (count and state.points):
+            return Addition(0)
+        found = [search for search in state.searches.values() if search.may_go_on]
+        state.samples += count
+        for search in found:
+            search.samples += count
+            if search.node.state.is_final:
+                search.node.state = State.PENDING
+                state.open += 1
+        return Addition(count * len(found), self._awaited(stage))
+
+    def _awaited(self, name: str) -> tuple[str, ...]:
+        """Return the stages upstream that may yet bring a stage more variants."""
+        linked = dict.fromkeys(link.stage for link in self.stages[name].links if not link.gather)
+        return tuple(
+            each
+            for each in linked
+            if not self.stage_has_ended(each)
+            and (self.stages[each].keep is not None or self._may_grow(each))
+        )
+
+    def _may_grow(self, name: str) -> bool:
+        state = self._states[name]
+        is_searching = any(not each.node.state.is_final for each in state.searches.values())
+        return not state.is_expanded or is_searching or bool(self._awaited(name))
 
     def abandon(self) -> list[Node]:
         """Note that nothing more will run; return the variants that were still pending."""

@@ -54,6 +54,26 @@ class OpenSearch:
     samples: int
     suggested: list[Node] = field(default_factory=list)
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it can make more suggestions: not if it gave up, or lacks what it links to."""
+        return not self.node.state.is_final or (
+            self.node.state.is_success and len(self.suggested) == self.samples
+        )
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What comes of variants that are added to a stage.
+
+    Attributes:
+        count: How many there are to come, as far as is known.
+        awaited: The stages upstream that have to go on before all are known.
+    """
+
+    count: int
+    awaited: tuple[str, ...] = ()
+
 
 @dataclass
 class StageState:
@@ -62,7 +82,8 @@ class StageState:
     Attributes:
         options: Its own options.
         points: The grid points that leave something to a search.
-        samples: How many draws or suggestions there are for each grid point.
+        samples: How many suggestions there are for each grid point.
+        drawn: How many draws there have been for each grid point; the next has this number.
         nodes: Its variants.
         searches: Its searches, by name.
         is_expanded: Whether its variants are known, but for those that will be suggested.
@@ -75,6 +96,7 @@ class StageState:
     options: list[Option]
     points: list[Point]
     samples: int
+    drawn: int
     nodes: list[Node] = field(default_factory=list)
     searches: dict[str, OpenSearch] = field(default_factory=dict)
     is_expanded: bool = False
@@ -88,4 +110,5 @@ def open_stage(stage: Stage, seed: int) -> StageState:
     """Return what is known of a stage before anything runs."""
     points = list(expand_points(stage, seed)) if stage.search.is_adaptive else []
     open_points = [point for point in points if point.space]
-    return StageState(expand_options(stage, seed), open_points, stage.search.samples)
+    samples = stage.search.samples
+    return StageState(expand_options(stage, seed), open_points, samples, drawn=samples)

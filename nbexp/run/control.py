@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from nbexp.files import append_line, read_lines
+from nbexp.files import append_line, from_json, to_json
 from nbexp.run.events import EventKind
 from nbexp.run.folder import RunFolder
 
 _LOOK_S = 0.05
+_MOST = 10_000  # samples in one request
+_DEPTH = 32  # of tables in tables
+_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,24 @@ class Reply:
     message: str
 
 
-def send(folder: RunFolder, request: Request) -> None:
-    """Lay a request before a run."""
+@dataclass(frozen=True)
+class Malformed:
+    """A line that was meant as a request and is none.
+
+    Attributes:
+        id: By which the answer is found, as it came.
+        reason: What was expected, and what came.
+    """
+
+    id: Any
+    reason: str
+
+
+def send(folder: RunFolder, request: Request) -> int:
+    """Lay a request before a run; return where in its file of events the answer may begin."""
+    size = folder.events.stat().st_size if folder.events.exists() else 0
     append_line(folder.control, asdict(request))
+    return size
 
 
 def request_stop(folder: RunFolder, variant: str | None = None) -> None:
@@ -62,14 +81,23 @@ def request_stop(folder: RunFolder, variant: str | None = None) -> None:
     send(folder, Request("stop", variant))
 
 
-def await_reply(folder: RunFolder, request: Request, timeout_s: float) -> Reply | None:
-    """Return a run's answer to a request; None where it gave none in time, or has ended."""
-    deadline = time.monotonic() + timeout_s
+def await_reply(
+    folder: RunFolder, request: Request, timeout_s: float, since: int = 0
+) -> Reply | None:
+    """Return a run's answer to a request; None where it gave none in time, or has ended.
+
+    Args:
+        folder: The run's folder.
+        request: The request.
+        timeout_s: How long to wait.
+        since: What `send` returned: no event before that is read.
+    """
+    deadline, events = time.monotonic() + timeout_s, _Lines(folder.events, since)
     while True:
         is_alive = folder.is_alive()
-        for event in folder.read_events():
-            if event.kind is EventKind.REPLIED and event.data["id"] == request.id:
-                return Reply(event.data["is_done"], event.data["message"])
+        for event in events.take():
+            if event.get("event") == EventKind.REPLIED.value and event["id"] == request.id:
+                return Reply(event["is_done"], event["message"])
         if not is_alive or time.monotonic() > deadline:
             return None
         time.sleep(_LOOK_S)
@@ -83,21 +111,91 @@ class ControlFile:
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._path = folder.control
-        self._size = 0
-        self._seen = 0
+        self._lines = _Lines(folder.control)
 
-    def take(self) -> list[Request]:
-        """Return the new requests; what is none is left out."""
-        size = self._path.stat().st_size if self._path.exists() else 0
-        if size == self._size:
+    def take(self) -> list[Request | Malformed]:
+        """Return the new requests; a line that is no table is left out."""
+        return [_read(record) for record in self._lines.take()]
+
+
+class _Lines:
+    """The tables that are appended to a file of JSON lines, each taken once."""
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self._path = path
+        self._offset = offset
+
+    def take(self) -> list[dict[str, Any]]:
+        """Return the new ones."""
+        try:
+            if self._path.stat().st_size <= self._offset:
+                return []
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except OSError:  # it is not there yet, or no file
             return []
-        records = list(read_lines(self._path))
-        fresh = [record for record in records[self._seen :] if isinstance(record, dict)]
-        self._size, self._seen = size, len(records)
-        known = Request.__dataclass_fields__.keys()
-        return [
-            Request(**{key: value for key, value in record.items() if key in known})
-            for record in fresh
-            if "request" in record
-        ]
+        whole = data[: data.rfind(b"\n") + 1]  # what follows the last break is unfinished
+        self._offset += len(whole)
+        return [record for line in whole.split(b"\n") if isinstance(record := _value(line), dict)]
+
+
+def _value(line: bytes) -> Any:
+    try:
+        return from_json(line)
+    except (ValueError, RecursionError):  # the latter where it is nested thousands deep
+        return None
+
+
+def _read(record: Mapping[str, Any]) -> Request | Malformed:
+    """Return what a line asks for, or what is wrong with it: anyone may have written it."""
+    known = {key: record[key] for key in Request.__dataclass_fields__ if key in record}
+    known = {key: value for key, value in known.items() if value is not None}
+    if not _is_writable(known):
+        reason = "expected text that UTF-8 can hold, and tables in tables"
+        return Malformed("", f"{reason} {_DEPTH} deep at most; something else came")
+    for key, value in {"request": None, **known}.items():
+        is_fit, expected = _EXPECTED[key]
+        if not is_fit(value):
+            came = to_json(value)
+            came = came if len(came) <= _SHOWN else f"{came[:_SHOWN]}…"
+            return Malformed(known.get("id", ""), f"{key}: expected {expected}; came {came}")
+    return Request(**known)
+
+
+def _is_writable(value: Any) -> bool:
+    """Whether events and records can hold a value."""
+    try:
+        to_json(value).encode()
+    except (ValueError, RecursionError):  # half of a character; thousands of tables in tables
+        return False
+    return not _is_deeper(value, _DEPTH)
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(_is_deeper(each, depth - 1) for each in inner)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+_EXPECTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "request": (_is_text, "what to do, as text"),
+    "variant": (_is_text, "the name of a variant, or null"),
+    "stage": (_is_text, "the name of a stage, or null"),
+    "samples": (_is_count, f"a whole number from 1 to {_MOST}, or null"),
+    "params": (_is_table, "a table of values by parameter, or null"),
+    "id": (_is_text, "text that the answer is to carry, or null"),
+}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nbexp.errors import did_you_mean
-from nbexp.plan import Graph
+from nbexp.plan import Addition, Graph
 from nbexp.run.announcer import Announcer
-from nbexp.run.control import ControlFile, Request
+from nbexp.run.control import ControlFile, Malformed, Request
 from nbexp.run.events import EventKind
 from nbexp.run.folder import RunFolder
 
@@ -34,44 +34,37 @@ class Requests:
 
     def take(self) -> list[Request]:
         """Return the new requests that make sense; the others are refused."""
-        return [request for request in self._control.take() if self._is_fit(request)]
+        fit = []
+        for request in self._control.take():
+            wrong = request.reason if isinstance(request, Malformed) else self._wrong(request)
+            if wrong:
+                self._reply(request, False, wrong)
+            elif isinstance(request, Request):
+                fit.append(request)
+        return fit
 
     def reply(self, request: Request) -> None:
         """Do what is left to do of a request, and answer it."""
         if request.request != "add":
-            return self._reply(request, True, _DONE[request.request])
-        count = self._graph.add(str(request.stage), dict(request.params), request.samples)
-        if count == 0:
-            message = "there is nothing to add: the stage has these variants already"
-            return self._reply(request, False, f"{message}, or no distribution to draw from")
-        variants = "1 variant" if count == 1 else f"{count} variants"
-        return self._reply(request, True, f"{variants} of {request.stage} added")
-
-    def _is_fit(self, request: Request) -> bool:
-        wrong = self._wrong(request)
-        if wrong:
-            self._reply(request, False, wrong)
-        return not wrong
+            self._reply(request, True, _DONE[request.request])
+            return
+        stage = str(request.stage)
+        added = self._graph.add(stage, dict(request.params), request.samples)
+        self._reply(request, bool(added.count or added.awaited), _told(stage, added))
 
     def _wrong(self, request: Request) -> str:
         if request.request not in ("add", *_DONE):
-            known = ["add", *_DONE]
-            return (
-                f"there is no request {request.request!r}. {did_you_mean(request.request, known)}"
-            )
+            return _unknown("request", request.request, ("add", *_DONE))
         if request.variant is not None and request.variant not in self._graph.nodes:
-            known = list(self._graph.nodes)
-            return (
-                f"there is no variant {request.variant!r}. {did_you_mean(request.variant, known)}"
-            )
+            return _unknown("variant", request.variant, self._graph.nodes)
         return self._wrong_addition(request) if request.request == "add" else ""
 
     def _wrong_addition(self, request: Request) -> str:
         stages = self._graph.stages
+        if request.stage is None:
+            return f"no stage to add to was named. {did_you_mean('', stages)}"
         if request.stage not in stages:
-            return (
-                f"there is no stage {request.stage!r}. {did_you_mean(str(request.stage), stages)}"
-            )
+            return _unknown("stage", request.stage, stages)
         if self._graph.stage_has_ended(request.stage):
             return f"the stage {request.stage} has ended; add values to the pipeline, and run it"
         parameters = {
@@ -85,8 +78,23 @@ class Requests:
                 return f"the notebook of {request.stage} has no parameter {name!r}. {remedy}"
         return ""
 
-    def _reply(self, request: Request, is_done: bool, message: str) -> None:
+    def _reply(self, request: Request | Malformed, is_done: bool, message: str) -> None:
         self._tell.emit(EventKind.REPLIED, id=request.id, is_done=is_done, message=message)
+
+
+def _told(stage: str, added: Addition) -> str:
+    """Return what is answered where variants were to be added."""
+    verb = "has" if len(added.awaited) == 1 else "have"
+    later = f"once {' and '.join(added.awaited)} {verb} run"
+    if added.count:
+        variants = "1 variant" if added.count == 1 else f"{added.count} variants"
+        return f"{variants} of {stage} added" + (f", and more {later}" if added.awaited else "")
+    if added.awaited:
+        return f"variants of {stage} will be added {later}"
+    return (
+        "there is nothing to add: the stage has these variants already, no distribution to draw "
+        "from, or no search that can go on"
+    )
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

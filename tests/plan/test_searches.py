@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pipelines import finish, pipeline_of, run_all
 
-from nbexp.plan import Graph, Node
+from nbexp.plan import Addition, Graph, Node
 from nbexp.states import State
 
 SPACE = {"loguniform": [1e-4, 1e-1]}
@@ -147,7 +147,7 @@ def test_samples_are_added_to_a_stage_of_draws(tmp_path: Path) -> None:
     spec = pipeline_of(tmp_path, {"train": stage})
     graph = Graph(spec)
     assert len(graph.take_ready()) == 4
-    assert graph.add("train", {}, 2) == 4
+    assert graph.add("train", {}, 2) == Addition(4)
     assert len(graph.take_ready()) == 4
     more = {**stage, "search": {"samples": 4}}
     assert set(graph.nodes) == set(Graph(pipeline_of(tmp_path, {"train": more})).nodes)
@@ -156,7 +156,7 @@ def test_samples_are_added_to_a_stage_of_draws(tmp_path: Path) -> None:
 def test_samples_are_added_to_searches(tmp_path: Path) -> None:
     graph = Graph(pipeline_of(tmp_path, {"train": search_of(3)}))
     (search,) = graph.take_searches()
-    assert graph.add("train", {}, 5) == 5
+    assert graph.add("train", {}, 5) == Addition(5)
     assert search.samples == 8
 
 
@@ -167,12 +167,67 @@ def test_value_is_added_and_what_follows_grows_with_it(tmp_path: Path, algorithm
     stages = {"train": train, "test": {"params": {"model": "@train.out"}}}
     graph = Graph(pipeline_of(tmp_path, stages))
     before = len(graph.take_ready())
-    assert graph.add("train", {"lr": 0.5}, None) == 2
+    assert graph.add("train", {"lr": 0.5}, None) == Addition(2)
     added = graph.take_ready()
     assert [node.variant.option.params["lr"] for node in added] == [0.5, 0.5]
     assert {node.variant.option.params["hidden"] for node in added} == {1, 2}
     assert len(graph.nodes_of("test")) == before + 2
-    assert graph.add("train", {"lr": 0.5}, None) == 0
+    assert graph.add("train", {"lr": 0.5}, None) == Addition(0)
+
+
+def test_samples_added_to_a_search_that_is_closed_open_it_again(tmp_path: Path) -> None:
+    graph = Graph(pipeline_of(tmp_path, {"train": search_of(1, hidden={"grid": [1, 2]})}))
+    first, second = graph.take_searches()
+    finish(graph, graph.suggest(first, {"lr": 0.1}), out=1)
+    graph.close_search(first)
+    assert graph.add("train", {}, 2) == Addition(4)
+    assert (first.node.state, first.samples, second.samples) == (State.PENDING, 3, 3)
+    graph.close_search(second)
+    assert not graph.has_ended
+    graph.close_search(first)
+    assert graph.has_ended
+
+
+def test_nothing_is_added_to_a_search_that_gave_up_or_lacks_what_it_links_to(
+    tmp_path: Path,
+) -> None:
+    stages = {"a": {"params": {"x": {"grid": [1, 2, 3]}}}, "train": search_of(2, data="@a.out")}
+    graph = Graph(pipeline_of(tmp_path, stages))
+    first, second, _ = graph.take_ready()
+    graph.end(first.variant.name, State.FAILED)
+    finish(graph, second, out=1)
+    (search,) = graph.take_searches()
+    graph.close_search(search)
+    assert graph.add("train", {}, 4) == Addition(4)  # of the search that has not begun
+
+
+@pytest.mark.parametrize("algorithm", ["random", "optuna"])
+@pytest.mark.parametrize(("over", "samples"), [({}, 2), ({"lr": 0.5}, None)])
+def test_variants_added_before_their_stage_can_expand_come_later(
+    tmp_path: Path, algorithm: str, over: dict, samples: int | None
+) -> None:
+    a = {"params": {"x": {"grid": [1, 2]}}, "metric": "out", "reduce": {"keep": 1}}
+    train = search_of(1, data="@a.out")
+    train["search"]["algorithm"] = algorithm
+    graph = Graph(pipeline_of(tmp_path, {"a": a, "train": train}))
+    assert graph.add("train", over, samples) == Addition(0, ("a",))
+    assert graph.nodes_of("train") == []
+    if over:
+        assert graph.add("train", over, samples) == Addition(0)
+    for number, node in enumerate(graph.take_ready()):
+        finish(graph, node, out=number)
+    planned = sum(search.samples for search in graph.take_searches())
+    assert len(graph.nodes_of("train")) + planned == 1 + (samples or 1)
+
+
+def test_variants_added_after_a_search_follow_each_of_its_suggestions(tmp_path: Path) -> None:
+    stages = {"train": search_of(), "test": {"params": {"model": "@train.out", "x": 1}}}
+    graph = Graph(pipeline_of(tmp_path, stages))
+    (search,) = graph.take_searches()
+    graph.suggest(search, {"lr": 0.1})
+    assert graph.add("test", {"x": 2}, None) == Addition(1, ("train",))
+    graph.suggest(search, {"lr": 0.2})
+    assert len(graph.nodes_of("test")) == 4
 
 
 def test_stage_that_grew_is_run_to_its_end(tmp_path: Path) -> None:
