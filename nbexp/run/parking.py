@@ -19,6 +19,7 @@ from nbexp.run.progress import (
     changed_params,
     exploit_progress,
     newest_snapshot,
+    snapshot_after,
 )
 from nbexp.run.steering import Steering, altered
 from nbexp.run.tasks import Task, TaskQueue
@@ -136,7 +137,7 @@ class Parking:
         if decision is None or decision.donor is None:
             return False
         donor = self._folder.variant(decision.donor)
-        is_there = newest_snapshot(donor, step=decision.donor_step) is not None
+        is_there = snapshot_after(donor, decision.donor_step or 0) is not None
         task.delays += 1
         may_come = newest_snapshot(donor) is not None or task.delays < _MOST_DELAYS
         return not is_there and may_come and self._is_running(decision.donor)
@@ -161,7 +162,7 @@ class Parking:
 
     def _exploit(self, task: Task, decision: Decision, folder: Path) -> None:
         donor = self._folder.variant(decision.donor or "")
-        snapshot = newest_snapshot(donor, step=decision.donor_step) or newest_snapshot(donor)
+        snapshot = snapshot_after(donor, decision.donor_step or 0) or newest_snapshot(donor)
         try:
             if snapshot is None:
                 raise FileNotFoundError("it has no snapshot (nbexp.loop after nbexp.checkpoint)")

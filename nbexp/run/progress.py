@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,21 +68,33 @@ def exploit_progress(folder: Path, donor: Path, snapshot: str, step: int) -> Non
     append_line(folder / METRICS, mark_return(step))
 
 
-def newest_snapshot(folder: Path, *, step: int | None = None) -> Snapshot | None:
-    """Return the newest snapshot of a variant from which a loop goes on; None if there is none.
+def newest_snapshot(folder: Path) -> Snapshot | None:
+    """Return the newest snapshot of a variant from which a loop goes on; None if there is none."""
+    return next(_snapshots(folder), None)
 
-    Args:
-        folder: The variant's folder.
-        step: The step that it must have reported before that.
+
+def snapshot_after(folder: Path, step: int) -> Snapshot | None:
+    """Return a variant's first snapshot, of those that there are, after it had reported a step.
+
+    The variant may have gone on since; a donor is taken as it was when it was chosen.
     """
+    found = None
+    for snapshot in _snapshots(folder):
+        if snapshot.step < step:
+            break
+        found = snapshot
+    return found
+
+
+def _snapshots(folder: Path) -> Iterator[Snapshot]:
+    """Yield the whole snapshots from which a loop goes on, the newest first."""
     parent = folder / SNAPSHOTS
     names = [path.name for path in parent.iterdir()] if parent.is_dir() else []
     for name in sorted((name for name in names if name[0] != "."), reverse=True):
         with contextlib.suppress(DamagedError):
             snapshot = read(parent / name)
-            if snapshot.moment is Moment.START and (step is None or snapshot.step >= step):
-                return snapshot
-    return None
+            if snapshot.moment is Moment.START:
+                yield snapshot
 
 
 def history_of(folder: Path) -> list[dict[str, Any]]:
