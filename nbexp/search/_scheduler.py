@@ -308,7 +308,7 @@ class TuneScheduler:
 
 
 class HyperBand(TuneScheduler):
-    """HyperBand and BOHB's variant of it, kept from waiting for ever.
+    """HyperBand, kept from waiting for ever.
 
     Tune's brackets take no note of a trial's end once they were halved, and expect that trials
     that are trained in full wait for each other.
@@ -338,6 +338,18 @@ class HyperBand(TuneScheduler):
 
     def _bracket(self, trial: StandInTrial) -> Any:
         return self.tune._trial_info[trial][0]
+
+
+class Bohb(HyperBand):
+    """BOHB's HyperBand, whose brackets wait until they are as many as they were made for."""
+
+    def before_end(self, trial: StandInTrial) -> None:
+        """Have the bracket go on without the trial, unless another may take its place."""
+        super().before_end(trial)
+        bracket = self._bracket(trial)
+        if bracket is not self.tune._state["bracket"]:  # the one that is filled with new trials
+            left = [each for each in bracket.current_trials() if each is not trial]
+            bracket._n = min(bracket._n, max(len(left), 1))
 
 
 class Asha(TuneScheduler):

@@ -12,7 +12,7 @@ from nbexp.search._base import Searcher
 from nbexp.search._classes import load_class, parameters, takes_any
 from nbexp.search._coding import Natural, Plain
 from nbexp.search._sandbox import Sandbox
-from nbexp.search._scheduler import Asha, HyperBand, Median, Setup, TuneScheduler
+from nbexp.search._scheduler import Asha, Bohb, HyperBand, Median, Setup, TuneScheduler
 from nbexp.search._searcher import TuneSearcher
 
 TIMES = ("training_iteration", "time_total_s", "step")
@@ -96,6 +96,7 @@ def _adapter(tune: Any) -> type[TuneScheduler]:
     from ray.tune import schedulers
 
     for base, adapter in (
+        (schedulers.HyperBandForBOHB, Bohb),
         (schedulers.HyperBandScheduler, HyperBand),
         (schedulers.AsyncHyperBandScheduler, Asha),
         (schedulers.MedianStoppingRule, Median),

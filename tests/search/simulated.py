@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,12 +60,20 @@ class Pool:
         scheduler: Decides.
         variants: All that compete.
         slots: How many run at a time.
+        stopped: Which variants a person stops, if they wait when it is their turn.
     """
 
-    def __init__(self, scheduler: Scheduler, variants: list[Simulated], slots: int = 4) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        variants: list[Simulated],
+        slots: int = 4,
+        stopped: Sequence[str] = (),
+    ) -> None:
         self.scheduler = scheduler
         self.variants = {each.name: each for each in variants}
         self.slots = slots
+        self.stopped = list(stopped)
         self.running: list[str] = []
         self.decisions: list[tuple[str, int, Decision]] = []
         for each in variants:
@@ -85,6 +93,7 @@ class Pool:
     def run(self) -> Pool:
         for _ in range(5000):
             self.carry_out()
+            self.stop_next()
             self.fill()
             if not self.running:
                 left = [v.name for v in self.variants.values() if not v.state.is_final]
@@ -95,6 +104,13 @@ class Pool:
                     self.advance(self.variants[name])
                     self.carry_out()
         raise AssertionError("no end in sight")
+
+    def stop_next(self) -> None:
+        variant = self.variants[self.stopped.pop()] if self.stopped else None
+        if variant is not None and variant.state in (State.PENDING, State.PAUSED):
+            self.end(variant, State.STOPPED)
+            self.scheduler.remove(variant.name)
+            self.carry_out()
 
     def fill(self) -> None:
         while len(self.running) < self.slots:

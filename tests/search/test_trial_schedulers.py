@@ -67,6 +67,15 @@ class SchedulerContract:
         pool = self.pool(variants, slots=rng.choice([1, 2, 5])).run()
         assert all(v.state.is_final for v in pool.variants.values())
 
+    @pytest.mark.parametrize("seed", range(4))
+    def test_stops_of_those_that_wait_block_nothing(self, seed: int) -> None:
+        rng = random.Random(seed)
+        variants = population(seed=seed)
+        stopped = [each.name for each in rng.sample(variants, 18)]
+        scheduler = made(self.type, seed=1, **self.options)
+        pool = Pool(scheduler, variants, rng.choice([1, 3, 9]), stopped).run()
+        assert State.STOPPED in {each.state for each in pool.variants.values()}
+
     def test_same_seed_and_reports_give_same_decisions(self) -> None:
         runs = []
         for noise in (1, 2):
@@ -359,6 +368,32 @@ def test_values_that_an_earlier_exploit_changed_are_what_the_next_one_starts_fro
         decision = scheduler.report("bad", step, 0.1, 1.0)
     assert decision.kind is DecisionKind.EXPLOIT
     assert decision.values["lr"] == pytest.approx(100, rel=0.21)  # of the donor, times 0.8 or 1.2
+
+
+@pytest.mark.parametrize("type_", ["hyperband", "bohb"])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_bracket_goes_on_without_one_that_was_stopped_before_it_ran(
+    type_: str, is_late: bool
+) -> None:
+    scheduler = made(type_, max_t=3)  # brackets of 2 and 3 or 3 and 2; those of 3 halve at step 1
+    names = ["w0", "w1", "a", "b", "c"] if type_ == "hyperband" else ["a", "b", "c", "w0", "w1"]
+    for name in names:
+        scheduler.add(name, {})
+    for name in ("w0", "w1", "a", "b"):  # others go on running
+        scheduler.start(name)
+    if not is_late:
+        scheduler.remove("c")
+    kinds = {name: scheduler.report(name, 1, v, 1.0).kind for name, v in (("a", 0.1), ("b", 0.9))}
+    for name, kind in kinds.items():
+        if kind is DecisionKind.PAUSE:
+            scheduler.paused(name)
+    if is_late:
+        scheduler.remove("c")
+    assert [(name, each.kind) for name, each in scheduler.take_orders()] == [
+        ("a", DecisionKind.STOP)
+    ]
+    goes_on = kinds["b"] is DecisionKind.CONTINUE or scheduler.choose(["b"]) == "b"
+    assert goes_on
 
 
 def test_a_decision_between_pause_and_slot_given_up_is_to_pause() -> None:
