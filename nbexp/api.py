@@ -276,7 +276,7 @@ def _plan(spec: Spec, stages: set[str], *, fresh: bool) -> Plan:
 
     def recorded(search: OpenSearch) -> Sequence[Mapping[str, Any]]:
         runs = [run.path for run in reversed(list_runs(spec.folder))]
-        return [] if fresh else read_search(runs, search_name(search, spec))[1]
+        return [] if fresh else read_search(runs, search_name(search, graph))[1]
 
     return make_plan(graph, lookup, tracker.durations_s(stages), recorded)
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nbexp.errors import LinkError
 from nbexp.files import append_line, canonical_json, digest, read_lines
-from nbexp.pipeline import Pipeline, Stage
-from nbexp.plan import Graph, Node, OpenSearch, score_of
+from nbexp.pipeline import Stage
+from nbexp.pipeline.values import plain
+from nbexp.plan import Graph, Node, OpenSearch, identity, key_of, pruned_key, score_of
 from nbexp.run.announcer import error_text
 from nbexp.run.history import list_runs
 from nbexp.run.tracker import KnownResult, Tracker
@@ -61,7 +63,6 @@ class Searches:
         fresh: bool,
     ) -> None:
         self._warn = warn
-        self._pipeline = graph.pipeline
         self._graph = graph
         self._run = run
         self._tracker = tracker
@@ -81,10 +82,18 @@ class Searches:
     def advance(self) -> None:
         """Tell results, and make the suggestions whose time has come."""
         for search in self._graph.take_searches():
-            self._courses[search.name] = self._open(search)
+            self._open_safely(search)
         for course in list(self._courses.values()):
             if course.search.node.state is State.PENDING:
                 self._advance_safely(course)
+
+    def _open_safely(self, search: OpenSearch) -> None:
+        """Begin a search; one whose algorithm can't begin ends without a suggestion."""
+        try:
+            self._courses[search.name] = self._open(search)
+        except Exception as error:
+            self._warn(f"the search {search.name} can't begin: {error_text(error)}")
+            self._graph.close_search(search)
 
     def _advance_safely(self, course: _Course) -> None:
         """Advance a search; one whose algorithm fails ends with what it has suggested."""
@@ -112,13 +121,13 @@ class Searches:
 
     def _open(self, search: OpenSearch) -> _Course:
         stage = self._graph.stages[search.node.variant.stage]
-        name = search_name(search, self._pipeline)
+        name = search_name(search, self._graph)
         searcher = make_searcher(
             stage.search,
             search.point.space,
             metric=stage.metric or "",
             mode=stage.mode,
-            seed=int(digest([self._pipeline.seed, search.name])[:8], 16),
+            seed=int(digest([self._graph.pipeline.seed, search.name])[:8], 16),
         )
         file = self._run / _FOLDER / f"{name}.jsonl"
         file.parent.mkdir(exist_ok=True)
@@ -133,14 +142,26 @@ class Searches:
 
     def _warm(self, course: _Course, name: str, recorded: Sequence[Sequence[Any]]) -> None:
         """Tell the algorithm what earlier runs found; a search that goes on, what it was told."""
-        stage, space = course.stage, course.search.point.space
         points = [(values, value) for values, value in recorded]
         if not points and not course.recorded:
-            known = self._tracker.results(stage.name, stage.metric or "", _WARM)
-            points = list(_points(known, space, name))
+            points = self._known(course, name)
         append_line(course.file, {"warm": points})
-        for values, value in points:
-            course.searcher.add(values, value)
+        try:
+            for values, value in points:
+                course.searcher.add(values, value)
+        except Exception as error:  # it knows less, and can suggest all the same
+            self._warn(f"the search {name} can't take earlier results: {error_text(error)}")
+
+    def _known(self, course: _Course, name: str) -> list[tuple[dict[str, Any], float]]:
+        """Return what earlier runs found; nothing where that can't be looked up."""
+        stage, space = course.stage, course.search.point.space
+        try:
+            known = self._tracker.results(stage.name, stage.metric or "", _WARM)
+        except Exception as error:  # what tracks a run can't break it
+            message = f"the search {name} begins without earlier results"
+            self._warn(f"{message}: they can't be looked up: {error_text(error)}")
+            return []
+        return list(_points(known, space, name))
 
     def _advance(self, course: _Course) -> None:
         search = course.search
@@ -186,12 +207,30 @@ class Searches:
             course.settled += 1
 
 
-def search_name(search: OpenSearch, pipeline: Pipeline) -> str:
-    """Return the name of a search in all runs in which it is the very same."""
-    stage = pipeline.stages[search.node.variant.stage]
+def search_name(search: OpenSearch, graph: Graph) -> str:
+    """Return the name of a search in all runs in which it is the very same.
+
+    That takes the algorithm and all that its results hang on: what the identity of a variant
+    holds, but for the values that it leaves open, and what was executed upstream.
+    """
+    stage = graph.stages[search.node.variant.stage]
     settings = [stage.search.algorithm, dict(stage.search.options), stage.search.concurrent]
-    content = [settings, stage.metric, pipeline.seed, search.point.template.code]
+    goal = [stage.metric, stage.mode.value, stage.score.value]
+    results = [graph.nodes[each].result for each in search.node.variant.upstream.values()]
+    keys = [result.outcome.key for result in results if result is not None]
+    key = _key_of(search, graph)
+    content = [settings, goal, graph.pipeline.seed, keys, key, pruned_key(key, stage)]
     return f"{search.name}-{digest(content)[:8]}"
+
+
+def _key_of(search: OpenSearch, graph: Graph) -> str:
+    """Return the identity of what a search may suggest; empty where something is gone."""
+    variant = search.node.variant
+    try:
+        params = plain(graph.resolve(variant).content)
+        return key_of(identity(graph.pipeline, variant, params, graph.content_of))
+    except (LinkError, OSError):  # the variants fail, and tell why
+        return ""
 
 
 def read_search(

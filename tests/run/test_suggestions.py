@@ -3,8 +3,9 @@
 import random
 from pathlib import Path
 
+import nbformat
 import pytest
-from test_runner import Case, OneWorker, ends
+from test_runner import Case, OneWorker, ends, notebook
 
 import nbexp
 from nbexp import State
@@ -138,6 +139,73 @@ def test_warm_start_tells_earlier_results_but_not_its_own(tmp_path):
     case.run(loss)
     assert suggested(case.folder) == first
     assert case.pool.jobs == []
+
+
+def test_warm_start_that_fails_is_a_warning(tmp_path):
+    case = case_of(tmp_path, samples=4, warm_start=True)
+
+    def unreachable(*_):
+        raise ConnectionError("gone")
+
+    case.tracker.results = unreachable
+    assert case.run(loss) is State.FINISHED
+    assert len(suggested(case.folder)) == 4
+    (warning,) = read_history(case.folder).warnings
+    assert "begins without earlier results" in warning
+    assert "gone" in warning
+
+
+SOURCE = "import nbexp, own\nnbexp.glue('loss', x)"
+
+
+def chained(folder: Path, mode: str = "min") -> nbexp.Pipeline:
+    """Return a pipeline of a search that takes a file, a local module and a stage before it."""
+    params = {"x": nbexp.uniform(0.0, 1.0), "z": "@first.params.x"}
+    more = {"metric": "loss", "mode": mode, "inputs": ["data.csv"]}
+    more["search"] = {**SEARCH, "samples": 2}
+    first = nbexp.Stage("first", "first.ipynb", params={"x": 1})
+    return nbexp.Pipeline(
+        "p", [first, nbexp.Stage("a", "a.ipynb", params=params, **more)], folder=folder
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("data.csv", "2"),
+        ("own.py", "a = 2"),
+        ("a.ipynb", f"{SOURCE}\n2"),
+        ("first.ipynb", "2"),
+        ("mode", "max"),
+    ],
+)
+def test_suggestions_are_not_replayed_once_what_they_hang_on_has_changed(tmp_path, file, content):
+    case = case_of(tmp_path)
+    names = []
+
+    def run(mode: str = "min", **changed: str) -> None:
+        files = {"data.csv": "1", "own.py": "a = 1", "a.ipynb": SOURCE, "first.ipynb": "1"}
+        for name, text in (files | changed).items():
+            if name.endswith(".ipynb"):
+                nbformat.write(taking("x = z = 0", text), tmp_path / name)
+            else:
+                (tmp_path / name).write_text(text)
+        case.spec = chained(tmp_path, mode).spec
+        work = {"a": loss, "first": ends}
+        assert case.run(lambda job: work[job.variant.split("-")[0]](job)) is State.FINISHED
+        (found,) = case.folder.path.glob("searches/*.jsonl")
+        names.append(found.name)
+
+    run()
+    run()
+    run(**{file: content})
+    assert names[0] == names[1] != names[2]
+
+
+def taking(parameters: str, source: str) -> nbformat.NotebookNode:
+    written = notebook(source)
+    written.cells[0].source = parameters
+    return written
 
 
 def test_searches_take_no_more_at_a_time_than_they_may(tmp_path):
