@@ -8,8 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbexp.search import Decision, DecisionKind, Scheduler
+from nbexp.pipeline import Distribution, Mode
+from nbexp.pipeline.spec import Scheduler as Spec
+from nbexp.search import Decision, DecisionKind, Scheduler, make_scheduler
+from nbexp.search._scheduler import TuneScheduler
 from nbexp.states import State
+
+SPACE = {"lr": Distribution("loguniform", (1e-3, 1.0))}
+
+
+def made(type_: str, mode: Mode = Mode.MAX, seed: int = 1, **options: Any) -> TuneScheduler:
+    spec = Spec(type_, options)
+    return make_scheduler(spec, metric="acc", mode=mode, seed=seed, space=SPACE)
 
 
 @dataclass
