@@ -114,7 +114,10 @@ class Announcer:
         stage, kept = self._graph.stages[name], self._graph.kept(name)
         if not self._graph.nodes_of(name):
             empty = [u for u in stage.upstream if not self._graph.kept(u)]
-            message = f"{name} has no variants: no variant of {' or '.join(empty)} finished"
+            why = (
+                f"no variant of {' or '.join(empty)} finished" if empty else "nothing was suggested"
+            )
+            message = f"{name} has no variants: {why}"
             self.emit(EventKind.WARNING, message=message)
         values = [score_of(stage, node) for node in kept]
         if stage.keep is not None and kept and all(value is None for value in values):

@@ -171,8 +171,12 @@ class Searches:
             if course.settled < known:
                 return
             values = self._suggestion(course)
-            if values is None:
-                break
+            if values is None:  # it has no more, or waits for results
+                told = course.told
+                self._settle(course, number)
+                if course.told == told:
+                    break
+                continue
             append_line(course.file, {"values": dict(values)})
             self._graph.suggest(search, values)
         self._settle(course, number)

@@ -82,8 +82,9 @@ class Steering:
         if name in self._held:
             decision = self._held.pop(name)
         elif scheduler is None or report.step <= self._steps.get(name, report.step - 1):
-            # A step that it repeats after it was interrupted; if it was at its end, it still is.
-            return self._final.get(name, Answer()), None
+            # A step that it repeats after it was interrupted; at its last it is at its end again.
+            is_last = report.step == self._steps.get(name)
+            return (self._final.get(name, Answer()) if is_last else Answer()), None
         else:
             self._steps[name] = report.step
             self._searches.report(node, report.step, report.value)

@@ -232,3 +232,24 @@ def test_search_whose_algorithm_fails_ends_with_what_it_has_suggested(tmp_path, 
     assert len(suggested(case.folder)) == 2
     (warning,) = read_history(case.folder).warnings
     assert "ends after 2 suggestions: its algorithm failed: broken_search" in warning
+
+
+def test_algorithm_that_waits_for_a_batch_is_asked_again(tmp_path, monkeypatch):
+    (tmp_path / "batch_search.py").write_text(
+        "from ray.tune.search import Searcher\n"
+        "class Batch(Searcher):\n"
+        "    made = done = 0\n"
+        "    def set_search_properties(self, metric, mode, config, **spec):\n"
+        "        return True\n"
+        "    def suggest(self, trial_id):\n"
+        "        if self.made >= self.done + 3 or self.done % 3 and self.made % 3 == 0:\n"
+        "            return None\n"
+        "        self.made += 1\n"
+        "        return {'x': self.made / 100}\n"
+        "    def on_trial_complete(self, trial_id, result=None, error=False):\n"
+        "        self.done += 1\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    case = case_of(tmp_path, algorithm="batch_search:Batch", samples=9)
+    assert case.run(loss) is State.FINISHED
+    assert suggested(case.folder) == [n / 100 for n in range(1, 10)]
