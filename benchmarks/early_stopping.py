@@ -83,7 +83,7 @@ def draw(found: Runs, path: Path) -> None:
     means = [statistics.mean(run.steps for run in runs) for runs in found.values()]
     bars = axes[3].bar(list(found), means, color=["0.6", "tab:blue", "tab:blue"])
     axes[3].bar_label(bars, fmt="%.0f")
-    axes[3].set(title="epochs spent", ylim=(0, 1.12 * max(means)))
+    axes[3].set(title=f"epochs spent (mean of {len(found['full'])})", ylim=(0, 1.12 * max(means)))
     figure.savefig(path, dpi=120)
 
 
@@ -108,9 +108,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--dataset", choices=list(TESTS), default="digits")
     parser.add_argument("--seeds", type=int, default=3)
-    data = REPOSITORY.parent / "shared" / "data" / "trec"
+    data = REPOSITORY / "data" / "trec"
     parser.add_argument("--data", type=Path, default=data, help="folder of TREC's two files")
-    parser.add_argument("--into", type=Path, default=Path("benchmark-results"))
+    parser.add_argument("--into", type=Path, default=Path("build/benchmarks"))
     options = parser.parse_args()
     os.environ["MPLBACKEND"] = "agg"
     folder = options.into / f"early_stopping_{options.dataset}"

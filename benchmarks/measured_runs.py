@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import statistics
 import tempfile
 import time
@@ -55,7 +56,7 @@ class Measured:
 
 def pipeline_text(path: Path, *, seed: int, scheduler: str | None) -> str:
     """Return a pipeline file with other seeds and another scheduler; None for none."""
-    text = path.read_text(encoding="utf-8").replace("../../", f"{REPOSITORY}/")
+    text = path.read_text(encoding="utf-8").replace("../../templates/", "templates/")
     text = re.sub(r"(?m)^seed = \d+", f"seed = {seed}", text)
     line = f"scheduler = {scheduler}" if scheduler else ""
     return re.sub(r"(?m)^scheduler = .*$", line, text)
@@ -79,6 +80,8 @@ def measure(case: Case, folder: Path, *, sets: Iterable[str] = ()) -> Measured:
 
 
 def _run(case: Case, folder: Path, sets: Iterable[str]) -> Measured:
+    # The templates come along, since where they lie is part of what a scheduler's draws hang on.
+    shutil.copytree(REPOSITORY / "templates", folder / "templates")
     file = folder / "pipeline.toml"
     file.write_text(case.text, encoding="utf-8")
     pipeline = nbexp.Pipeline.from_toml(file, sets=sets)

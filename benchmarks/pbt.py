@@ -67,7 +67,7 @@ def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--into", type=Path, default=Path("benchmark-results"))
+    parser.add_argument("--into", type=Path, default=Path("build/benchmarks"))
     options = parser.parse_args()
     os.environ["MPLBACKEND"] = "agg"
     report(run_all(options.seeds, options.into / "pbt"))
