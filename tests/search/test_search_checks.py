@@ -6,7 +6,6 @@ import importlib.util
 from typing import Any
 
 import pytest
-import ray
 
 from nbexp.pipeline import Distribution, Mode, Scheduler, Search, Stage
 from nbexp.search import check_search
@@ -157,6 +156,6 @@ def test_a_missing_library_is_told_with_what_to_install(
     ]
 
 
+@pytest.mark.usefixtures("no_ray")
 def test_nothing_is_started() -> None:
     check("optuna", "asha")
-    assert not ray.is_initialized()

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import ray
 from ray.tune.search import Searcher as RaySearcher
 
 from nbexp.errors import UsageError
@@ -181,6 +180,7 @@ class SearcherContract:
     def mean_of_ten(self, searcher: TuneSearcher) -> float:
         return sum(quadratic(values) for values in self.trace(searcher, 10)) / 10
 
+    @pytest.mark.usefixtures("no_ray")
     def test_nothing_is_printed_written_disturbed_or_started(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
@@ -194,7 +194,6 @@ class SearcherContract:
         assert before == after
         assert capfd.readouterr() == ("", "")
         assert not list(tmp_path.iterdir())
-        assert not ray.is_initialized()
 
     def test_points_to_evaluate_come_first(self) -> None:
         point = {"lr": 0.5, "optimizer.decay": -0.5}

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import ray
 from ray.tune.schedulers import FIFOScheduler
 from simulated import Pool, Simulated, made, population
 
@@ -83,6 +82,7 @@ class SchedulerContract:
         after = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[union-attr]
         assert before == after
 
+    @pytest.mark.usefixtures("no_ray")
     def test_nothing_is_printed_written_or_started(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
@@ -91,7 +91,6 @@ class SchedulerContract:
         self.pool(population(9)).run()
         assert capfd.readouterr() == ("", "")
         assert not list(tmp_path.iterdir())
-        assert not ray.is_initialized()
 
     def test_what_was_reported_before_decides_nothing(self) -> None:
         scheduler = made(self.type, **self.options)
