@@ -70,7 +70,7 @@ def measure(case: Case, folder: Path, *, sets: Iterable[str] = ()) -> Measured:
         folder: Where results are kept.
         sets: Values to lay over the pipeline.
     """
-    kept = folder / f"{case.label}-{case.seed}.json"
+    kept = folder / f"{case.label.replace(', ', '_')}-{case.seed}.json"
     if not kept.is_file():
         with tempfile.TemporaryDirectory() as name:
             measured = _run(case, Path(name), sets)

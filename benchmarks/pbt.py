@@ -34,8 +34,7 @@ def run_all(seeds: int, folder: Path) -> Runs:
     for seed in range(1, seeds + 1):
         for mode, (scheduler, sets) in MODES.items():
             text = pipeline_text(file, seed=seed, scheduler=scheduler)
-            label = mode.replace(", ", "_")
-            measured = measure(Case(label, seed, text, "test_error"), folder, sets=sets)
+            measured = measure(Case(mode, seed, text, "test_error"), folder, sets=sets)
             found[mode].append(measured)
             print(
                 f"seed {seed}, {mode}: best {measured.best:.4f}, test {measured.test:.4f}, "
