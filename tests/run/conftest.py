@@ -101,6 +101,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="module")
 def module_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that the tests of a module share, or one beside a test's own."""
     return Project(tmp_path_factory.mktemp("project"))
 
 

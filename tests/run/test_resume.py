@@ -109,10 +109,8 @@ def victims(training: Training, driver) -> dict[str, psutil.Process]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Callable[[int], dict]:
-    from conftest import Project
-
-    training = Training(Project(tmp_path_factory.mktemp("undisturbed")))
+def undisturbed(module_project) -> Callable[[int], dict]:
+    training = Training(module_project)
 
     def scraps(seed: int) -> dict:
         assert training.start(seed).wait(120) == 0
