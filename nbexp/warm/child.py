@@ -1,0 +1,123 @@
+"""The forked child: turns into a kernel that nobody can tell from one started the ordinary way."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import gc
+import io
+import os
+import resource
+import signal
+import sys
+import threading
+from typing import Any
+
+from nbexp.warm.parent import Launch
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def become_kernel(launch: Launch) -> None:
+    """Run a kernel, and end the process with it."""
+    parent = os.getppid()
+    os.setsid()
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    _reset_signals()
+    _take_files(launch)
+    _take_place(launch)
+    _seed()
+    code = 0
+    try:
+        _run(launch)
+    except SystemExit as end:
+        code = _exit_code(end)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    _leave(code)
+
+
+def _reset_signals() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _take_files(launch: Launch) -> None:
+    """Put the client's standard files in their places, and close all others."""
+    for target, number in enumerate(launch.files):
+        os.dup2(number, target)
+    kept = launch.connection.fileno()
+    os.closerange(3, kept)
+    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+    sys.stdin = sys.__stdin__ = _stream(sys.stdin, 0)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(sys.stdout, 1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(sys.stderr, 2)  # type: ignore[misc]
+
+
+def _stream(like: Any, number: int) -> io.TextIOWrapper:
+    """Return a standard stream as Python opens it."""
+    return open(
+        number,
+        "r" if number == 0 else "w",
+        encoding=like.encoding,
+        errors=like.errors,
+        closefd=False,
+        buffering=1 if number == 2 or os.isatty(number) else -1,
+    )
+
+
+def _take_place(launch: Launch) -> None:
+    """Take on the environment, the folder, the limits and the command line of the client."""
+    os.umask(launch.umask)
+    os.sched_setaffinity(0, launch.processors)
+    for number, limits in launch.limits.items():
+        resource.setrlimit(int(number), limits)
+    os.chdir(launch.folder)
+    os.environ.clear()
+    os.environ.update(launch.environment)
+    sys.argv[:] = launch.arguments
+
+
+def _seed() -> None:
+    """Give numpy's generator a state of its own; Python's has got one, and torch begins with 0."""
+    random = sys.modules.get("numpy.random")
+    if random is not None:
+        random.seed()
+
+
+def _run(launch: Launch) -> None:
+    from ipykernel.kernelapp import IPKernelApp
+
+    # IPython reads it from the environment when it is imported, which was before.
+    client = int(launch.environment.get("JPY_PARENT_PID") or 0)
+    app = IPKernelApp.instance(parent_handle=client)
+    app.initialize(launch.arguments[1:])
+    launch.connection.sendall(b'{"ready": true}\n')
+    launch.connection.close()
+    gc.enable()
+    app.start()
+
+
+def _exit_code(end: SystemExit) -> int:
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def _leave(code: int) -> None:
+    """End as Python does, but do not take every imported module apart."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for each in gc.get_objects():  # only those since the fork; the others are frozen
+        if isinstance(each, io.IOBase) and not each.closed:
+            try:
+                each.flush()
+            except (OSError, ValueError):
+                continue
+    os._exit(code)

@@ -1,0 +1,287 @@
+"""A client of warm parents: finds the one that it needs, or starts it, and asks it for a kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbexp.warm.parent import locked
+
+_PROGRAM = Path(__file__).with_name("program.py")
+_TRIES = 3
+_LOST = -signal.SIGKILL  # what the system sends to the kernels of a parent that is gone
+# What differs from one launch to the next, or from terminal to terminal, and no import reads.
+_OWN_TO_A_LAUNCH = (
+    "NBEXP_", "JPY_", "MLFLOW_", "RAY_", "CUDA_VISIBLE_DEVICES", "PYTEST_", "PYDEVD_",
+    "TERM", "COLUMNS", "LINES", "WINDOWID", "SSH_", "XDG_SESSION_", "DBUS_", "OLDPWD",
+)  # fmt: skip
+_NAMES_OF_ITS_OWN = ("_", "PWD", "SHLVL")
+_LIMITS = [number for name, number in vars(resource).items() if name.startswith("RLIMIT_")]
+
+
+class ParentLostError(Exception):
+    """No parent can be had."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Which parent is needed: kernels of one kind can be forked from the same.
+
+    Attributes:
+        python: The interpreter's command line, up to the module that it runs.
+        imports: Modules to import beforehand, in order.
+        environment: What an import may read.
+    """
+
+    python: tuple[str, ...]
+    imports: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(
+        cls, python: Sequence[str], imports: Sequence[str], environment: Mapping[str, str]
+    ) -> Kind:
+        """Return the kind of a kernel.
+
+        Args:
+            python: The interpreter's command line, up to the module that it runs.
+            imports: Modules to import beforehand, in order.
+            environment: The kernel's environment; secrets are named in ``NBEXP_SECRETS``.
+        """
+        secrets = environment.get("NBEXP_SECRETS", "").split()
+        shared = {
+            name: value
+            for name, value in environment.items()
+            if not name.startswith(_OWN_TO_A_LAUNCH) and name not in (*_NAMES_OF_ITS_OWN, *secrets)
+        }
+        return cls(tuple(python), tuple(imports), tuple(sorted(shared.items())))
+
+    @property
+    def key(self) -> str:
+        """A name for it."""
+        told = json.dumps([self.python, self.imports, self.environment, _PROGRAM.stat().st_mtime])
+        return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A kernel to be forked.
+
+    Attributes:
+        arguments: Its own command line.
+        environment: All of its environment.
+        folder: Its working folder.
+        files: Its standard input, output and error.
+        linger_s: Seconds for which the parent waits for another request after this kernel's end.
+    """
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: str
+    files: tuple[int, ...]
+    linger_s: float
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what is sent of it; the process takes after this one in all the rest."""
+        umask = os.umask(0)
+        os.umask(umask)
+        return {
+            "arguments": self.arguments,
+            "environment": dict(self.environment),
+            "folder": self.folder,
+            "umask": umask,
+            "processors": sorted(os.sched_getaffinity(0)),
+            "limits": {number: resource.getrlimit(number) for number in _LIMITS},
+            "linger_s": self.linger_s,
+        }
+
+
+def connect(kind: Kind) -> socket.socket:
+    """Return a connection to the parent of a kind, which is started if there is none.
+
+    Raises:
+        ParentLostError: It can't be started.
+    """
+    try:
+        folder = _folder()
+        path = folder / f"{kind.key}.sock"
+        with locked(folder):
+            return _connected(path) or _start(kind, path)
+    except OSError as error:
+        raise ParentLostError(str(error)) from error
+
+
+def hold(kind: Kind) -> socket.socket:
+    """Start the parent of a kind, and keep it alive until the connection is closed.
+
+    Raises:
+        ParentLostError: It can't be started.
+    """
+    connection = connect(kind)
+    _send(connection, {"hold": True, "linger_s": 0.0}, [])
+    return connection
+
+
+def _folder() -> Path:
+    """Return the folder of this user's sockets."""
+    parent = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(parent) if parent and len(parent) < 40 else Path("/tmp")
+    folder /= f"nbexp-warm-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
+        raise OSError(f"{folder} is open to others")
+    return folder
+
+
+def _connected(path: Path) -> socket.socket | None:
+    client = socket.socket(socket.AF_UNIX)
+    try:
+        client.connect(str(path))
+    except OSError:
+        client.close()
+        path.unlink(missing_ok=True)  # one that was killed may have left it
+        return None
+    return client
+
+
+def _start(kind: Kind, path: Path) -> socket.socket:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(128)
+        number = listener.fileno()
+        settings = {"path": str(path), "listener": number, "imports": kind.imports}
+        subprocess.run(  # what it starts goes on by itself
+            [*kind.python, str(_PROGRAM), json.dumps(settings)],
+            env=dict(kind.environment),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(number,),
+            check=False,
+        )
+    connection = _connected(path)
+    if connection is None:
+        raise ParentLostError("it ended at once")
+    return connection
+
+
+class WarmProcess:
+    """A kernel that was forked from a warm parent, with the interface of `subprocess.Popen`.
+
+    Attributes:
+        pid: Its number, and that of its process group.
+        returncode: How it ended, as `subprocess.Popen` gives it; None until that is known.
+    """
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self.returncode: int | None = None
+        self.pid = 0
+        self.is_ready = False
+        self._connection = connection
+        self._text = b""
+
+    def poll(self) -> int | None:
+        """Return how it ended, or None while it runs."""
+        while self.returncode is None:
+            try:
+                data = self._connection.recv(4096)
+            except BlockingIOError:
+                break
+            except OSError:
+                data = b""
+            self._take(data)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Return how it ended, which is known already."""
+        code = self.poll()
+        self.close()
+        return 0 if code is None else code
+
+    def close(self) -> None:
+        """Let go of it; if it still runs, it is killed."""
+        self._connection.close()
+
+    async def until_told(self, what: Any) -> None:
+        """Wait until a function gives true, or it has ended."""
+        while self.poll() is None and not what():
+            await _until_readable(self._connection)
+
+    def _take(self, data: bytes) -> None:
+        *lines, self._text = (self._text + data).split(b"\n")
+        for message in map(json.loads, lines):
+            self.pid = message.get("pid", self.pid)
+            self.is_ready = message.get("ready", self.is_ready)
+            self.returncode = message.get("exit", self.returncode)
+        if not data and self.returncode is None:
+            self.returncode = _LOST
+
+
+async def _until_readable(connection: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    # A copy, since a loop takes a file once only, and several may wait.
+    with connection.dup() as copy:
+        loop.add_reader(copy, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            loop.remove_reader(copy)
+
+
+async def launch(kind: Kind, request: Request) -> WarmProcess:
+    """Have a kernel forked, and return it once it listens, or has ended.
+
+    Raises:
+        ParentLostError: No parent can be had, or it can't fork.
+    """
+    for _ in range(_TRIES):
+        connection = await asyncio.to_thread(connect, kind)
+        try:
+            _send(connection, request.to_record(), request.files)
+        except OSError:
+            connection.close()
+            continue
+        process = WarmProcess(connection)
+        await process.until_told(lambda process=process: process.is_ready)
+        if process.pid:
+            return process
+        process.close()  # that parent was about to end
+    raise ParentLostError("it ends again and again")
+
+
+def _send(connection: socket.socket, request: Mapping[str, Any], files: Sequence[int]) -> None:
+    text = json.dumps(request).encode() + b"\n"
+    sent = socket.send_fds(connection, [text], files) if files else 0
+    connection.sendall(text[sent:])

@@ -1,0 +1,160 @@
+"""The program of a warm parent: import, look whether that was wise, and serve.
+
+Its one argument is a JSON table: the socket's `path`, the number of the file that `listener`
+listens on, and the modules to `import`.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this file's own folder
+
+from nbexp.files import write_json
+from nbexp.warm.fitness import Fingerprint, UnfitError, import_fit, installed_folders
+from nbexp.warm.parent import Launch, Parent
+
+# Without it, pyarrow's allocator would keep a thread.
+_NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+_OWN = ("nbexp.notebook.hooks", "nbexp.notebook")  # in every notebook, or in most
+
+
+def main() -> None:
+    """Serve until nobody needs it; in a forked child, be the kernel."""
+    if os.fork():
+        os._exit(0)  # who started it need not wait for its end
+    settings = json.loads(sys.argv[1])
+    left_out = LeftOut()
+    try:
+        _import_all(settings["imports"], left_out)
+    except UnfitError as error:
+        left_out.add(error)
+        os.execv(sys.executable, sys.orig_argv)
+    launch = _serve(settings)
+    if launch is not None:
+        from nbexp.warm.child import become_kernel
+
+        become_kernel(launch)
+
+
+def _serve(settings: dict[str, Any]) -> Launch | None:
+
+    listener = socket.socket(fileno=settings["listener"])
+    listener.set_inheritable(False)
+    parent = Parent(Path(settings["path"]), listener, Fingerprint(installed_folders()))
+    gc.collect()
+    gc.freeze()  # so that collections in the children leave these pages shared
+    return parent.serve()
+
+
+def _import_all(names: list[str], left_out: LeftOut) -> None:
+    """Import what a kernel imports when it starts, and then what a notebook does.
+
+    Raises:
+        UnfitError: One of them must not be imported here.
+    """
+    folders = installed_folders()
+    for name, value in _NO_THREADS.items():
+        os.environ.setdefault(name, value)
+    import_fit("ipykernel.kernelapp", folders, may_print=True)
+    modules, environment = _scout()
+    os.environ.update(environment)
+    for name in modules:
+        if name not in left_out:
+            import_fit(name, folders, may_print=True)
+    for name in [*_OWN, *names]:
+        if name not in left_out:
+            import_fit(name, folders)
+
+
+class LeftOut:
+    """The modules that turned out not to be fit, remembered from one parent to the next.
+
+    Each goes with the time when its file was changed, since another version may be fit.
+    """
+
+    def __init__(self) -> None:
+        cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        self._path = Path(cache).expanduser() / "nbexp" / "unfit.json"
+        try:
+            self._known = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            self._known = {}
+
+    def __contains__(self, name: str) -> bool:
+        known = self._known.get(sys.prefix, {}).get(name)
+        return known is not None and known["changed"] == _version(name)
+
+    def add(self, error: UnfitError) -> None:
+        """Leave a module out from now on."""
+        known = {"changed": _version(error.module), "why": error.reason}
+        self._known.setdefault(sys.prefix, {})[error.module] = known
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(self._path, self._known)
+        except OSError:
+            sys.exit(1)  # it would be found again and again
+
+
+def _version(name: str) -> float:
+    from importlib.util import find_spec
+
+    spec = find_spec(name.partition(".")[0])
+    try:
+        return Path(str(spec and spec.origin)).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _scout() -> tuple[list[str], dict[str, str]]:
+    """Have a child start a kernel; return what that imported, and set in its environment."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reads)
+        _be_scout(writes)
+    os.close(writes)
+    with open(reads) as stream:  # noqa: PTH123 - not a path
+        text = stream.read()
+    os.waitpid(child, 0)
+    found = json.loads(text) if text else {"modules": [], "environment": {}}
+    return found["modules"], found["environment"]
+
+
+def _be_scout(writes: int) -> None:
+    folder = tempfile.mkdtemp(prefix="nbexp-")
+    try:
+        before = dict(os.environ)
+        app = _start_kernel(folder)
+        app.shell.run_cell("1 + 1", silent=True)
+        changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
+        found = {"modules": list(sys.modules), "environment": changed}
+        with open(writes, "w") as stream:
+            json.dump(found, stream)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+
+
+def _start_kernel(folder: str) -> Any:
+    from ipykernel.kernelapp import IPKernelApp
+
+    app = IPKernelApp.instance()
+    app.init_code = lambda: None  # the user's own start-up files are for real kernels
+    app.init_extensions = lambda: None
+    options = ["--transport=ipc", f"--ip={folder}/k", "-f", f"{folder}/connection.json"]
+    app.initialize([*options, "--HistoryManager.hist_file=:memory:"])
+    return app
+
+
+if __name__ == "__main__":
+    main()

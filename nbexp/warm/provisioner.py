@@ -1,0 +1,106 @@
+"""A kernel provisioner of jupyter_client: Python kernels come from a warm parent, others do not.
+
+It is registered as ``nbexp-warm``. A kernel specification may name it (``metadata``,
+``kernel_provisioner``), or ``JUPYTER_DEFAULT_PROVISIONER_NAME`` for all.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.provisioning import LocalProvisioner
+from traitlets import Float, List, Unicode
+
+from nbexp.warm.client import Kind, ParentLostError, Request, WarmProcess, launch
+
+NAME = "nbexp-warm"
+IMPORTS = "NBEXP_WARM_IMPORTS"
+LINGER = "NBEXP_WARM_LINGER"
+_LINGER_S = 30.0
+_FILES = ("stdin", "stdout", "stderr")
+_MODULES = ("ipykernel_launcher", "ipykernel")
+_KNOWN = {"env", "cwd", "stdin", "stdout", "stderr", "kernel_id", "independent"}
+
+
+class WarmProvisioner(LocalProvisioner):  # type: ignore[misc] # it is untyped
+    """Forks IPython's kernels of this interpreter; starts every other kernel the ordinary way."""
+
+    imports: Any = List(
+        Unicode(),
+        config=True,
+        help="Modules to import before kernels are forked; also NBEXP_WARM_IMPORTS, with commas.",
+    )
+    linger_s: Any = Float(
+        _LINGER_S,
+        config=True,
+        help="Seconds for which a parent waits for more kernels; also NBEXP_WARM_LINGER.",
+    )
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Launch a kernel; where it can't be forked, as `LocalProvisioner` does."""
+        environment = dict(os.environ if kwargs.get("env") is None else kwargs["env"])
+        told = {name: environment.pop(name, None) for name in (IMPORTS, LINGER)}
+        python = interpreter(cmd)
+        if python is None or not _is_plain(kwargs):
+            return await super().launch_kernel(cmd, **kwargs | {"env": environment})
+        imports = self.imports if told[IMPORTS] is None else told[IMPORTS].split(",")
+        environment["JPY_PARENT_PID"] = str(os.getpid())
+        with Path(os.devnull).open() as nothing:
+            request = Request(
+                arguments=tuple(cmd[len(python) + 1 :]),
+                environment=environment,
+                folder=str(kwargs.get("cwd") or Path.cwd()),
+                files=_numbers(kwargs, nothing.fileno()),
+                linger_s=float(told[LINGER] or self.linger_s),
+            )
+            kind = Kind.of(python, [name for name in imports if name], environment)
+            try:
+                self.process = await launch(kind, request)
+            except ParentLostError as error:
+                self.log.warning("No warm kernel, but an ordinary one: %s", error)
+                return await super().launch_kernel(cmd, **kwargs | {"env": environment})
+        self.pid = self.pgid = self.process.pid
+        self.cwd = kwargs.get("cwd", Path.cwd())
+        return self.connection_info
+
+    async def wait(self) -> int | None:
+        """Wait until the kernel has ended."""
+        if isinstance(self.process, WarmProcess):
+            await self.process.until_told(lambda: False)
+        code: int | None = await super().wait()
+        return code
+
+
+def interpreter(command: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the part of a command line before ``-m ipykernel_launcher``, if it can be forked.
+
+    Only this interpreter's can: of another, it isn't known what is installed.
+    """
+    if not sys.platform.startswith("linux") or "-m" not in command:
+        return None
+    at = list(command).index("-m")
+    if command[0] != sys.executable or command[at + 1] not in _MODULES:
+        return None
+    return tuple(command[:at])
+
+
+def _is_plain(kwargs: Mapping[str, Any]) -> bool:
+    """Whether nothing is asked for that only a child of this process can have."""
+    if kwargs.keys() - _KNOWN or kwargs.get("independent"):
+        return False
+    return all(kwargs.get(name) not in (subprocess.PIPE, subprocess.STDOUT) for name in _FILES)
+
+
+def _numbers(kwargs: Mapping[str, Any], nothing: int) -> tuple[int, ...]:
+    """Return the numbers of the kernel's standard files."""
+    numbers = []
+    for name, default in zip(_FILES, (nothing, 1, 2), strict=True):
+        file = kwargs.get(name)
+        number = default if file is None else file if isinstance(file, int) else file.fileno()
+        numbers.append(nothing if number == subprocess.DEVNULL else number)
+    return tuple(numbers)
