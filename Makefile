@@ -4,16 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 PIPELINE := notebooks/digits/pipeline.toml
-PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+INSTALL := -m pip install -qq --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python $(INSTALL)
+PLOOMBER := .venv-bench/ploomber
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint bench clean
 
 help:
 	@echo "make demo    run a real experiment: train and compare models on handwritten digits"
 	@echo "make test    run the tests; ARGS=\"...\" goes to pytest"
 	@echo "make lint    check style and types"
-	@echo "make clean   delete .venv and what tools left (runs and mlflow.db stay)"
+	@echo "make bench   compare the speed with papermill's and Ploomber's; ARGS=\"--help\" tells more"
+	@echo "make clean   delete .venv, .venv-bench and what tools left (runs and mlflow.db stay)"
 	@echo "Each sets up $(VENV) first. PYTHON=python3.12 chooses another Python."
 
 demo: $(INSTALLED)
@@ -38,6 +41,10 @@ lint: $(INSTALLED)
 	@$(BIN)/mypy
 	@echo "==> Nothing to complain about"
 
+bench: $(INSTALLED) $(PLOOMBER)/installed
+	@echo "==> Measuring; nothing else should run on this machine meanwhile"
+	@$(BIN)/python -m benchmarks.speed $(ARGS)
+
 # torch comes first and alone: where a build of it is installed already, it stays.
 $(INSTALLED): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -53,5 +60,13 @@ $(INSTALLED): constraints.txt pyproject.toml
 	  echo "==> BOHB's library can't be built here (it needs a C compiler); its tests are skipped"
 	@touch $(INSTALLED)
 
+# Ploomber is for the benchmark alone; what its notebooks import is the same as in .venv.
+$(PLOOMBER)/installed: constraints.txt
+	@echo "==> Setting up $(PLOOMBER); this takes some minutes, once"
+	@$(PYTHON) -m venv $(PLOOMBER)
+	@$(PLOOMBER)/bin/python $(INSTALL) torch
+	@$(PLOOMBER)/bin/python $(INSTALL) ploomber==0.23.3 papermill ipykernel scrapbook six numpy pandas
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache

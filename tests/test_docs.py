@@ -182,6 +182,16 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
             assert anchor[1:] in {title.lower().replace(" ", "-") for title in titles}
 
 
+def test_page_of_benchmarks_is_what_is_written_from_the_results(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(DOCS.parent)
+    from benchmarks.speed import record, report
+    from benchmarks.speed.parts import PARTS
+
+    results = DOCS.parent / "benchmarks" / "results"
+    page = report.document({part: record.load(results, part) for part in PARTS})
+    assert page == text_of("benchmarks.md"), 'write it: make bench ARGS="--write"'
+
+
 def test_decisions_are_numbered_and_have_their_parts() -> None:
     found = sorted((DOCS / "decisions").glob("*.md"))
     for number, path in enumerate(found, start=1):
