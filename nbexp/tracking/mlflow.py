@@ -152,7 +152,7 @@ class MlflowTracker:
             self._note(record.name, error)
             return None, variables
         run_id = run.info.run_id
-        self._writer.series.begin(run_id)
+        self._writer.begin(run)
         variables |= {"MLFLOW_EXPERIMENT_ID": self._experiment_id, "MLFLOW_RUN_ID": run_id}
         return run_id, {**variables, "NBEXP_MLFLOW_RUN_ID": run_id}
 

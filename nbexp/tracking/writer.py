@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +45,21 @@ class VariantWriter:
         self.series = SeriesWriter(client)
         self._client = client
         self._note = note
+        self._places: dict[str, str] = {}  # of artifacts, by run
+
+    def begin(self, run: Any) -> None:
+        """Note that a run is new."""
+        self.series.begin(run.info.run_id)
+        self._places[run.info.run_id] = run.info.artifact_uri
 
     def write(self, run_id: str, record: VariantRecord, outcome: Outcome, folder: Path) -> None:
         """Write all of a variant, and end its run."""
-        client, ended_ms = self._client(), int(outcome.ended * 1000)
-        self._write_params(run_id, record)
         entries = self.series.complete(run_id, folder)
-        self._write_results(run_id, outcome, entries)
-        for file in ("notebook.ipynb", "log.txt"):
-            if (folder / file).is_file():
-                client.log_artifact(run_id, str(folder / file))
-        if (folder / "figures").is_dir():
-            client.log_artifacts(run_id, str(folder / "figures"), "figures")
-        self.end(run_id, status_of(outcome.state), ended_ms)
+        self._write_results(run_id, record, outcome, entries)
+        self._write_files(run_id, folder)
+        self.end(run_id, status_of(outcome.state), int(outcome.ended * 1000))
         if outcome.state in (State.FINISHED, State.PRUNED):
-            client.set_tag(run_id, "nbexp.key", outcome.key or record.key)
+            self._client().set_tag(run_id, "nbexp.key", outcome.key or record.key)
 
     def write_cut_off(self, run_id: str, folder: Path) -> None:
         """Write what a variant logged of which is not known how it ended, and end its run."""
@@ -67,28 +68,35 @@ class VariantWriter:
 
     def end(self, run_id: str, status: str, ended_ms: int | None = None) -> None:
         """End a run, now if nothing else is said."""
+        self._places.pop(run_id, None)
         self._client().set_terminated(run_id, status, ended_ms or int(time.time() * 1000))
 
-    def _write_results(self, run_id: str, outcome: Outcome, entries: Sequence[Entry]) -> None:
-        from mlflow.entities import Metric, RunTag
+    def _write_results(
+        self, run_id: str, record: VariantRecord, outcome: Outcome, entries: Sequence[Entry]
+    ) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.exceptions import MlflowException
 
         client, now = self._client(), int(outcome.ended * 1000)
         last = {fit_name(name): reported for name, reported in summary(entries).items()}
+        params = [Param(key, value) for key, value in params_of(record.params).items()]
         metrics = [
             Metric(name, value, now, _step_of(name, last))
             for name, value in metrics_of(outcome).items()
             if name not in last or not _is_same(last[name].last, value)
         ]
         tags = [RunTag(key, value) for key, value in result_tags(outcome).items()]
-        for start in range(0, max(len(metrics), 1), 500):
-            client.log_batch(run_id, metrics=metrics[start : start + 500], tags=tags)
+        try:
+            client.log_batch(run_id, metrics=metrics, params=params, tags=tags)
+        except MlflowException:
+            self._write_params(run_id, record.name, params)
+            client.log_batch(run_id, metrics=metrics, tags=tags)
 
-    def _write_params(self, run_id: str, record: VariantRecord) -> None:
-        from mlflow.entities import Param
+    def _write_params(self, run_id: str, name: str, params: Sequence[Any]) -> None:
+        """Write parameters as far as they can be written."""
         from mlflow.exceptions import MlflowException
 
         client = self._client()
-        params = [Param(key, value) for key, value in params_of(record.params).items()]
         # A notebook may have logged the same name with another value: its own word stands.
         taken = set(client.get_run(run_id).data.params)
         fresh = [param for param in params if param.key not in taken]
@@ -96,7 +104,25 @@ class VariantWriter:
             try:
                 client.log_batch(run_id, params=fresh[start : start + 100])
             except MlflowException as error:
-                self._note(record.name, error)
+                self._note(name, error)
+
+    def _write_files(self, run_id: str, folder: Path) -> None:
+        write_file, write_folder = self._ways(run_id)
+        for file in ("notebook.ipynb", "log.txt"):
+            if (folder / file).is_file():
+                write_file(str(folder / file))
+        if (folder / "figures").is_dir():
+            write_folder(str(folder / "figures"), "figures")
+
+    def _ways(self, run_id: str) -> tuple[Callable[..., None], Callable[..., None]]:
+        """Return what writes a file and a folder; if they lie here, without asking MLflow where."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        client, place = self._client(), self._places.get(run_id, "")
+        if not place.startswith("file:"):
+            return partial(client.log_artifact, run_id), partial(client.log_artifacts, run_id)
+        artifacts = get_artifact_repository(place)
+        return artifacts.log_artifact, artifacts.log_artifacts
 
 
 def _step_of(name: str, last: Mapping[str, Reported]) -> int:
