@@ -134,7 +134,9 @@ class NbexpEngine(Engine):  # type: ignore[misc] # papermill is untyped
     def execute_managed_notebook(  # noqa: D102 # papermill's own
         cls, nb_man: Any, kernel_name: str, *, execution: Execution, **_: Any
     ) -> None:
-        kernel = Kernel(kernel_name, execution.guard, LOG)
+        job = execution.job
+        imports = job.imports if job.warm else None
+        kernel = Kernel(kernel_name, execution.guard, LOG, imports=imports)
         asyncio.run(_Client(nb_man, kernel, execution).run())
 
 

@@ -65,6 +65,8 @@ class Job:
         metric: Name of the metric of its stage.
         is_steered: Whether reports of the metric wait for an answer.
         history: What happened to the variant in its earlier executions, oldest first.
+        warm: Whether the kernel may be forked from a process that has its imports done.
+        imports: What the notebook imports at its top level, by dotted name.
     """
 
     variant: str
@@ -81,6 +83,8 @@ class Job:
     metric: str | None = None
     is_steered: bool = False
     history: tuple[Mapping[str, Any], ...] = ()
+    warm: bool = False
+    imports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

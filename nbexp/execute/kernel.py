@@ -10,7 +10,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import Empty
 from typing import IO, Any
@@ -22,10 +22,12 @@ from jupyter_client.manager import AsyncKernelManager
 
 from nbexp.errors import UsageError, did_you_mean
 from nbexp.execute.guard import Guard, kill_group
+from nbexp.warm import provisioner, until_ended
 
 _START_S = 120.0
 _ATTEMPTS = 3
 _POLL_S = 0.05
+_RECONNECT_MS = 5
 _NOT_RUN = 127  # the exit code that shells give for a program that can't be run
 _KILL_S = 5.0
 _LEAVE_S = 1.0
@@ -86,7 +88,25 @@ class Kernel:
         reports: Path of a socket that it may send reports to.
     """
 
-    def __init__(self, name: str, guard: Guard, log: logging.Logger) -> None:
+    def __init__(
+        self,
+        name: str,
+        guard: Guard,
+        log: logging.Logger,
+        *,
+        imports: Sequence[str] | None = None,
+    ) -> None:
+        """Find the kernel.
+
+        Args:
+            name: Its name.
+            guard: Ends it if this process is killed.
+            log: Where its manager logs.
+            imports: Modules that it may find imported already; None for an ordinary start.
+
+        Raises:
+            UsageError: There is no kernel of that name.
+        """
         self.spec = find_kernel(name)
         self.is_ipykernel = any("ipykernel" in word for word in self.spec.argv)
         self.is_python = self.spec.language.lower() == "python"
@@ -94,6 +114,7 @@ class Kernel:
         self.manager: Any = None
         self.client: Any = None
         self.exit_code: int | None = None
+        self._imports = imports if self.is_ipykernel else None
         self._name = name
         self._guard = guard
         self._log = log
@@ -124,7 +145,7 @@ class Kernel:
     async def until_dead(self) -> None:
         """Return once the process has ended."""
         while await self._is_alive():
-            await asyncio.sleep(_POLL_S)
+            await until_ended(self.manager.provisioner, _POLL_S)
 
     async def interrupt(self) -> None:
         """Interrupt what runs, in the way that the kernel asks for."""
@@ -177,11 +198,15 @@ class Kernel:
     def _new_manager(self) -> Any:
         context = zmq.asyncio.Context()
         context.setsockopt(zmq.RCVHWM, _MESSAGES_HELD)
+        context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)  # the kernel may not listen yet
         settings: dict[str, Any] = {"kernel_name": self._name, "context": context}
         if self.is_python:
             settings |= {"transport": "ipc", "ip": str(self._folder / "k")}
         connection_file = str(self._folder / "connection.json")
-        return AsyncKernelManager(connection_file=connection_file, log=self._log, **settings)
+        manager = AsyncKernelManager(connection_file=connection_file, log=self._log, **settings)
+        if self._imports is not None and "kernel_provisioner" not in manager.kernel_spec.metadata:
+            manager.kernel_spec.metadata["kernel_provisioner"] = provisioner(self._imports)
+        return manager
 
     async def _until_ready(self) -> None:
         self.client = self.manager.client(context=self.manager.context)
@@ -231,14 +256,10 @@ class Kernel:
 
     async def _is_gone_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._until_gone(), seconds)
+            await asyncio.wait_for(self.until_dead(), seconds)
         except TimeoutError:
             return False
         return True
-
-    async def _until_gone(self) -> None:
-        while await self._is_alive():
-            await asyncio.sleep(0.01)
 
     async def _discard(self) -> None:
         """End the process and the client, and what they hold."""

@@ -50,6 +50,28 @@ def imports_unseen(trees: Iterable[ast.Module | None], local: Iterable[str]) -> 
     return not all(map(_is_published, names))
 
 
+def first_imports(trees: Iterable[ast.Module | None], local: Iterable[str]) -> tuple[str, ...]:
+    """Return the modules, by dotted name, that source imports at its top level, in its order.
+
+    What ``from`` names may be a module or anything else in one; it is returned too.
+
+    Args:
+        trees: Syntax trees of the source.
+        local: Dotted names of the local modules, which are left out.
+    """
+    names = [name for tree in trees if tree for node in tree.body for name in _whole_names(node)]
+    own = {name.partition(".")[0] for name in local}
+    return tuple(name for name in dict.fromkeys(names) if name.partition(".")[0] not in own)
+
+
+def _whole_names(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield node.module
+        yield from (f"{node.module}.{alias.name}" for alias in node.names if alias.name != "*")
+
+
 def _absolute_names(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

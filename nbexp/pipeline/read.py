@@ -25,7 +25,7 @@ from nbexp.pipeline.toml import apply_environment, apply_settings, read_toml
 from nbexp.pipeline.values import Secret, leaves, plain
 
 TOP_KEYS = ("name", "seed", "params", "defaults", "stages", "tracking", "environment")
-DEFAULT_KEYS = ("metric", "mode", "resources", "timeout", "retries", "kernel", "inputs")
+DEFAULT_KEYS = ("metric", "mode", "resources", "timeout", "retries", "kernel", "warm", "inputs")
 TRACKING_KEYS = ("uri", "experiment")
 ENVIRONMENT_KEYS = ("packages", "variables")
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,99}")
@@ -165,6 +165,7 @@ class _Reader:
             after=setting("after", settings.read_texts, []),
             inputs=setting("inputs", self._inputs, []),
             kernel=setting("kernel", settings.read_text),
+            warm=setting("warm", settings.read_flag, True),
         )
 
     def _templates(self, value: Any, where: str) -> tuple[Template, ...]:

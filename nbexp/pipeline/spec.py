@@ -120,6 +120,7 @@ class Stage:
         after: Stages that must have ended before this one starts.
         inputs: Files whose content is part of the identity.
         kernel: Name of the kernel, or None for the template's own.
+        warm: Whether its kernels may be forked from a process that has their imports done.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Stage:
     after: tuple[str, ...] = ()
     inputs: tuple[Path, ...] = ()
     kernel: str | None = None
+    warm: bool = True
 
     @property
     def links(self) -> tuple[Link, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from nbexp.files import digest, file_digest
-from nbexp.pipeline.modules import find_modules, imports_unseen
+from nbexp.pipeline.modules import find_modules, first_imports, imports_unseen
 from nbexp.pipeline.source import emitted_names, logged_names, parse_cell, syntax_error
 
 
@@ -34,6 +34,7 @@ class Template:
         code: Content hash of its code cells.
         modules: Content hash of each local module that the code imports, by dotted name.
         files: The files of those modules.
+        imports: Other modules that its cells import at their top level, by dotted name.
         broken: What is wrong with the syntax of its cells, one sentence each.
         content: The file as it was read; a run executes this, whatever becomes of the file.
     """
@@ -49,6 +50,7 @@ class Template:
     code: str
     modules: Mapping[str, str]
     files: Mapping[str, Path] = field(repr=False)
+    imports: tuple[str, ...]
     broken: tuple[str, ...]
     content: bytes = field(repr=False)
 
@@ -92,6 +94,7 @@ def read_template(path: Path, folder: Path) -> Template:
         code=digest([[_text(cell), sorted(_tags(cell))] for cell in code]),
         modules={name: file_digest(file) for name, file in sorted(files.items())},
         files=dict(sorted(files.items())),
+        imports=first_imports(trees, files),
         broken=tuple(_broken(cells)) if language == "python" else (),
         content=content,
     )

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.warm.parent import locked
+from nbexp.warm.watching import until_readable
 
 _PROGRAM = Path(__file__).with_name("program.py")
 _TRIES = 3
+_HELD = 4
 _LOST = -signal.SIGKILL  # what the system sends to the kernels of a parent that is gone
 # What differs from one launch to the next, or from terminal to terminal, and no import reads.
 _OWN_TO_A_LAUNCH = (
@@ -133,6 +135,34 @@ def hold(kind: Kind) -> socket.socket:
     return connection
 
 
+class Holds:
+    """Keeps the parents alive that were used last, between one kernel and the next."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, socket.socket] = {}
+
+    def keep(self, kind: Kind) -> None:
+        """Hold a parent, and let go of the one that was used the longest time ago."""
+        key = kind.key
+        held = self._held.pop(key, None)
+        if held is not None and not _is_open(held):
+            held.close()
+            held = None
+        with contextlib.suppress(ParentLostError):
+            self._held[key] = held or hold(kind)
+        while len(self._held) > _HELD:
+            self._held.pop(next(iter(self._held))).close()
+
+
+def _is_open(connection: socket.socket) -> bool:
+    try:
+        return bool(connection.recv(1, socket.MSG_DONTWAIT))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
 def _folder() -> Path:
     """Return the folder of this user's sockets."""
     parent = os.environ.get("XDG_RUNTIME_DIR")
@@ -236,7 +266,7 @@ class WarmProcess:
     async def until_told(self, what: Any) -> None:
         """Wait until a function gives true, or it has ended."""
         while self.poll() is None and not what():
-            await _until_readable(self._connection)
+            await until_readable(self._connection.fileno())
 
     def _take(self, data: bytes) -> None:
         *lines, self._text = (self._text + data).split(b"\n")
@@ -246,18 +276,6 @@ class WarmProcess:
             self.returncode = message.get("exit", self.returncode)
         if not data and self.returncode is None:
             self.returncode = _LOST
-
-
-async def _until_readable(connection: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    # A copy, since a loop takes a file once only, and several may wait.
-    with connection.dup() as copy:
-        loop.add_reader(copy, readable.set)
-        try:
-            await readable.wait()
-        finally:
-            loop.remove_reader(copy)
 
 
 async def launch(kind: Kind, request: Request) -> WarmProcess:

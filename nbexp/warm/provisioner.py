@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning import LocalProvisioner
-from traitlets import Float, List, Unicode
+from traitlets import Bool, Float, List, Unicode
 
-from nbexp.warm.client import Kind, ParentLostError, Request, WarmProcess, launch
+from nbexp.warm.client import Holds, Kind, ParentLostError, Request, WarmProcess, launch
 
-NAME = "nbexp-warm"
 IMPORTS = "NBEXP_WARM_IMPORTS"
 LINGER = "NBEXP_WARM_LINGER"
 _LINGER_S = 30.0
+_HOLDS = Holds()
 _FILES = ("stdin", "stdout", "stderr")
 _MODULES = ("ipykernel_launcher", "ipykernel")
 _KNOWN = {"env", "cwd", "stdin", "stdout", "stderr", "kernel_id", "independent"}
@@ -39,6 +39,12 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc] # it is untyped
         _LINGER_S,
         config=True,
         help="Seconds for which a parent waits for more kernels; also NBEXP_WARM_LINGER.",
+    )
+
+    holds: Any = Bool(
+        False,
+        config=True,
+        help="Whether this process keeps the parent alive between one kernel and the next.",
     )
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
@@ -64,6 +70,8 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc] # it is untyped
             except ParentLostError as error:
                 self.log.warning("No warm kernel, but an ordinary one: %s", error)
                 return await super().launch_kernel(cmd, **kwargs | {"env": environment})
+        if self.holds:
+            _HOLDS.keep(kind)
         self.pid = self.pgid = self.process.pid
         self.cwd = kwargs.get("cwd", Path.cwd())
         return self.connection_info

@@ -1,0 +1,42 @@
+"""Waits for the ends of kernels, by events where the system gives them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+
+async def until_readable(file: int) -> None:
+    """Return once a file has something to read."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    copy = os.dup(file)  # a loop takes a file once only, and several may wait
+    loop.add_reader(copy, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(copy)
+        os.close(copy)
+
+
+async def until_ended(provisioner: Any, poll_s: float) -> None:
+    """Return once a kernel has ended, or something has changed.
+
+    Args:
+        provisioner: What started it, one of jupyter_client's.
+        poll_s: Seconds until it is worth another look, where nothing tells of its end.
+    """
+    until_told = getattr(provisioner.process, "until_told", None)
+    if until_told is not None:
+        await until_told(lambda: False)
+        return
+    try:
+        end = os.pidfd_open(provisioner.pid)
+    except (AttributeError, OSError, TypeError):  # another system, or it runs elsewhere
+        await asyncio.sleep(poll_s)
+        return
+    try:
+        await until_readable(end)
+    finally:
+        os.close(end)
