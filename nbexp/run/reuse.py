@@ -26,6 +26,9 @@ class Reuse:
         tracker: What remembers runs.
         tell: Who is told.
         fresh: Whether to leave out what ran before.
+
+    Attributes:
+        is_blind: Whether looking up has failed.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class Reuse:
         self._tracker = tracker
         self._tell = tell
         self._fresh = fresh
-        self._is_blind = False
+        self.is_blind = False
 
     def find(self, identified: Iterable[Identified]) -> Mapping[str, Path]:
         """Return the folders of what ran before, by identity."""
@@ -48,10 +51,10 @@ class Reuse:
         try:
             return self._tracker.find(keys) if keys else {}
         except Exception as error:  # what tracks a run can't break it
-            if not self._is_blind:
+            if not self.is_blind:
                 message = f"what ran before can't be looked up, so it may run again: {error}"
                 self._tell.emit(EventKind.WARNING, message=message)
-            self._is_blind = True
+            self.is_blind = True
             return {}
 
     def use(self, identified: Identified, found: Mapping[str, Path]) -> bool:

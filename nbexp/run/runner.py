@@ -170,9 +170,8 @@ class Runner:
 
     def _end_unready(self, node: Node, error: Exception) -> None:
         """End a variant that lacks something: skipped, where one upstream was stopped early."""
-        name = node.variant.name
-        parents = [self.graph.nodes[each] for each in node.variant.upstream.values()]
-        if any(parent.state is State.PRUNED for parent in parents):
+        name, parents = node.variant.name, node.variant.upstream.values()
+        if any(self.graph.nodes[parent].state is State.PRUNED for parent in parents):
             self._tell.ended(node, State.SKIPPED, reason=str(error))
             self.graph.end(name, State.SKIPPED)
             return
@@ -212,11 +211,13 @@ class Runner:
                 return True
             self._locks.release(task.key)
             task.is_claimed = False
+        is_known = identified.key == task.key and not self._reuse.is_blind
         task.identified = identified
+        may_be_there = not is_known or self._locks.may_have_ended(task.key)  # since it was ready
         if not self._locks.acquire(task.key) and not self._is_stuck():
             self._queue.block(task, _RELOOK_S)
             return False
-        if self._reuse.use(task.identified, self._reuse.find([task.identified])):
+        if may_be_there and self._reuse.use(task.identified, self._reuse.find([task.identified])):
             self._locks.release(task.key)
             self._settle(task.node)
             return False
@@ -308,8 +309,8 @@ class Runner:
         last_s = outcome.duration_s if task.paused is None else 0.0  # else it is counted already
         state = State.STOPPED if outcome.state is State.PAUSED else outcome.state
         outcome = replace(outcome, state=state, started=outcome.ended - task.ran_s - last_s)
-        record = outcome.to_record()
-        write_json(self._folder.variant(task.name) / "result.json", record, durable=True)
+        file = self._folder.variant(task.name) / "result.json"
+        write_json(file, outcome.to_record(), durable=True)
         return outcome
 
     def _end(self, node: Node, outcome: Outcome, identified: Identified | None = None) -> None:
