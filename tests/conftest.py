@@ -17,7 +17,6 @@ _FOREIGN = (
     "MLFLOW_TRACKING_URI",
     "JUPYTER_PATH",
     "JUPYTER_CONFIG_PATH",
-    "RAY_ADDRESS",
 )
 _FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
 
@@ -32,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
         patch.delenv(name, raising=False)
     for name in _FOLDERS:
         patch.setenv(name, str(Path(home) / name.lower()))
+    patch.setenv("RAY_ADDRESS", "local")  # one of the tests' own, whatever runs on the machine
+    patch.setenv("XDG_CACHE_HOME", str(Path(home) / "cache"))
     patch.setenv("MPLBACKEND", "agg")
     patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.speed.timing import LOG, check, environment
+from benchmarks.speed.timing import LOG, PROJECT, check, environment
 
 _INTERVAL_S = 5.0
 
@@ -30,12 +30,12 @@ def watched(command: Sequence[str], folder: Path) -> list[dict[str, Any]]:
     samples = []
     with (folder / LOG).open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment(), stdout=log, stderr=subprocess.STDOUT
+            command, cwd=folder, env=environment(folder), stdout=log, stderr=subprocess.STDOUT
         )
         counter = _EndCounter(folder)
         while process.poll() is None:
             with contextlib.suppress(psutil.NoSuchProcess):
-                samples.append({"ended": counter.count(), **_groups(process.pid)})
+                samples.append({"ended": counter.count(), **_groups(process.pid, folder)})
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_INTERVAL_S)
     check(process.returncode, command, folder)
@@ -59,11 +59,10 @@ class _EndCounter:
         return self._count
 
 
-def _groups(driver: int) -> dict[str, Any]:
+def _groups(driver: int, folder: Path) -> dict[str, Any]:
     counts: dict[str, int] = defaultdict(int)
     sizes: dict[str, float] = defaultdict(float)
-    root = psutil.Process(driver)
-    for process in [root, *root.children(recursive=True)]:
+    for process in _processes(driver, folder):
         with contextlib.suppress(psutil.Error):  # it has ended meanwhile
             size = process.memory_full_info().pss / 2**20
             group = "driver" if process.pid == driver else _group(process)
@@ -72,9 +71,20 @@ def _groups(driver: int) -> dict[str, Any]:
     return {"time": time.time(), "processes": dict(counts), "mib": dict(sizes)}
 
 
+def _processes(driver: int, folder: Path) -> set[psutil.Process]:
+    """Return the driver, what descends from it, and what it has left to itself."""
+    root = psutil.Process(driver)
+    found = {root, *root.children(recursive=True)}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(PROJECT) == str(folder):
+                found.add(process)
+    return found
+
+
 def _group(process: psutil.Process) -> str:
     line = " ".join(process.cmdline())
     if line.startswith("ray::Worker"):
         return "workers"
     # Kernels and the parents that they are forked from start with the Python of the notebook.
-    return "kernels" if "ipykernel" in line or "nbexp.warm" in line else "ray"
+    return "kernels" if "ipykernel" in line or "nbexp/warm" in line else "ray"

@@ -128,7 +128,12 @@ def floors(folder: Path, _: Counts) -> dict[str, Any]:
     for name in FLOORS:
         command = [sys.executable, "-m", "benchmarks.speed.floors", name, str(folder / "project")]
         done = subprocess.run(
-            command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False
+            command,
+            cwd=REPOSITORY,
+            env=environment(folder),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")

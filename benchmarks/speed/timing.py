@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 LOG = "command.log"
+PROJECT = "BENCHMARK_PROJECT"
 _LIMIT_S = 4 * 3600
 _LAST_CHARACTERS = 3000
 # What would make one tool use another's parts, or find what an earlier run left.
@@ -45,7 +46,7 @@ def timed(command: Sequence[str], folder: Path) -> Took:
     with (folder / LOG).open("wb") as log:
         busy_s, began = _busy_s(), time.monotonic()
         done = subprocess.run(
-            command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
+            command, cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL,
             stdout=log, stderr=subprocess.STDOUT, check=False, timeout=_LIMIT_S,
         )  # fmt: skip
         took = Took(time.monotonic() - began, _busy_s() - busy_s, others)
@@ -60,10 +61,15 @@ def check(code: int, command: Sequence[str], folder: Path) -> None:
         raise SystemExit(f"{' '.join(command)[:300]} ended with {code}:\n{end}")
 
 
-def environment() -> dict[str, str]:
-    """Return this process's environment without what belongs to one of the tools."""
+def environment(folder: Path) -> dict[str, str]:
+    """Return this process's environment, without what belongs to one of the tools.
+
+    It is another one for each project, so that no run takes its kernels from a parent that an
+    earlier one has left warm.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
-    return {**own, "PLOOMBER_STATS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    quiet = {"PLOOMBER_STATS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return {**own, **quiet, PROJECT: str(folder)}
 
 
 def _busy_s() -> float:

@@ -83,7 +83,7 @@ class Job:
     metric: str | None = None
     is_steered: bool = False
     history: tuple[Mapping[str, Any], ...] = ()
-    warm: bool = False
+    warm: bool = True
     imports: tuple[str, ...] = ()
 
 

@@ -1,7 +1,8 @@
 """Runs of a pipeline: the loop, its workers on Ray, and the folder that each run leaves."""
 
-from nbexp.run.cluster import Cluster, cluster_address, local_node
+from nbexp.run.cluster import Cluster, local_node
 from nbexp.run.control import Reply, Request, await_reply, request_stop, send
+from nbexp.run.discovery import cluster_address
 from nbexp.run.events import Event, EventKind, Events, Listener
 from nbexp.run.folder import RUNS, EventLog, RunFolder, read_outcome
 from nbexp.run.history import (

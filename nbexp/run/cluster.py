@@ -7,16 +7,20 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from nbexp.errors import RunError
 from nbexp.execute.guard import Guard
+from nbexp.run.discovery import check_usable, cluster_address, is_named
 from nbexp.run.worker import LIGHT
 
 _TRIES = 3
 _QUIET = {"namespace": "nbexp", "log_to_driver": False, "logging_level": "error"}
+_SPARED = ("start_monitor", "start_api_server", "start_log_monitor")
+_SETTINGS = {"RAY_prestart_worker_first_driver": "0", "RAY_worker_niceness": "0"}
+_log = logging.getLogger(__name__)
 
 
 def local_node() -> dict[str, float]:
@@ -39,29 +43,46 @@ def _gpus() -> int:
     return len(list(driver.iterdir())) if driver.is_dir() else 0
 
 
-def cluster_address() -> str | None:
-    """Return the address of the Ray cluster to use, or None for a local one."""
-    return os.environ.get("RAY_ADDRESS") or None
+@contextlib.contextmanager
+def _sparing() -> Iterator[None]:
+    """Have Ray started with what one run on one machine needs, and nothing besides.
+
+    Ray's own processes are spared imports that take long and aren't used; workers are started
+    when they are asked for, not beforehand, and with the priority of any other program; and
+    Ray's monitor (which adds nodes), API server and log monitor are left out: each is a Python
+    process of its own, for the first of which `ray.init` waits.
+    """
+    from ray._private.node import Node
+
+    path = os.pathsep.join(filter(None, (LIGHT, os.environ.get("PYTHONPATH"))))
+    with contextlib.ExitStack() as stack:
+        variables = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
+        stack.enter_context(_environment({**variables, "PYTHONPATH": path}))
+        for name in _SPARED:
+            if hasattr(Node, name):  # a later Ray may do without by itself
+                stack.callback(setattr, Node, name, getattr(Node, name))
+                setattr(Node, name, lambda *_args, **_options: None)
+        yield
 
 
 @contextlib.contextmanager
-def _light_imports() -> Iterator[None]:
-    """Spare the processes that are started meanwhile what takes long to import, and isn't used."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([LIGHT, *([before] if before else [])])
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 class Cluster:
     """A connection to Ray.
 
-    Where the environment names no cluster (``RAY_ADDRESS``), Ray is started on this machine, in a
+    Where there is none to connect to (`cluster_address`), Ray is started on this machine, in a
     folder of its own. A guard sees to it that nothing of it outlives this process.
     """
 
@@ -83,15 +104,35 @@ class Cluster:
             return
         self._is_ours = True
         address = cluster_address()
+        if address and not is_named() and self._connect_if_usable(address):
+            return
+        named = address if is_named() else None
         try:
-            if address:
-                ray.init(address=address, **_QUIET)
+            if named:
+                ray.init(address=named, **_QUIET)
             else:
                 self._start_local()
         except Exception as error:
-            where = f"at RAY_ADDRESS={address}" if address else "on this machine"
+            where = f"at RAY_ADDRESS={named}" if named else "on this machine"
             remedy = "`nbexp doctor` tells what Ray needs."
             raise RunError(f"Ray can't be used {where}: {error}. {remedy}") from error
+
+    def _connect_if_usable(self, address: str) -> bool:
+        """Connect to a Ray that was found, and not named; return whether it can be used."""
+        import ray
+
+        try:
+            ray.init(address=address, **_QUIET)
+            check_usable()
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            _log.warning(
+                "The Ray at %s can't be used, so the run starts its own: %s", address, reason
+            )
+            with contextlib.suppress(Exception):
+                ray.shutdown()
+            return False
+        return True
 
     def _start_local(self) -> None:
         """Start Ray here; on a busy machine, which Ray gives 30 s to come up, try again."""
@@ -101,7 +142,7 @@ class Cluster:
         before = set(psutil.Process().children(recursive=True))
         for attempt in range(1, _TRIES + 1):
             try:
-                with _light_imports():
+                with _sparing():
                     ray.init(**self._local())
             except Exception:
                 for process in set(psutil.Process().children(recursive=True)) - before:

@@ -15,6 +15,7 @@ from typing import Any
 
 from nbexp.errors import RunError
 from nbexp.pipeline import Pipeline
+from nbexp.tracking.sqlite import drop_journal, keep_journal
 
 _SLOW_S = 30.0  # a call that fails later than this was tried again and again, for minutes
 _REST_S = 60.0
@@ -77,6 +78,8 @@ class Connection:
     def close(self) -> None:
         """Wait until all that was submitted is done."""
         self._thread.shutdown(wait=True)
+        if self._database is not None:
+            drop_journal(self._database)
 
     def make_experiment(self, name: str) -> str:
         """Return the id of an experiment, which is made where it is missing."""
@@ -117,6 +120,7 @@ class Connection:
     def _connect(self) -> Any:
         if self._database is not None:
             self._database.parent.mkdir(parents=True, exist_ok=True)
+            keep_journal(self._database)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient
 

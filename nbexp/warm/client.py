@@ -153,6 +153,12 @@ class Holds:
         while len(self._held) > _HELD:
             self._held.pop(next(iter(self._held))).close()
 
+    def close(self) -> None:
+        """Let go of all."""
+        for connection in self._held.values():
+            connection.close()
+        self._held.clear()
+
 
 def _is_open(connection: socket.socket) -> bool:
     try:

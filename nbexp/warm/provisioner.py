@@ -6,6 +6,7 @@ It is registered as ``nbexp-warm``. A kernel specification may name it (``metada
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ IMPORTS = "NBEXP_WARM_IMPORTS"
 LINGER = "NBEXP_WARM_LINGER"
 _LINGER_S = 30.0
 _HOLDS = Holds()
+atexit.register(_HOLDS.close)
 _FILES = ("stdin", "stdout", "stderr")
 _MODULES = ("ipykernel_launcher", "ipykernel")
 _KNOWN = {"env", "cwd", "stdin", "stdout", "stderr", "kernel_id", "independent"}
@@ -82,6 +84,13 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc] # it is untyped
             await self.process.until_told(lambda: False)
         code: int | None = await super().wait()
         return code
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Let go of the kernel, which has ended."""
+        if isinstance(self.process, WarmProcess):
+            self.process.close()
+            self.process = None
+        await super().cleanup(restart)
 
 
 def interpreter(command: Sequence[str]) -> tuple[str, ...] | None:

@@ -14,7 +14,7 @@ from nbexp.cli._main import cli
 def _own_environment() -> Iterator[None]:
     """Keep a cluster or a server of the developer's own out of the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("RAY_ADDRESS", raising=False)
+        patch.setenv("RAY_ADDRESS", "local")
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         yield
 

@@ -116,7 +116,7 @@ def test_timeout_interrupts_the_cell(executor: NotebookExecutor, make_job: MakeJ
 
 
 def test_timeout_counts_the_kernels_start(executor: NotebookExecutor, make_job: MakeJob) -> None:
-    job = make_job("x = 1", timeout_s=0.05)
+    job = make_job("x = 1", timeout_s=0.05, warm=False)
     outcome = executor.execute(job)
     assert outcome.state is State.TIMED_OUT
     assert outcome.duration_s < 2
@@ -157,7 +157,7 @@ def test_cell_that_ends_well_after_an_interrupt_is_the_last(
 
 def test_stop_before_the_kernel_is_up(executor: NotebookExecutor, make_job: MakeJob) -> None:
     executor.stop()  # without a job it does nothing
-    job = make_job("print('never')")
+    job = make_job("print('never')", warm=False)
     running = Running(executor, job)
     await_log(job.folder, "===")
     executor.stop()

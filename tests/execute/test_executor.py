@@ -286,7 +286,7 @@ def test_output_of_children_is_recorded_once(
 ) -> None:
     monkeypatch.delenv("PYTEST_CURRENT_TEST")  # ipykernel leaves file descriptors alone under it
     job = make_job(
-        "import os\nos.system('echo from a child; echo $PASSWORD')\nprint('end')",
+        "import os\nos.system('echo from a child; echo $PASSWORD')",
         "import time\ntime.sleep(0.5)  # the kernel reads its children's output beside",
         secrets={"PASSWORD": "hunter2"},
     )

@@ -601,7 +601,7 @@ def test_kernel_that_is_not_installed(project: Path) -> None:
 
 
 def test_resources_that_no_node_has(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_ADDRESS", "local")
     text = GOOD.replace("[stages.train]", "[stages.train]\nresources = { cpu = 9999, fpga = 1 }")
     pipeline = nbexp.Pipeline.from_toml(write(project / "pipeline.toml", text))
     with pytest.raises(PipelineError, match="no node has CPU = 9999, fpga = 1") as caught:

@@ -58,7 +58,7 @@ def tracked(tmp_path_factory):
     (folder / "pipeline.toml").write_text(PIPELINE + "# changed\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.delenv("RAY_ADDRESS", raising=False)
+        patch.setenv("RAY_ADDRESS", "local")
         result = nbexp.Pipeline.from_toml(folder / "pipeline.toml").run()
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("tracked")
