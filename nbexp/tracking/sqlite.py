@@ -1,0 +1,42 @@
+"""SQLite's journal: kept from one transaction to the next, rather than made and deleted for each.
+
+MLflow writes a variant in half a dozen transactions. Other processes see the same database, on
+any file system, and one that loses power is as safe as before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+_kept: set[Path] = set()
+
+
+def keep_journal(database: Path) -> None:
+    """Have this process's connections to a database keep its journal, from now on."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    _kept.add(database.resolve())
+    if not event.contains(Engine, "connect", _connected):
+        event.listen(Engine, "connect", _connected)
+
+
+def _connected(connection: Any, _record: Any) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    (_, _, file), *_ = connection.execute("PRAGMA database_list").fetchall()
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if Path(file) in _kept and mode == "delete":  # else somebody has chosen
+        connection.execute("PRAGMA journal_mode = PERSIST").fetchone()
+
+
+def drop_journal(database: Path) -> None:
+    """Delete what is left of the journal; where somebody is writing, they go on with it."""
+    if not database.with_name(f"{database.name}-journal").exists():
+        return
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(database)) as own:
+        own.execute("PRAGMA journal_mode = PERSIST").fetchone()
+        own.execute("PRAGMA journal_mode = DELETE").fetchone()

@@ -1,0 +1,51 @@
+"""SQLite's journal is kept while a run goes on, and gone after it."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from nbexp.tracking.sqlite import drop_journal, keep_journal
+
+
+@pytest.fixture
+def database(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "some.db")) as connection:
+        connection.execute("CREATE TABLE numbers (n INTEGER)")
+    return tmp_path / "some.db"
+
+
+def insert(database, n: int) -> str:
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO numbers VALUES ({n})"))
+        mode = connection.execute(text("PRAGMA journal_mode")).scalar()
+    engine.dispose()
+    return mode
+
+
+def rows(database) -> list[int]:
+    with closing(sqlite3.connect(database)) as connection:
+        return [n for (n,) in connection.execute("SELECT n FROM numbers")]
+
+
+def test_journal_is_kept_and_dropped_and_others_see_what_was_written(database):
+    journal = database.with_name("some.db-journal")
+    keep_journal(database)
+    assert insert(database, 1) == "persist"
+    assert journal.exists()
+    assert rows(database) == [1]
+    drop_journal(database)
+    assert not journal.exists()
+    assert rows(database) == [1]
+    drop_journal(database)
+
+
+def test_other_databases_and_other_choices_are_left_alone(database, tmp_path):
+    keep_journal(tmp_path / "other.db")
+    assert insert(database, 1) == "delete"
+    keep_journal(database)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    assert insert(database, 2) == "wal"
