@@ -32,7 +32,6 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in _FOLDERS:
         patch.setenv(name, str(Path(home) / name.lower()))
     patch.setenv("RAY_ADDRESS", "local")  # one of the tests' own, whatever runs on the machine
-    patch.setenv("XDG_CACHE_HOME", str(Path(home) / "cache"))
     patch.setenv("MPLBACKEND", "agg")
     patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
 
