@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nbexp.execute.job import Outcome
-from nbexp.files import append_line, read_json, read_lines, write_atomic, write_json
+from nbexp.files import append_line, read_json, read_lines, to_json, write_atomic, write_json
 from nbexp.pipeline import Pipeline, Template
 from nbexp.run.events import Event
 from nbexp.states import State
@@ -130,8 +130,9 @@ class RunFolder:
             return {}
 
     def write_status(self, status: dict[str, Any]) -> None:
-        """Write the status of the run."""
-        write_json(self.path / "status.json", status)
+        """Write the status of the run: a line for each of its keys."""
+        lines = (f" {to_json(key)}: {to_json(value)}" for key, value in status.items())
+        write_atomic(self.path / "status.json", "{\n" + ",\n".join(lines) + "\n}\n")
 
     def try_lock(self) -> bool:
         """Lock the run for this process; False where another holds it. Death unlocks it."""

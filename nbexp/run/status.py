@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import time
@@ -13,6 +14,7 @@ from nbexp.run.folder import RunFolder
 from nbexp.run.history import RunHistory
 
 _EVERY_S = 1.0
+_SHARE = 0.02  # of the time, at most, that a run of many variants spends on it
 
 
 def status_of(history: RunHistory, *, is_complete: bool) -> dict[str, Any]:
@@ -32,12 +34,12 @@ def status_of(history: RunHistory, *, is_complete: bool) -> dict[str, Any]:
         "ended": history.ended,
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "variants": {name: v.state.value for name, v in history.variants.items()},
+        "variants": {name: variant.state for name, variant in history.variants.items()},
     }
 
 
 class StatusFile:
-    """Keeps ``status.json`` up to date, at most once a second.
+    """Keeps ``status.json`` up to date, at most once a second; less often where that takes long.
 
     Args:
         folder: The run's folder.
@@ -47,24 +49,28 @@ class StatusFile:
     def __init__(self, folder: RunFolder, history: RunHistory) -> None:
         self._folder = folder
         self._history = history
-        self._written = -_EVERY_S
+        self._written = -math.inf
+        self._took_s = 0.0
         self._is_behind = False
 
     def notify(self, event: Event) -> None:
         """Write the status, unless that was done just now."""
         self._is_behind = True
         if event.kind is EventKind.RUN_ENDED:
-            self._written = -_EVERY_S
+            self._written = -math.inf
         self.catch_up()
 
     def catch_up(self) -> None:
         """Write the status if something happened since, unless that was done just now."""
-        if self._is_behind and time.monotonic() - self._written >= _EVERY_S:
+        every_s = max(_EVERY_S, self._took_s / _SHARE)
+        if self._is_behind and time.monotonic() - self._written >= every_s:
             with contextlib.suppress(OSError):  # a disk that is full now may not be so later
                 self.write(is_complete=False)
 
     def write(self, *, is_complete: bool) -> None:
         """Write the status now."""
+        began = time.monotonic()
         self._folder.write_status(status_of(self._history, is_complete=is_complete))
         self._written = time.monotonic()
+        self._took_s = self._written - began
         self._is_behind = False

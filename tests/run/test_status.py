@@ -1,5 +1,7 @@
 """The small file that tells how a run stands."""
 
+import math
+
 from run_folders import make_run
 
 from nbexp.run import Event, EventKind, RunHistory, StatusFile, status
@@ -17,8 +19,22 @@ def test_last_event_before_a_long_silence_is_in_the_file(tmp_path, monkeypatch):
         file.notify(added(name))
     assert list(run.read_status()["variants"]) == ["train-1"]
     monkeypatch.setattr(status, "_EVERY_S", 0.0)  # the second goes by
+    monkeypatch.setattr(status, "_SHARE", math.inf)
     file.catch_up()
     assert list(run.read_status()["variants"]) == ["train-1", "train-2"]
     (run.path / "status.json").unlink()
     file.catch_up()
     assert run.read_status() == {}, "nothing new, so nothing is written"
+
+
+def test_file_that_takes_long_to_write_is_written_less_often(tmp_path, monkeypatch):
+    monkeypatch.setattr(status, "_EVERY_S", 0.0)
+    monkeypatch.setattr(status, "_SHARE", 1e-9)
+    run, history = make_run(tmp_path), RunHistory()
+    file = StatusFile(run, history)
+    for name in ("train-1", "train-2"):
+        history.notify(added(name))
+        file.notify(added(name))
+    assert list(run.read_status()["variants"]) == ["train-1"]
+    file.notify(Event(EventKind.RUN_ENDED, 1.0, {}))
+    assert list(run.read_status()["variants"]) == ["train-1", "train-2"], "the end is told at once"
