@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbexp.errors import UsageError
-from nbexp.run import RunFolder, VariantHistory, VariantRecord, read_history, read_outcome
+from nbexp.run import (
+    RunFolder,
+    RunHistory,
+    VariantHistory,
+    VariantRecord,
+    read_history,
+    read_outcome,
+)
 from nbexp.states import State
 
 if TYPE_CHECKING:
@@ -61,13 +69,19 @@ class RunResult:
         id: Name of the run.
         folder: Its folder.
         state: `State.FINISHED`, `FAILED` or `STOPPED`; `RUNNING` while it goes on.
-        variants: Its variants, in order.
+        history: What its events tell.
     """
 
     id: str
     folder: Path
     state: State
-    variants: tuple[VariantResult, ...]
+    history: RunHistory = field(repr=False)
+
+    @cached_property
+    def variants(self) -> tuple[VariantResult, ...]:
+        """Its variants, in order; their files are read when they are first asked for."""
+        run = RunFolder(self.folder)
+        return tuple(_variant_result(run, each) for each in self.history.variants.values())
 
     @classmethod
     def read(cls, folder: str | Path) -> RunResult:
@@ -81,8 +95,7 @@ class RunResult:
             raise UsageError(f"There is no run in {folder}; runs lie in runs/ beside a pipeline.")
         run = RunFolder(folder)
         history = read_history(run)
-        variants = tuple(_variant_result(run, each) for each in history.variants.values())
-        return cls(run.id, folder, history.state or State.RUNNING, variants)
+        return cls(run.id, folder, history.state or State.RUNNING, history)
 
     def stage(self, name: str) -> tuple[VariantResult, ...]:
         """Return the variants of a stage."""

@@ -165,7 +165,8 @@ class Graph:
         points = expand_points(self.stages[stage], self.pipeline.seed, over)
         numbers = range(state.drawn, state.drawn + count) or range(1)
         options = [option for point in points for option in draws(point, numbers)]
-        options = [option for option in options if option not in state.options]
+        there = {option.key for option in state.options}
+        options = [option for option in options if option.key not in there]
         state.drawn += count
         state.options += options
         before = len(state.nodes)
@@ -268,7 +269,7 @@ class Graph:
             if link.gather is not None and not self._gathered(node.variant, link):
                 return f"no variant of {link.stage} finished"
         for name in stage.after:
-            if not any(other.state.is_success for other in self._states[name].nodes):
+            if not self.kept(name):  # it has ended
                 return f"no variant of {name} finished"
         return ""
 

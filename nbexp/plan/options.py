@@ -30,6 +30,11 @@ class Option:
     choices: Mapping[str, Any]
 
     @property
+    def key(self) -> str:
+        """What tells it from the other options of its stage."""
+        return canonical_json([self.template.name, plain(dict(self.params))])
+
+    @property
     def links(self) -> tuple[Link, ...]:
         """The links among the values, each once."""
         return tuple(dict.fromkeys(link for _, link in leaves(dict(self.params), Link)))

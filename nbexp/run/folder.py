@@ -51,6 +51,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: IO[bytes] | None = None
+        self._earlier: tuple[int, list[Path]] = (0, [])  # when the folder of runs changed last
 
     @classmethod
     def create(cls, pipeline: Pipeline) -> RunFolder:
@@ -108,11 +109,12 @@ class RunFolder:
 
     def earlier(self) -> list[Path]:
         """Return the folders of the other runs beside this one, newest first."""
-        return sorted(
-            (p for p in self.path.parent.iterdir() if p != self.path and p.name[0] != "."),
-            key=lambda path: path.stat().st_mtime_ns,
-            reverse=True,
-        )
+        changed = self.path.parent.stat().st_mtime_ns
+        if changed != self._earlier[0]:
+            others = (p for p in self.path.parent.iterdir() if p != self.path and p.name[0] != ".")
+            newest_first = sorted(others, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+            self._earlier = (changed, newest_first)
+        return self._earlier[1]
 
     def attempt(self, name: str, number: int) -> Path:
         """Return the folder that keeps an attempt of a variant that failed, from 1."""

@@ -197,14 +197,15 @@ class Searches:
 
     def _settle(self, course: _Course, count: int) -> None:
         """Tell the results of the first suggestions, as far as they are known, and no others."""
-        suggested = course.search.suggested[:count]
-        while course.told < len(suggested) and suggested[course.told].state.is_final:
+        suggested = course.search.suggested
+        count = min(count, len(suggested))
+        while course.told < count and suggested[course.told].state.is_final:
             node = suggested[course.told]
             if course.told not in course.foreign:
                 value = score_of(course.stage, node) if node.state.is_success else None
                 course.searcher.complete(course.told, value)
             course.told += 1
-        while course.settled < len(suggested) and (
+        while course.settled < count and (
             suggested[course.settled].state.is_final
             or suggested[course.settled].variant.name in course.was_paused
         ):

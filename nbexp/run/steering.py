@@ -39,6 +39,7 @@ class Steering:
         self._graph = graph
         self._searches = searches
         self._schedulers: dict[tuple[str, ...], Scheduler | None] = {}
+        self._spaces: dict[str, Mapping[str, Distribution]] = {}  # by stage
         self._of: dict[str, Scheduler] = {}
         self._steps: dict[str, int] = {}
         self._held: dict[str, Decision] = {}
@@ -168,10 +169,15 @@ class Steering:
         scheduler = stage.scheduler
         if scheduler is None or not scheduler.alters:
             return ()
-        mutable = {*space_of(stage, self._graph.pipeline.seed)}
+        mutable = {*self._space(stage)}
         mutable |= {*scheduler.options.get("hyperparam_mutations", {})}
         choices = node.variant.option.choices
         return (canonical_json({key: choices[key] for key in choices if key not in mutable}),)
+
+    def _space(self, stage: Stage) -> Mapping[str, Distribution]:
+        if stage.name not in self._spaces:
+            self._spaces[stage.name] = space_of(stage, self._graph.pipeline.seed)
+        return self._spaces[stage.name]
 
     def _stage(self, node: Node) -> Stage:
         return self._graph.stages[node.variant.stage]
@@ -188,7 +194,7 @@ class Steering:
                 metric=stage.metric or "",
                 mode=stage.mode,
                 seed=int(digest([self._graph.pipeline.seed, *key])[:8], 16),
-                space=space_of(stage, self._graph.pipeline.seed),
+                space=self._space(stage),
                 searcher=self._searches.searcher_of(node),
             )
         return self._schedulers[key]
