@@ -13,6 +13,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,19 @@ def _serve(settings: dict[str, Any]) -> Launch | None:
     listener = socket.socket(fileno=settings["listener"])
     listener.set_inheritable(False)
     parent = Parent(Path(settings["path"]), listener, Fingerprint(installed_folders()))
+    _keep_finalizers()
     gc.collect()
     gc.freeze()  # so that collections in the children leave these pages shared
     return parent.serve()
+
+
+def _keep_finalizers() -> None:
+    """Spare the children what imported modules tidy up in memory when Python ends.
+
+    Torch has hundreds of such finalizers, and each would have its own copy of what it frees.
+    """
+    for finalizer in list(getattr(weakref.finalize, "_registry", ())):
+        finalizer.atexit = False
 
 
 def _import_all(names: list[str], left_out: LeftOut) -> None:
