@@ -86,5 +86,4 @@ def _group(process: psutil.Process) -> str:
     line = " ".join(process.cmdline())
     if line.startswith("ray::Worker"):
         return "workers"
-    # Kernels and the parents that they are forked from start with the Python of the notebook.
     return "kernels" if "ipykernel" in line or "nbexp/warm" in line else "ray"
