@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 from nbexp.errors import LinkError, RunError
 from nbexp.execute.job import Answer, CellError, Outcome, Report
@@ -12,6 +13,7 @@ from nbexp.files import write_json
 from nbexp.pipeline import Pipeline
 from nbexp.plan import Graph, Identified, Node, Result, identify, refresh
 from nbexp.run.announcer import Announcer
+from nbexp.run.endings import Endings
 from nbexp.run.events import EventKind
 from nbexp.run.folder import read_end
 from nbexp.run.locks import KeyLocks
@@ -57,6 +59,7 @@ class Runner:
         self._catch_up = parts.catch_up
         self._fresh = fresh
         self._queue = TaskQueue()
+        self._endings = Endings(parts.tracker)
         self._running: dict[str, Task] = {}
         self._locks: KeyLocks  # opened when the run begins: whoever closes them frees all
         self._reuse = Reuse(self.graph, parts.folder, parts.tracker, self._tell, fresh=fresh)
@@ -94,6 +97,7 @@ class Runner:
             raise
         finally:
             self._pool.kill()
+            self._endings.hand_over()
             self._tracker.close_run(state)
             for failure in self._tracker.failures:
                 self._tell.emit(EventKind.WARNING, message=f"not tracked: {failure}")
@@ -237,6 +241,7 @@ class Runner:
 
     def _take_all(self) -> None:
         """Take in what workers have to tell within a moment, and what notebooks have logged."""
+        self._endings.hand_over()
         for each in self._pool.wait(_TICK_S):
             if isinstance(each, Report):
                 self._pool.answer(each.variant, replace(self._answer(each), number=each.number))
@@ -288,8 +293,7 @@ class Runner:
 
     def _retry(self, task: Task, outcome: Outcome) -> None:
         kept = self._folder.keep_attempt(task.name, task.attempt)
-        if task.record is not None:
-            self._tracker.finish(task.record, outcome, kept, lambda: None)
+        self._endings.add(task, outcome, kept)
         self._tell.retried(task, outcome, kept)
         task.attempt += 1
         task.node.state = State.PENDING
@@ -298,10 +302,8 @@ class Runner:
     def _finish(self, task: Task, outcome: Outcome) -> None:
         if outcome.state is State.PAUSED or task.ran_s:
             outcome = self._whole(task, outcome)
-        if task.record is not None:
-            folder = self._folder.variant(task.name)
-            release = self._locks.release
-            self._tracker.finish(task.record, outcome, folder, lambda: release(task.key))
+        folder, release = self._folder.variant(task.name), self._locks.release
+        self._endings.add(task, outcome, folder, partial(release, task.key))
         self._end(task.node, outcome, task.identified)
 
     def _whole(self, task: Task, outcome: Outcome) -> Outcome:
@@ -325,9 +327,7 @@ class Runner:
     def _track_stopped(self, task: Task) -> None:
         now = time.time()
         outcome = Outcome(task.name, task.key, State.STOPPED, now, now)
-        if task.record is not None:
-            folder = self._folder.variant(task.name)
-            self._tracker.finish(task.record, outcome, folder, lambda: None)
+        self._endings.add(task, outcome, self._folder.variant(task.name))
 
     def _obey(self) -> None:
         for request in self._requests.take():
