@@ -32,6 +32,7 @@ _KNOWN = {"env", "cwd", "stdin", "stdout", "stderr", "kernel_id", "independent"}
 class WarmProvisioner(LocalProvisioner):  # type: ignore[misc] # it is untyped
     """Forks IPython's kernels of this interpreter; starts every other kernel the ordinary way."""
 
+    process: Any = None  # of either kind
     imports: Any = List(
         Unicode(),
         config=True,
