@@ -2,5 +2,15 @@
 
 from nbexp.execute.executor import NotebookExecutor
 from nbexp.execute.job import Answer, CellError, Job, Outcome, Report
+from nbexp.execute.parents import HeldParent, hold_parent
 
-__all__ = ["Answer", "CellError", "Job", "NotebookExecutor", "Outcome", "Report"]
+__all__ = [
+    "Answer",
+    "CellError",
+    "HeldParent",
+    "Job",
+    "NotebookExecutor",
+    "Outcome",
+    "Report",
+    "hold_parent",
+]

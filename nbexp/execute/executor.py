@@ -125,7 +125,7 @@ def _execute_notebook(execution: Execution) -> None:
     from papermill import execute_notebook
 
     from nbexp.execute.engine import ENGINE
-    from nbexp.execute.kernel import find_kernel
+    from nbexp.execute.specs import find_kernel
 
     job = execution.job
     notebook = execution.notebook = _read(job.source or job.template)

@@ -17,11 +17,10 @@ from typing import IO, Any
 
 import zmq
 import zmq.asyncio
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 
-from nbexp.errors import UsageError, did_you_mean
 from nbexp.execute.guard import Guard, kill_group
+from nbexp.execute.specs import find_kernel
 from nbexp.warm import provisioner, until_ended
 
 _START_S = 120.0
@@ -55,24 +54,6 @@ class KernelDiedError(Exception):
         self.output = output
         self.started = started
         super().__init__(f"exit code {exit_code}")
-
-
-def find_kernel(name: str) -> Any:
-    """Return the specification of an installed kernel.
-
-    Raises:
-        UsageError: There is no kernel of that name.
-    """
-    specs = KernelSpecManager()
-    try:
-        return specs.get_kernel_spec("python3" if name == "python" else name)
-    except NoSuchKernel:
-        installed = sorted(specs.find_kernel_specs())
-        raise UsageError(
-            f"The kernel {name!r} is not installed; installed are: {', '.join(installed)}. "
-            f"{did_you_mean(name, installed)} Or install it, and check with "
-            "`jupyter kernelspec list`."
-        ) from None
 
 
 class Kernel:

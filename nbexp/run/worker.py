@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nbexp.execute import Answer, Job, NotebookExecutor, Outcome, Report
 
+_RAYS_TOO = ("PYTHONBREAKPOINT", "SPT_NOENV")
 LIGHT = str(Path(__file__).with_name("light"))
 
 
@@ -24,7 +25,7 @@ class Worker:
 
     def __init__(self, environment: Mapping[str, str], threads: str) -> None:
         self._threads = threads
-        for name in [name for name in os.environ if name.startswith("RAY_")]:
+        for name in [name for name in os.environ if _is_rays(name)]:
             del os.environ[name]
         os.environ.update(environment)
         path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -41,14 +42,8 @@ class Worker:
         self._variant = job.variant
         # Ray blocks it in its workers; a kernel would inherit that, and never be interrupted.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        inherited = os.environ.get("PYTHONPATH", "")
-        folder = job.environment.get("PYTHONPATH", "")
-        path = os.pathsep.join(part for part in (inherited, folder) if part)
-        # The variable is Ray's too, which sets it to one thread for the calls of an actor.
-        threads = {"OMP_NUM_THREADS": self._threads}
-        return self._executor.execute(
-            replace(job, environment={**threads, **job.environment, "PYTHONPATH": path})
-        )
+        environment = kernel_environment(os.environ, job.environment, self._threads)
+        return self._executor.execute(replace(job, environment=environment))
 
     def exchange(self, answer: Answer | None) -> Report:
         """Answer the last report of a notebook, if any, and wait for the next."""
@@ -62,4 +57,24 @@ class Worker:
 
 def ray_environment() -> dict[str, str]:
     """Return Ray's variables in this process's environment, before Ray adds its own."""
-    return {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
+    return {name: value for name, value in os.environ.items() if _is_rays(name)}
+
+
+def kernel_environment(
+    inherited: Mapping[str, str], own: Mapping[str, str], threads: str
+) -> dict[str, str]:
+    """Return the environment of a kernel.
+
+    Args:
+        inherited: That of its worker.
+        own: What is added to it; its ``PYTHONPATH`` goes after the one inherited.
+        threads: Number of threads for numerical libraries.
+    """
+    paths = (inherited.get("PYTHONPATH", ""), own.get("PYTHONPATH", ""))
+    path = os.pathsep.join(part for part in paths if part)
+    # Ray has set the number to one, for the calls of an actor.
+    return {**inherited, "OMP_NUM_THREADS": threads, **own, "PYTHONPATH": path}
+
+
+def _is_rays(name: str) -> bool:
+    return name.startswith("RAY_") or name in _RAYS_TOO

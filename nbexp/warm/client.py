@@ -11,6 +11,7 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from nbexp.warm.parent import locked
 from nbexp.warm.watching import until_readable
 
 _PROGRAM = Path(__file__).with_name("program.py")
+_MODULES = ("ipykernel_launcher", "ipykernel")
 _TRIES = 3
 _HELD = 4
 _LOST = -signal.SIGKILL  # what the system sends to the kernels of a parent that is gone
@@ -107,6 +109,19 @@ class Request:
             "limits": {number: resource.getrlimit(number) for number in _LIMITS},
             "linger_s": self.linger_s,
         }
+
+
+def interpreter(command: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the part of a command line before ``-m ipykernel_launcher``, if it can be forked.
+
+    Only this interpreter's can: of another, it isn't known what is installed.
+    """
+    if not sys.platform.startswith("linux") or "-m" not in command:
+        return None
+    at = list(command).index("-m")
+    if command[0] != sys.executable or command[at + 1] not in _MODULES:
+        return None
+    return tuple(command[:at])
 
 
 def connect(kind: Kind) -> socket.socket:

@@ -9,15 +9,22 @@ from __future__ import annotations
 import atexit
 import os
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Float, List, Unicode
 
-from nbexp.warm.client import Holds, Kind, ParentLostError, Request, WarmProcess, launch
+from nbexp.warm.client import (
+    Holds,
+    Kind,
+    ParentLostError,
+    Request,
+    WarmProcess,
+    interpreter,
+    launch,
+)
 
 IMPORTS = "NBEXP_WARM_IMPORTS"
 LINGER = "NBEXP_WARM_LINGER"
@@ -25,7 +32,6 @@ _LINGER_S = 30.0
 _HOLDS = Holds()
 atexit.register(_HOLDS.close)
 _FILES = ("stdin", "stdout", "stderr")
-_MODULES = ("ipykernel_launcher", "ipykernel")
 _KNOWN = {"env", "cwd", "stdin", "stdout", "stderr", "kernel_id", "independent"}
 
 
@@ -92,19 +98,6 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc] # it is untyped
             self.process.close()
             self.process = None
         await super().cleanup(restart)
-
-
-def interpreter(command: Sequence[str]) -> tuple[str, ...] | None:
-    """Return the part of a command line before ``-m ipykernel_launcher``, if it can be forked.
-
-    Only this interpreter's can: of another, it isn't known what is installed.
-    """
-    if not sys.platform.startswith("linux") or "-m" not in command:
-        return None
-    at = list(command).index("-m")
-    if command[0] != sys.executable or command[at + 1] not in _MODULES:
-        return None
-    return tuple(command[:at])
 
 
 def _is_plain(kwargs: Mapping[str, Any]) -> bool:
