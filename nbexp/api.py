@@ -5,42 +5,27 @@ This module puts the rooms together; each of them knows only its neighbours.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.files import write_json
-from nbexp.machine import check_machine, check_nodes, check_searches
+from nbexp.launch import Launch
+from nbexp.machine import check_machine, check_searches
 from nbexp.pipeline import Pipeline as Spec
 from nbexp.pipeline import build_pipeline, read_pipeline
 from nbexp.plan import Graph, Identified, OpenSearch, Plan, Result, make_plan, stages_needed
 from nbexp.results import RunResult
 from nbexp.run import (
-    Cluster,
-    EventLog,
-    Events,
     Listener,
-    Parts,
-    Pool,
-    RunFolder,
-    RunHistory,
-    Runner,
-    StatusFile,
-    cluster_address,
     keys_of,
     list_runs,
     read_outcome,
     read_search,
-    recover_runs,
     search_name,
 )
-from nbexp.tracking import MlflowTracker, TensorboardListener
+from nbexp.tracking import MlflowTracker
 
 
 @dataclass(frozen=True)
@@ -201,49 +186,7 @@ class Pipeline:
         stages = _stages(self.spec, only)
         check_machine(self.spec, stages)
         check_searches(self.spec, stages)
-        return _Launch(self.spec, stages, fresh, tuple(listeners)).run()
-
-
-class _Launch:
-    def __init__(
-        self, spec: Spec, stages: set[str], fresh: bool, listeners: tuple[Listener, ...]
-    ) -> None:
-        self._spec = spec
-        self._stages = stages
-        self._fresh = fresh
-        self._listeners = listeners
-
-    def run(self) -> RunResult:
-        tracker = MlflowTracker(self._spec)
-        tracker.find([])  # an unusable MLflow is told before anything is written
-        recover_runs(self._spec.folder, tracker)
-        pool = Pool(Cluster())
-        try:
-            if cluster_address() is not None:
-                pool.start()
-                check_nodes(self._spec, self._stages, pool.nodes())
-            folder = RunFolder.create(self._spec)
-            try:
-                self._run_in(folder, tracker, pool)
-            finally:
-                folder.unlock()
-        finally:
-            pool.close()
-        return RunResult.read(folder.path)
-
-    def _run_in(self, folder: RunFolder, tracker: MlflowTracker, pool: Pool) -> None:
-        history = RunHistory()
-        status = StatusFile(folder, history)
-        log = EventLog(folder)
-        boards = TensorboardListener(folder.path)
-        events = Events([log, history, status, boards, *self._listeners])
-        parts = Parts(folder, tracker, pool, events, status.catch_up)
-        runner = Runner(self._spec, parts, only=self._stages, fresh=self._fresh)
-        write_json(folder.path / "plan.json", _planned(runner.graph))
-        tracker.open_run(folder.path)
-        with _stopping(runner):
-            runner.run()
-        status.write(is_complete=log.is_whole and not tracker.failures)
+        return Launch(self.spec, stages, fresh=fresh, listeners=tuple(listeners)).run()
 
 
 def _stages(spec: Spec, only: Iterable[str]) -> set[str]:
@@ -279,45 +222,3 @@ def _plan(spec: Spec, stages: set[str], *, fresh: bool) -> Plan:
         return [] if fresh else read_search(runs, search_name(search, graph))[1]
 
     return make_plan(graph, lookup, tracker.durations_s(stages), recorded)
-
-
-def _planned(graph: Graph) -> dict[str, Any]:
-    """Return the plan as it stands before anything has run."""
-    return {
-        name: {
-            "is_open": not graph.is_expanded(name),
-            "variants": [
-                {
-                    "name": node.variant.name,
-                    "label": node.variant.label,
-                    "lineage": dict(node.variant.lineage),
-                }
-                for node in graph.nodes_of(name)
-            ],
-        }
-        for name in graph.stages
-    }
-
-
-@contextmanager
-def _stopping(runner: Runner) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) stop a run gracefully, and the second at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    asked = False
-
-    def stop(number: int, _frame: Any) -> None:
-        nonlocal asked
-        if asked:
-            # Guards end the workers and kernels; the next run completes what is left.
-            os._exit(128 + number)
-        asked = True
-        runner.request_stop(f"stopped by {signal.Signals(number).name}")
-
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -168,7 +168,7 @@ def _check_mlflow(root: Path, *, is_quick: bool) -> Iterator[Finding]:
         elif tracker.is_new:
             yield Finding("MLflow", Level.OK, f"the first run creates {tracker.uri}")
         else:
-            tracker.find([])
+            tracker.connect()
             yield Finding("MLflow", Level.OK, f"{tracker.uri} answers")
     except RunError as error:
         remedy = "Correct MLFLOW_TRACKING_URI, or unset it to use mlflow.db beside the pipeline."

@@ -148,7 +148,7 @@ class LiveProgress:
         tally = self._tally
         elapsed = duration_text(round(time.time() - tally.began))
         if not tally.stages:
-            return text(("opening MLflow… ", "cyan"), (elapsed, "dim"))
+            return text(("starting… ", "cyan"), (elapsed, "dim"))
         grid = Table.grid(padding=(0, 2, 0, 0))
         for _ in range(4):
             grid.add_column(no_wrap=True)
@@ -163,7 +163,7 @@ class LiveProgress:
         if tally.stop_reason is not None:
             return "stopping…"
         if tally.waits_for_ray:
-            return "starting Ray…"
+            return "waiting for Ray…"
         if tally.state is not None or all(s.has_ended for s in tally.stages.values()):
             return "completing the records in MLflow…"
         if tally.is_paused:
@@ -235,7 +235,7 @@ class PlainProgress:
         self._ray.daemon = True
 
     def __enter__(self) -> Self:
-        self._screen.line("opening MLflow…")
+        self._screen.line("starting…")
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -298,4 +298,4 @@ class PlainProgress:
 
     def _tell_of_ray(self) -> None:
         if self._tally.waits_for_ray:
-            self._screen.line("starting Ray…")
+            self._screen.line("waiting for Ray…")

@@ -91,6 +91,10 @@ class Cluster:
         self._folder: Path | None = None
         self._is_ours = False
 
+    def load(self) -> None:
+        """Import Ray, which `start` does otherwise."""
+        import ray  # noqa: F401
+
     def start(self) -> None:
         """Connect to the cluster, or start one.
 
@@ -164,6 +168,7 @@ class Cluster:
         """Let go of Ray, and end it where it was started here."""
         if not self._is_ours:
             return
+        self._is_ours = False
         import ray
 
         with contextlib.suppress(Exception):

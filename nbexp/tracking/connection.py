@@ -15,6 +15,7 @@ from typing import Any
 
 from nbexp.errors import RunError
 from nbexp.pipeline import Pipeline
+from nbexp.tracking.blank import copy_blank, drop_blank, keep_blank
 from nbexp.tracking.sqlite import drop_journal, keep_journal
 
 _SLOW_S = 30.0  # a call that fails later than this was tried again and again, for minutes
@@ -40,12 +41,15 @@ class Connection:
 
     Args:
         uri: Its tracking URI.
+
+    Attributes:
+        database: The SQLite file behind it, or None.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
         is_file = uri.startswith("sqlite:////")
-        self._database = Path(uri.removeprefix("sqlite:///")) if is_file else None
+        self.database = Path(uri.removeprefix("sqlite:///")) if is_file else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbexp-mlflow")
         self._made: Future[Any] | None = None
         self._rests_until = 0.0
@@ -58,7 +62,7 @@ class Connection:
     @property
     def is_new(self) -> bool:
         """Whether the database is a file that is not there yet, so that nothing can be found."""
-        return self._database is not None and not self._database.exists()
+        return self.database is not None and not self.database.exists()
 
     def client(self) -> Any:
         """Return MLflow's client.
@@ -66,10 +70,14 @@ class Connection:
         Raises:
             RunError: MLflow can't be reached.
         """
+        with self.told():
+            return self.begin().result()
+
+    def begin(self) -> Future[Any]:
+        """Connect in the background, if that has not been done; return what will be the client."""
         if self._made is None:
             self._made = self._thread.submit(self._connect)
-        with self.told():
-            return self._made.result()
+        return self._made
 
     def submit(self, action: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Do something in the thread, once all that was submitted before is done."""
@@ -78,8 +86,8 @@ class Connection:
     def close(self) -> None:
         """Wait until all that was submitted is done."""
         self._thread.shutdown(wait=True)
-        if self._database is not None:
-            drop_journal(self._database)
+        if self.database is not None:
+            drop_journal(self.database)
 
     def make_experiment(self, name: str) -> str:
         """Return the id of an experiment, which is made where it is missing."""
@@ -87,7 +95,7 @@ class Connection:
         with self._locked():
             found = client.get_experiment_by_name(name)
             if found is None:
-                place = self._database and (self._database.parent / "mlartifacts" / name).as_uri()
+                place = self.database and (self.database.parent / "mlartifacts" / name).as_uri()
                 return str(client.create_experiment(name, artifact_location=place))
             if found.lifecycle_stage == "deleted":
                 client.restore_experiment(found.experiment_id)
@@ -113,29 +121,45 @@ class Connection:
         try:
             yield
         except Exception:
-            if self._database is None and time.monotonic() - started > _SLOW_S:
+            if self.database is None and time.monotonic() - started > _SLOW_S:
                 self._rests_until = time.monotonic() + _REST_S
             raise
 
     def _connect(self) -> Any:
-        if self._database is not None:
-            self._database.parent.mkdir(parents=True, exist_ok=True)
-            keep_journal(self._database)
+        if self.database is not None:
+            self.database.parent.mkdir(parents=True, exist_ok=True)
+            keep_journal(self.database)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         with self._locked():
-            return MlflowClient(self.uri)
+            if self.database is None or self.database.exists():
+                return MlflowClient(self.uri)
+            return self._create(self.database, MlflowClient)
+
+    def _create(self, database: Path, client: Callable[[str], Any]) -> Any:
+        """Make a database: from a blank one where MLflow has made one before, else by MLflow."""
+        is_copied = copy_blank(database)
+        try:
+            made = client(self.uri)
+        except Exception:
+            if is_copied:  # the next run makes one as ever
+                drop_blank()
+                database.unlink(missing_ok=True)
+            raise
+        if not is_copied:
+            keep_blank(database)
+        return made
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Let one process at a time make or migrate a database; MLflow itself would race."""
-        if self._database is None:
+        if self.database is None:
             yield
             return
-        with self._database.with_name(f".{self._database.name}.lock").open("ab") as lock:
+        with self.database.with_name(f".{self.database.name}.lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

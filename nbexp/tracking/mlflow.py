@@ -7,9 +7,11 @@ completion; a finished run with the tag is what the cache finds.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,13 @@ from nbexp.run.tracker import KnownResult, VariantRecord
 from nbexp.states import State
 from nbexp.tracking.connection import Connection, search, tracking_uri
 from nbexp.tracking.content import fit_name, lineage_tags, values_of
+from nbexp.tracking.database import durations_s
 from nbexp.tracking.git import git_tags
 from nbexp.tracking.index import KeyIndex
 from nbexp.tracking.recovery import recover_run
 from nbexp.tracking.writer import VariantWriter, status_of
 
+_LAST = 50
 _log = logging.getLogger(__name__)
 
 
@@ -58,6 +62,21 @@ class MlflowTracker:
         """Whether the database is a file that is not there yet, so that nothing can be found."""
         return self._connection.is_new
 
+    def begin_to_connect(self) -> None:
+        """Import MLflow and connect to it, in the background; `connect` waits for that."""
+        self._connection.begin()
+
+    def connect(self) -> None:
+        """Make sure that MLflow can be used.
+
+        Raises:
+            RunError: MLflow can't be reached, or refuses its database.
+        """
+        client = self._client()
+        if self._connection.database is None:  # a server may not be there
+            with self._connection.told():
+                client.search_experiments(max_results=1)
+
     @property
     def failures(self) -> list[str]:
         """What could not be written, and why."""
@@ -69,18 +88,13 @@ class MlflowTracker:
         Raises:
             RunError: MLflow can't be reached.
         """
-        with self._connection.sparing():
+        with self._connection.sparing(), self._connection.told():
             return self._keys().find(keys)
 
     def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
         """Return the mean seconds that the last variants of each stage took, as far as known."""
-        means: dict[str, float] = {}
-        for stage in stages:
-            runs = islice(self._finished(stage, page_size=50), 50)
-            known = [float(tag) for r in runs if (tag := r.data.tags.get("nbexp.duration_s"))]
-            if known:
-                means[stage] = sum(known) / len(known)
-        return means
+        known = {stage: self._last_durations_s(stage) for stage in stages}
+        return {stage: sum(took) / len(took) for stage, took in known.items() if took}
 
     def results(self, stage: str, metric: str, limit: int) -> list[KnownResult]:
         """Return what variants of a stage came to that finished or were pruned, newest first.
@@ -205,6 +219,13 @@ class MlflowTracker:
             self._writer.series.forget(run_id)
             _log.debug("MLflow: %s", folder, exc_info=error)
 
+    def _last_durations_s(self, stage: str) -> list[float]:
+        if self._connection.database is not None:
+            with suppress(sqlite3.Error, OSError):  # MLflow may know what to do with it
+                return durations_s(self._connection.database, self.experiment, stage, _LAST)
+        runs = islice(self._finished(stage, page_size=_LAST), _LAST)
+        return [float(tag) for r in runs if (tag := r.data.tags.get("nbexp.duration_s"))]
+
     def _finished(self, stage: str, *, page_size: int) -> Iterator[Any]:
         """Yield the runs of a stage's variants that finished or were pruned, newest first."""
         client = self._client()
@@ -216,9 +237,8 @@ class MlflowTracker:
 
     def _keys(self) -> KeyIndex:
         if self._index is None:
-            client = self._client()
-            with self._connection.told():
-                self._index = KeyIndex(client, self._pipeline.folder / RUNS)
+            runs, database = self._pipeline.folder / RUNS, self._connection.database
+            self._index = KeyIndex(self._client, runs, database)
         return self._index
 
     def _log_pipeline(self, run_id: str, run: Path) -> None:

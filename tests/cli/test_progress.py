@@ -158,11 +158,11 @@ def live(monkeypatch: pytest.MonkeyPatch) -> tuple[Told, Tally, LiveProgress, Te
 
 def test_the_live_view_shows_stages_counts_best_and_time_left(live):
     told, _, progress, _ = live
-    assert "opening MLflow" in drawn(progress)
+    assert "starting…" in drawn(progress)
     told.begin()
     for n in range(4):
         told.add(f"train-{n}", f"lr=[{n}]")
-    assert "starting Ray" in drawn(progress)
+    assert "waiting for Ray" in drawn(progress)
     told.start("train-0")
     told.end("train-0", "finished", "lr=[0]", metric=0.5)
     told.start("train-1")

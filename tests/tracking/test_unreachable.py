@@ -22,7 +22,7 @@ def tracker(tmp_path, monkeypatch):
 
 def test_it_is_told_before_anything_runs(tracker):
     with pytest.raises(RunError, match=f"MLflow can't be used at {URI}"):
-        tracker.find([])
+        tracker.connect()
 
 
 def test_variant_runs_untracked_and_a_slow_server_is_not_asked_again_soon(

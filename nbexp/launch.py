@@ -1,0 +1,169 @@
+"""Starts a run: MLflow, Ray and the first workers side by side, then the loop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from nbexp.errors import LinkError
+from nbexp.files import write_json
+from nbexp.machine import check_nodes
+from nbexp.pipeline import Pipeline, Resources
+from nbexp.plan import Graph, identify
+from nbexp.results import RunResult
+from nbexp.run import (
+    Cluster,
+    EventLog,
+    Events,
+    Listener,
+    Parts,
+    Pool,
+    RunFolder,
+    RunHistory,
+    Runner,
+    StatusFile,
+    cluster_address,
+    keys_of,
+    recover_runs,
+)
+from nbexp.tracking import MlflowTracker, TensorboardListener
+
+_LOOKED_AT = 64
+
+
+class Launch:
+    """One run, from the first look at what there is to do to its end.
+
+    Args:
+        spec: The pipeline.
+        stages: Names of the stages that take part.
+        fresh: Whether everything is executed, whatever ran before.
+        listeners: Who is told what happens.
+    """
+
+    def __init__(
+        self, spec: Pipeline, stages: set[str], *, fresh: bool, listeners: Sequence[Listener]
+    ) -> None:
+        self._spec = spec
+        self._stages = stages
+        self._fresh = fresh
+        self._listeners = listeners
+        self._cluster = Cluster()
+
+    def run(self) -> RunResult:
+        """Run to the end.
+
+        Raises:
+            PipelineError: No node has the resources of a stage.
+            RunError: Ray or MLflow can't be used; nothing has been written.
+        """
+        tracker, pool = MlflowTracker(self._spec), Pool(self._cluster)
+        try:
+            self._start(tracker, pool)
+            recover_runs(self._spec.folder, tracker)
+            folder = RunFolder.create(self._spec)
+            try:
+                self._run_in(folder, tracker, pool)
+            finally:
+                folder.unlock()
+        finally:
+            pool.close()
+            self._cluster.close()  # the pool does not, where starting it was broken off
+        return RunResult.read(folder.path)
+
+    def _start(self, tracker: MlflowTracker, pool: Pool) -> None:
+        """Start at once all that is going to be needed, and wait until it is there.
+
+        Ray stays out where the first variants are all known: it may not be needed at all. It is
+        started from the main thread, since its processes end with the thread that started them.
+        """
+        is_blank, is_cluster = self._fresh or tracker.is_new, cluster_address() is not None
+        waiting = self._count_first(None if is_blank else tracker)
+        is_needed = bool(waiting) or is_blank or is_cluster
+        if is_needed:
+            self._cluster.load()  # before MLflow is: what Ray waits for can then go on beside it
+        tracker.begin_to_connect()
+        if is_needed:
+            pool.start()
+        if is_cluster:
+            check_nodes(self._spec, self._stages, pool.nodes())
+        if waiting:
+            pool.scale(waiting)
+        tracker.connect()
+
+    def _count_first(self, tracker: MlflowTracker | None) -> dict[Resources, int]:
+        """Count by shape which of the first variants, of those ready at once, are not known."""
+        graph = Graph(self._spec, self._stages)
+        try:
+            first = [identify(graph, node) for node in graph.take_ready()[:_LOOKED_AT]]
+        except (LinkError, OSError):  # the run will say so
+            return {}
+        keys = {each.node.variant.name: keys_of(graph, each) for each in first}
+        known = tracker.find([key for some in keys.values() for key in some]) if tracker else {}
+        stages = [
+            each.node.variant.stage
+            for each in first
+            if not any(key in known for key in keys[each.node.variant.name])
+        ]
+        return dict(Counter(graph.stages[stage].resources for stage in stages))
+
+    def _run_in(self, folder: RunFolder, tracker: MlflowTracker, pool: Pool) -> None:
+        history = RunHistory()
+        status = StatusFile(folder, history)
+        log = EventLog(folder)
+        boards = TensorboardListener(folder.path)
+        events = Events([log, history, status, boards, *self._listeners])
+        parts = Parts(folder, tracker, pool, events, status.catch_up)
+        runner = Runner(self._spec, parts, only=self._stages, fresh=self._fresh)
+        write_json(folder.path / "plan.json", _planned(runner.graph))
+        tracker.open_run(folder.path)
+        with _stopping(runner):
+            runner.run()
+        status.write(is_complete=log.is_whole and not tracker.failures)
+
+
+def _planned(graph: Graph) -> dict[str, Any]:
+    """Return the plan as it stands before anything has run."""
+    return {
+        name: {
+            "is_open": not graph.is_expanded(name),
+            "variants": [
+                {
+                    "name": node.variant.name,
+                    "label": node.variant.label,
+                    "lineage": dict(node.variant.lineage),
+                }
+                for node in graph.nodes_of(name)
+            ],
+        }
+        for name in graph.stages
+    }
+
+
+@contextmanager
+def _stopping(runner: Runner) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM) stop a run gracefully, and the second at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = False
+
+    def stop(number: int, _frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            # Guards end the workers and kernels; the next run completes what is left.
+            os._exit(128 + number)
+        asked = True
+        runner.request_stop(f"stopped by {signal.Signals(number).name}")
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
