@@ -79,7 +79,7 @@ def marginal(folder: Path, counts: Counts) -> dict[str, Any]:
     took = tools.sweep(tools.NBEXP, place, counts.marginal, keep=True)
     _tell("nbexp", counts.marginal, asdict(took))
     papermill.append(_beside(folder / "after", counts.beside))
-    [run] = (place / "runs").iterdir()
+    run = only_run(place)
     ends, skip = ends_of(run), counts.marginal // 10
     return {
         "count": counts.marginal,
@@ -99,6 +99,12 @@ def _beside(folder: Path, count: int) -> dict[str, Any]:
     for name, each in took.items():
         _tell(name, count, each)
     return took
+
+
+def only_run(project: Path) -> Path:
+    """Return the folder of a project's only run."""
+    [events] = project.glob("runs/*/events.jsonl")
+    return events.parent
 
 
 def ends_of(run: Path) -> list[float]:
@@ -175,8 +181,7 @@ def scale(folder: Path, counts: Counts) -> dict[str, Any]:
     write_trivial(place, counts.scale)
     plan = timed([*tools.NBEXP_COMMAND, "plan", "pipeline.toml"], place)
     samples = memory.watched(tools.NBEXP_RUN, place)
-    [run] = (place / "runs").iterdir()
-    ends = ends_of(run)
+    ends = ends_of(only_run(place))
     if len(ends) != counts.scale:
         raise SystemExit(f"{counts.scale} variants were to finish; {len(ends)} did")
     marks = [ends[0], *ends[counts.scale // 10 - 1 :: counts.scale // 10]]
