@@ -24,8 +24,9 @@ SEAMS = {
     "boto3": {"artifacts"},
 }
 # What the kernel imports, and what a driver needs only when it comes to it.
-HEAVY = ("numpy", "pandas", "torch", "ray", "mlflow", "papermill", "boto3", "sklearn",
-         "matplotlib", "pyarrow", "IPython", "jupyter_client", "nbformat", "zmq")  # fmt: skip
+HEAVY = ("numpy", "pandas", "torch", "ray", "mlflow", "boto3", "sklearn",
+         "matplotlib", "pyarrow", "IPython", "jupyter_client", "nbformat", "zmq", "tensorboardX",
+         "papermill", "nbclient", "sqlalchemy", "scipy", "tornado", "traitlets")  # fmt: skip
 
 
 def room_of(path: Path) -> str:
@@ -104,6 +105,24 @@ def loaded_by(module: str) -> set[str]:
 )  # fmt: skip
 def test_import_is_light(module: str) -> None:
     assert not loaded_by(module) & set(HEAVY)
+
+
+# What a user waits for at each command, before it does anything.
+STANDARD = (
+    "asyncio",
+    "multiprocessing",
+    "concurrent",
+    "sqlite3",
+    "email",
+    "http",
+    "rich",
+    "psutil",
+)
+
+
+@pytest.mark.parametrize("module", ["nbexp", "nbexp.cli"])
+def test_command_line_imports_nothing_beforehand(module: str) -> None:
+    assert not loaded_by(module) & set(STANDARD)
 
 
 def test_a_file_has_less_than_400_lines() -> None:

@@ -134,8 +134,10 @@ def _start_kernel(remedy: str) -> Finding:
 
 
 def _check_ray(*, is_quick: bool) -> Iterator[Finding]:
-    address = cluster_address()
-    where = f"RAY_ADDRESS={address}" if address else "on this machine (RAY_ADDRESS is not set)"
+    address, named = cluster_address(), os.environ.get("RAY_ADDRESS")
+    where = f"at RAY_ADDRESS={named}" if named else f"at {address}, which runs already"
+    if address is None:
+        where = "on this machine" if named else "on this machine (RAY_ADDRESS is not set)"
     if is_quick:
         yield Finding("Ray", Level.OK, f"runs would use it {where}; not started")
         return
@@ -144,7 +146,8 @@ def _check_ray(*, is_quick: bool) -> Iterator[Finding]:
         cluster.start()
         nodes = cluster.nodes()
         cores = sum(node.get("CPU", 0.0) for node in nodes)
-        found = f"starts {where}: {counted(len(nodes), 'node')}, {cores:g} CPUs"
+        verb = "answers" if address else "starts"
+        found = f"{verb} {where}: {counted(len(nodes), 'node')}, {cores:g} CPUs"
         yield Finding("Ray", Level.OK, found)
     except RunError as error:
         remedy = (

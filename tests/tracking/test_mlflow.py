@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -127,6 +128,21 @@ def test_failed_variant_is_failed_without_a_key(tracked):
     assert child.info.status == "FAILED"
     assert "nbexp.key" not in child.data.tags
     assert "too good" in child.data.tags["nbexp.error"]
+
+
+PLAN = """
+import sys, nbexp
+plan = nbexp.Pipeline.from_toml("pipeline.toml").plan()
+print(*{v.state.value for v in plan.stages[0].variants}, plan.stages[1].work_s > 0)
+print({"ray", "mlflow"} & set(sys.modules))
+"""
+
+
+def test_plan_needs_neither_ray_nor_mlflow(tracked):
+    done = subprocess.run(
+        [sys.executable, "-c", PLAN], cwd=tracked[0], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["cached True", "set()"]
 
 
 def test_variant_deleted_in_mlflow_is_no_cache(tracked):
