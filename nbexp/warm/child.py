@@ -11,11 +11,13 @@ import resource
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from nbexp.warm.parent import Launch
 
 _PR_SET_PDEATHSIG = 1
+_MESSAGES_HELD = 100_000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -96,11 +98,24 @@ def _run(launch: Launch) -> None:
     # IPython reads it from the environment when it is imported, which was before.
     client = int(launch.environment.get("JPY_PARENT_PID") or 0)
     app = IPKernelApp.instance(parent_handle=client)
+    app.init_iopub = _holding(app.init_iopub)
     app.initialize(launch.arguments[1:])
     launch.connection.sendall(b'{"ready": true}\n')
     launch.connection.close()
     gc.enable()
     app.start()
+
+
+def _holding(init_iopub: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Have more messages held for clients than ZeroMQ's 1,000, so that no output is dropped."""
+    import zmq
+
+    def init(context: Any) -> None:
+        context.sockopts[zmq.SNDHWM] = _MESSAGES_HELD  # for the sockets to come
+        init_iopub(context)
+        del context.sockopts[zmq.SNDHWM]
+
+    return init
 
 
 def _exit_code(end: SystemExit) -> int:
