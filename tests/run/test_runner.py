@@ -316,3 +316,34 @@ def test_what_was_saved_before_a_snapshot_is_there_when_it_goes_on(tmp_path):
 
     assert case.run(work) is State.FINISHED
     assert len(case.pool.jobs) == 2
+
+
+def test_next_variant_starts_before_the_tracker_is_told_of_the_last(tmp_path):
+    case, finish, started = Case(tmp_path, params={"x": nbexp.grid([1, 2])}), Memory.finish, []
+
+    def counts(*ending) -> None:
+        started.append(len(case.pool.jobs))
+        finish(case.tracker, *ending)
+
+    case.tracker.finish = counts
+    case.run()
+    assert started == [2, 2]
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_what_ran_before_is_looked_up_again_only_beside_another_driver(tmp_path, is_alone):
+    case, looked_up = Case(tmp_path, params={"x": nbexp.grid([1, 2, 3])}), []
+
+    def find(keys):
+        looked_up.append(len(keys))
+        return {}
+
+    def work(job: Job) -> Outcome:
+        if not is_alone:
+            with (tmp_path / "runs" / ".keys.lock").open("ab") as file:
+                file.write(b".")  # as another one's start does
+        return ends(job)
+
+    case.tracker.find = find
+    case.run(work)
+    assert looked_up == [3] if is_alone else [3, 1, 1]
