@@ -11,7 +11,8 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from nbexp.warm.parent import Launch
@@ -21,8 +22,13 @@ _MESSAGES_HELD = 100_000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def become_kernel(launch: Launch) -> None:
-    """Run a kernel, and end the process with it."""
+def become_kernel(launch: Launch, set_by_imports: Mapping[str, str]) -> None:
+    """Run a kernel, and end the process with it.
+
+    Args:
+        launch: What was asked for.
+        set_by_imports: What modules have set in the environment when they were imported.
+    """
     parent = os.getppid()
     os.setsid()
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -31,6 +37,8 @@ def become_kernel(launch: Launch) -> None:
     _reset_signals()
     _take_files(launch)
     _take_place(launch)
+    for name, value in set_by_imports.items():
+        os.environ.setdefault(name, value)
     _seed()
     code = 0
     try:
@@ -63,14 +71,12 @@ def _take_files(launch: Launch) -> None:
 
 def _stream(like: Any, number: int) -> io.TextIOWrapper:
     """Return a standard stream as Python opens it."""
-    return open(
-        number,
-        "r" if number == 0 else "w",
-        encoding=like.encoding,
-        errors=like.errors,
-        closefd=False,
-        buffering=1 if number == 2 or os.isatty(number) else -1,
-    )
+    mode = "r" if number == 0 else "w"
+    stream = open(number, mode, encoding=like.encoding, errors=like.errors, closefd=False)
+    if number > 0:
+        by_line = like.line_buffering if number == 2 else os.isatty(number)
+        stream.reconfigure(line_buffering=by_line, write_through=like.write_through)
+    return stream
 
 
 def _take_place(launch: Launch) -> None:
@@ -82,7 +88,15 @@ def _take_place(launch: Launch) -> None:
     os.chdir(launch.folder)
     os.environ.clear()
     os.environ.update(launch.environment)
-    sys.argv[:] = launch.arguments
+    sys.argv[:] = [_file(launch.arguments[0]), *launch.arguments[1:]]
+
+
+def _file(module: str) -> str:
+    """Return the file that ``python -m`` runs for a module."""
+    spec = find_spec(module)
+    if spec is not None and spec.submodule_search_locations:
+        spec = find_spec(f"{module}.__main__")
+    return str(spec and spec.origin)
 
 
 def _seed() -> None:

@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def main() -> None:
     if os.fork():
         os._exit(0)  # who started it need not wait for its end
     settings = json.loads(sys.argv[1])
-    left_out = LeftOut()
+    left_out, before = LeftOut(), dict(os.environ)
     try:
         _import_all(settings["imports"], left_out)
     except UnfitError as error:
@@ -44,7 +45,7 @@ def main() -> None:
     if launch is not None:
         from nbexp.warm.child import become_kernel
 
-        become_kernel(launch)
+        become_kernel(launch, _set_since(before))
 
 
 def _serve(settings: dict[str, Any]) -> Launch | None:
@@ -56,6 +57,15 @@ def _serve(settings: dict[str, Any]) -> Launch | None:
     gc.collect()
     gc.freeze()  # so that collections in the children leave these pages shared
     return parent.serve()
+
+
+def _set_since(before: Mapping[str, str]) -> dict[str, str]:
+    """Return what imports have set in the environment."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if before.get(name) != value and name not in _NO_THREADS
+    }
 
 
 def _keep_finalizers() -> None:
