@@ -156,7 +156,9 @@ def _start(results: Results) -> str:
     return (
         "A notebook that prints a number, from the prompt and back; "
         f"{len(rounds)} rounds.\n\n"
-        f"{_table(['', 'wall time', 'CPU time', 'times papermill'], rows)}"
+        f"{_table(['', 'wall time', 'CPU time', 'times papermill'], rows)}\n\n"
+        "The first run finds nothing of nbexp's on the machine; the later ones may find what "
+        "kernels are forked from still warm."
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import psutil
 LOG = "command.log"
 PROJECT = "BENCHMARK_PROJECT"
 _LIMIT_S = 4 * 3600
-_LAST_CHARACTERS = 3000
+_LAST_CHARACTERS = 1000
 # What would make one tool use another's parts, or find what an earlier run left.
 _OTHERS = ("NBEXP_", "RAY_", "MLFLOW_", "JUPYTER_DEFAULT_PROVISIONER", "PLOOMBER_", "PAPERMILL_")
 
@@ -56,9 +58,12 @@ def timed(command: Sequence[str], folder: Path) -> Took:
 
 def check(code: int, command: Sequence[str], folder: Path) -> None:
     """Raise SystemExit with the end of its output where a command failed."""
-    if code:
-        end = (folder / LOG).read_text(errors="replace")[-_LAST_CHARACTERS:]
-        raise SystemExit(f"{' '.join(command)[:300]} ended with {code}:\n{end}")
+    if not code:
+        return
+    kept = Path(tempfile.gettempdir()) / "nbexp-bench-failed.log"
+    shutil.copyfile(folder / LOG, kept)
+    end = kept.read_text(errors="replace")[-_LAST_CHARACTERS:]
+    raise SystemExit(f"{' '.join(command)[:300]} ended with {code}:\n{end}\nWhole output: {kept}")
 
 
 def environment(folder: Path) -> dict[str, str]:
