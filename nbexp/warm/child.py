@@ -72,7 +72,8 @@ def _take_files(launch: Launch) -> None:
 def _stream(like: Any, number: int) -> io.TextIOWrapper:
     """Return a standard stream as Python opens it."""
     mode = "r" if number == 0 else "w"
-    stream = open(number, mode, encoding=like.encoding, errors=like.errors, closefd=False)
+    binary: Any = open(number, f"{mode}b", closefd=False)  # noqa: SIM115 - it stays open
+    stream = io.TextIOWrapper(binary, like.encoding, like.errors)
     if number > 0:
         by_line = like.line_buffering if number == 2 else os.isatty(number)
         stream.reconfigure(line_buffering=by_line, write_through=like.write_through)
@@ -100,10 +101,11 @@ def _file(module: str) -> str:
 
 
 def _seed() -> None:
-    """Give numpy's generator a state of its own; Python's has got one, and torch begins with 0."""
-    random = sys.modules.get("numpy.random")
-    if random is not None:
+    """Give numpy's and torch's generators states of their own; Python's has got one."""
+    if (random := sys.modules.get("numpy.random")) is not None:
         random.seed()
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.default_generator.seed()
 
 
 def _run(launch: Launch) -> None:
