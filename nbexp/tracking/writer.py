@@ -57,9 +57,13 @@ class VariantWriter:
         entries = self.series.complete(run_id, folder)
         self._write_results(run_id, record, outcome, entries)
         self._write_files(run_id, folder)
-        self.end(run_id, status_of(outcome.state), int(outcome.ended * 1000))
+        tags = result_tags(outcome)
         if outcome.state in (State.FINISHED, State.PRUNED):
-            self._client().set_tag(run_id, "nbexp.key", outcome.key or record.key)
+            self.end(run_id, status_of(outcome.state), int(outcome.ended * 1000))
+            self._write_tags(run_id, {**tags, "nbexp.key": outcome.key or record.key})
+        else:  # without a key, nobody would make up for what comes after the end
+            self._write_tags(run_id, tags)
+            self.end(run_id, status_of(outcome.state), int(outcome.ended * 1000))
 
     def write_cut_off(self, run_id: str, folder: Path) -> None:
         """Write what a variant logged of which is not known how it ended, and end its run."""
@@ -74,7 +78,7 @@ class VariantWriter:
     def _write_results(
         self, run_id: str, record: VariantRecord, outcome: Outcome, entries: Sequence[Entry]
     ) -> None:
-        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.entities import Metric, Param
         from mlflow.exceptions import MlflowException
 
         client, now = self._client(), int(outcome.ended * 1000)
@@ -85,12 +89,16 @@ class VariantWriter:
             for name, value in metrics_of(outcome).items()
             if name not in last or not _is_same(last[name].last, value)
         ]
-        tags = [RunTag(key, value) for key, value in result_tags(outcome).items()]
         try:
-            client.log_batch(run_id, metrics=metrics, params=params, tags=tags)
+            client.log_batch(run_id, metrics=metrics, params=params)
         except MlflowException:
             self._write_params(run_id, record.name, params)
-            client.log_batch(run_id, metrics=metrics, tags=tags)
+            client.log_batch(run_id, metrics=metrics)
+
+    def _write_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        self._client().log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
     def _write_params(self, run_id: str, name: str, params: Sequence[Any]) -> None:
         """Write parameters as far as they can be written."""
