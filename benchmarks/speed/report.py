@@ -44,7 +44,7 @@ _STARTS = {
     "python": '`python -c ""`',
 }
 _PARTS = (
-    ("fork", "fork", "fork_s", "`os.fork` and the end of the child, with the same imports done"),
+    ("fork", "launch", "fork_s", "`os.fork` and the end of the child, with the same imports done"),
     ("kernel start", "start", "kernel_s", "IPython's kernel coming up in such a child"),
     ("cells", "cells", "cells_s", "empty cells to a kernel and back, one after another"),
     ("shutdown", "shutdown", "kill_s", "SIGKILL to such a child, until it is gone"),

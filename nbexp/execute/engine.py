@@ -7,8 +7,9 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import zmq
@@ -94,6 +95,7 @@ class Execution:
         error: Why it did not finish.
         ended_by: State in which it ended before its last cell, where that was asked for.
         note: A remark for the user.
+        timings: Seconds that its parts took, as in an `Outcome`.
     """
 
     job: Job
@@ -107,6 +109,16 @@ class Execution:
     error: CellError | None = None
     ended_by: State | None = None
     note: str = ""
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the time that something takes to a part's."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.timings[part] = self.timings.get(part, 0.0) + time.monotonic() - began
 
 
 class NbexpEngine(Engine):  # type: ignore[misc] # papermill is untyped
@@ -182,7 +194,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         try:
             async with self._reports():
                 await self._start()
-                await self._run_cells()
+                with self._run.timed("cells"):
+                    await self._run_cells()
             self.nb.metadata["language_info"] = self._kernel.info["language_info"]
             self.set_widgets_metadata()
         except KernelDiedError as death:
@@ -191,7 +204,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             if not self._kernel.is_ipykernel and (noise := self._kernel.output()):
                 self._run.recorder.line(f"--- written by the kernel itself ---\n{noise}")
             hurries = self._run.ending.reason is not None
-            await self._kernel.end(_HURRY_S if hurries else _SHUTDOWN_S)
+            with self._run.timed("shutdown"):
+                await self._kernel.end(_HURRY_S if hurries else _SHUTDOWN_S)
             await cancel(*self._tasks)
 
     def _reports(self) -> contextlib.AbstractAsyncContextManager[None]:
@@ -215,7 +229,15 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         environment |= {"NBEXP_SECRETS": " ".join(job.secrets)} if job.secrets else {}
         environment |= {"NBEXP_METRIC": job.metric} if job.metric else {}
         environment |= {"NBEXP_CHANNEL": str(self._kernel.reports)} if job.is_steered else {}
-        await self._kernel.start(folder=job.template.parent, environment=environment)
+        began = time.monotonic()
+        with self._run.timed("start"):
+            await self._kernel.start(folder=job.template.parent, environment=environment)
+            await self._connect()
+        launch_s = self._kernel.launched - began
+        self._run.timings["launch"] = launch_s
+        self._run.timings["start"] -= launch_s
+
+    async def _connect(self) -> None:
         self.km, self.kc = self._kernel.manager, self._kernel.client
         self._death = asyncio.create_task(self._kernel.until_dead())
         self._tasks += [self._death, asyncio.create_task(self._read_outputs())]

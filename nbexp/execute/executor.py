@@ -118,7 +118,8 @@ def _run_papermill(execution: Execution) -> None:
         execution.error = CellError(name=type(error).__name__, message=str(error))
     finally:
         if execution.notebook is not None:
-            execution.recorder.save(execution.notebook)
+            with execution.timed("save"):
+                execution.recorder.save(execution.notebook)
 
 
 def _execute_notebook(execution: Execution) -> None:
@@ -188,7 +189,10 @@ def _outcome(execution: Execution, started: float) -> Outcome:
         note=execution.note,
         reported=summary(read_course(job.folder / METRICS)),
     )
-    return _masked(_with_outputs(outcome, execution), execution.recorder.mask)
+    with execution.timed("save"):
+        outcome = _with_outputs(outcome, execution)
+    timings = {part: round(seconds, 4) for part, seconds in execution.timings.items()}
+    return _masked(replace(outcome, timings=timings), execution.recorder.mask)
 
 
 def _masked(outcome: Outcome, mask: Mask) -> Outcome:

@@ -124,6 +124,8 @@ class Outcome:
         error: Why it did not finish, where it did not.
         note: A remark for the user, such as that a cell ended the notebook early.
         reported: What it logged as numbers, in short, by name.
+        timings: Seconds that its parts took: ``launch`` of the kernel's process, ``start`` until
+            that answers, ``cells``, ``shutdown`` of the kernel, ``save`` of what it leaves.
     """
 
     variant: str
@@ -138,6 +140,7 @@ class Outcome:
     error: CellError | None = None
     note: str = ""
     reported: Mapping[str, Reported] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float:

@@ -67,6 +67,7 @@ class Kernel:
         client: The client that is connected to it, once it has started.
         info: Its reply to a request for its info: language and version.
         reports: Path of a socket that it may send reports to.
+        launched: Time (`time.monotonic`) since which its process exists.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Kernel:
         self.manager: Any = None
         self.client: Any = None
         self.exit_code: int | None = None
+        self.launched = 0.0
         self._imports = imports if self.is_ipykernel else None
         self._name = name
         self._guard = guard
@@ -172,6 +174,7 @@ class Kernel:
                 **_outputs(output),
             )
         provisioner = self.manager.provisioner
+        self.launched = getattr(provisioner.process, "launched", time.monotonic())
         self._group = getattr(provisioner, "pgid", None)
         if self._group is not None:
             self._guard.watch(self._folder, self._group)

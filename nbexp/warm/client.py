@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,6 +237,8 @@ class WarmProcess:
     Attributes:
         pid: Its number, and that of its process group.
         returncode: How it ended, as `subprocess.Popen` gives it; None until that is known.
+        is_ready: Whether it listens.
+        launched: Time (`time.monotonic`) since which it exists.
     """
 
     stdin = stdout = stderr = None
@@ -244,6 +247,7 @@ class WarmProcess:
         connection.setblocking(False)
         self.returncode: int | None = None
         self.pid = 0
+        self.launched = 0.0
         self.is_ready = False
         self._connection = connection
         self._text = b""
@@ -292,7 +296,8 @@ class WarmProcess:
     def _take(self, data: bytes) -> None:
         *lines, self._text = (self._text + data).split(b"\n")
         for message in map(json.loads, lines):
-            self.pid = message.get("pid", self.pid)
+            if "pid" in message:
+                self.pid, self.launched = message["pid"], time.monotonic()
             self.is_ready = message.get("ready", self.is_ready)
             self.returncode = message.get("exit", self.returncode)
         if not data and self.returncode is None:
