@@ -27,6 +27,7 @@ from nbexp.run import (
     RunHistory,
     Runner,
     StatusFile,
+    Warmup,
     cluster_address,
     keys_of,
     recover_runs,
@@ -54,6 +55,7 @@ class Launch:
         self._fresh = fresh
         self._listeners = listeners
         self._cluster = Cluster()
+        self._warmup = Warmup(spec)
 
     def run(self) -> RunResult:
         """Run to the end.
@@ -74,6 +76,7 @@ class Launch:
         finally:
             pool.close()
             self._cluster.close()  # the pool does not, where starting it was broken off
+            self._warmup.close()
         return RunResult.read(folder.path)
 
     def _start(self, tracker: MlflowTracker, pool: Pool) -> None:
@@ -85,6 +88,8 @@ class Launch:
         is_blank, is_cluster = self._fresh or tracker.is_new, cluster_address() is not None
         waiting = self._count_first(None if is_blank else tracker)
         is_needed = bool(waiting) or is_blank or is_cluster
+        if not is_cluster:  # notebooks run on this machine
+            self._warmup.begin(self._spec.stages[name] for name in waiting)
         if is_needed:
             self._cluster.load()  # before MLflow is: what Ray waits for can then go on beside it
         tracker.begin_to_connect()
@@ -93,24 +98,26 @@ class Launch:
         if is_cluster:
             check_nodes(self._spec, self._stages, pool.nodes())
         if waiting:
-            pool.scale(waiting)
+            shapes: Counter[Resources] = Counter()
+            for name, count in waiting.items():
+                shapes[self._spec.stages[name].resources] += count
+            pool.scale(shapes)
         tracker.connect()
 
-    def _count_first(self, tracker: MlflowTracker | None) -> dict[Resources, int]:
-        """Count by shape which of the first variants, of those ready at once, are not known."""
+    def _count_first(self, tracker: MlflowTracker | None) -> Counter[str]:
+        """Count by stage which of the first variants, of those ready at once, are not known."""
         graph = Graph(self._spec, self._stages)
         try:
             first = [identify(graph, node) for node in graph.take_ready()[:_LOOKED_AT]]
         except (LinkError, OSError):  # the run will say so
-            return {}
+            return Counter()
         keys = {each.node.variant.name: keys_of(graph, each) for each in first}
         known = tracker.find([key for some in keys.values() for key in some]) if tracker else {}
-        stages = [
+        return Counter(
             each.node.variant.stage
             for each in first
             if not any(key in known for key in keys[each.node.variant.name])
-        ]
-        return dict(Counter(graph.stages[stage].resources for stage in stages))
+        )
 
     def _run_in(self, folder: RunFolder, tracker: MlflowTracker, pool: Pool) -> None:
         history = RunHistory()

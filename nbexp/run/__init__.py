@@ -22,6 +22,7 @@ from nbexp.run.searches import read_search, search_name
 from nbexp.run.starting import Parts
 from nbexp.run.status import StatusFile
 from nbexp.run.tracker import Tracker, VariantRecord
+from nbexp.run.warmup import Warmup
 
 __all__ = [
     "RUNS",
@@ -42,6 +43,7 @@ __all__ = [
     "Tracker",
     "VariantHistory",
     "VariantRecord",
+    "Warmup",
     "await_reply",
     "cluster_address",
     "find_run",

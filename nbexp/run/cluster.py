@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -185,10 +186,10 @@ class Cluster:
         node = local_node()
         # Ray's sockets lie in this folder, and their paths may have a hundred characters or so.
         parent = tempfile.gettempdir()
-        self._folder = Path(
-            tempfile.mkdtemp(prefix="nbexp-ray-", dir=parent if len(parent) < 30 else "/tmp")
-        )
-        self._guard.watch(self._folder)
+        name = f"nbexp-ray-{secrets.token_hex(4)}"
+        self._folder = Path(parent if len(parent) < 30 else "/tmp", name)
+        self._guard.watch(self._folder)  # before it is there: nothing is left of a killed driver
+        self._folder.mkdir(mode=0o700)
         return {
             "address": "local",
             "num_cpus": int(node["CPU"]),
