@@ -6,7 +6,7 @@ This module puts the rooms together; each of them knows only its neighbours.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class Stage:
         after: Names of stages that must have ended before.
         inputs: Files whose content is part of the identity.
         kernel: Name of the kernel.
+        warm: Whether its kernels may be forked from a process that has their imports done.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Stage:
     after: Sequence[str] | None = None
     inputs: Sequence[str | Path] | None = None
     kernel: str | None = None
+    warm: bool | None = None
 
     def to_table(self) -> dict[str, Any]:
         """Return the stage as a table of the pipeline format."""
@@ -167,6 +169,7 @@ class Pipeline:
         *,
         only: Iterable[str] = (),
         fresh: bool = False,
+        warm: bool = True,
         listeners: Iterable[Listener] = (),
     ) -> RunResult:
         """Run the pipeline to its end.
@@ -176,6 +179,7 @@ class Pipeline:
         Args:
             only: Stages to run, with those they need; all by default.
             fresh: Whether everything is executed, whatever ran before.
+            warm: Whether kernels may be forked from processes that have their imports done.
             listeners: Who is told what happens.
 
         Raises:
@@ -186,7 +190,13 @@ class Pipeline:
         stages = _stages(self.spec, only)
         check_machine(self.spec, stages)
         check_searches(self.spec, stages)
-        return Launch(self.spec, stages, fresh=fresh, listeners=tuple(listeners)).run()
+        spec = self.spec if warm else _without_warmth(self.spec)
+        return Launch(spec, stages, fresh=fresh, listeners=tuple(listeners)).run()
+
+
+def _without_warmth(spec: Spec) -> Spec:
+    stages = {name: replace(stage, warm=False) for name, stage in spec.stages.items()}
+    return replace(spec, stages=stages)
 
 
 def _stages(spec: Spec, only: Iterable[str]) -> set[str]:

@@ -11,6 +11,7 @@ from nbexp.cli import _options
 
 @click.command()
 @_options.pipeline_options
+@click.option("--no-warm", is_flag=True, help="Start each kernel the ordinary way.")
 @click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON.")
 @click.pass_context
 def run(  # noqa: PLR0913 - the options of the command
@@ -20,6 +21,7 @@ def run(  # noqa: PLR0913 - the options of the command
     sets: tuple[str, ...],
     only: tuple[str, ...],
     fresh: bool,
+    no_warm: bool,
     as_json: bool,
 ) -> None:
     """Run the pipeline in the file PIPELINE.
@@ -30,7 +32,8 @@ def run(  # noqa: PLR0913 - the options of the command
     """
     from nbexp.cli._running import Request, run_pipeline
 
-    ctx.exit(run_pipeline(Request(pipeline, sets, only, fresh), as_json=as_json))
+    request = Request(pipeline, sets, only, fresh, warm=not no_warm)
+    ctx.exit(run_pipeline(request, as_json=as_json))
 
 
 @click.command()

@@ -30,12 +30,14 @@ class Request:
         sets: Values to lay over it.
         only: Stages to run, with those that they need; all by default.
         fresh: Whether everything is executed, whatever ran before.
+        warm: Whether kernels may be forked from processes that have their imports done.
     """
 
     pipeline: Path
     sets: Sequence[str] = ()
     only: Sequence[str] = ()
     fresh: bool = False
+    warm: bool = True
 
 
 def run_pipeline(request: Request, *, as_json: bool) -> int:
@@ -44,7 +46,12 @@ def run_pipeline(request: Request, *, as_json: bool) -> int:
     screen, tally, failed = Screen(), Tally(), _FirstFailure()
     progress = _progress(pipeline, screen, tally, as_json=as_json)
     with progress:
-        pipeline.run(only=request.only, fresh=request.fresh, listeners=[tally, failed, progress])
+        pipeline.run(
+            only=request.only,
+            fresh=request.fresh,
+            warm=request.warm,
+            listeners=[tally, failed, progress],
+        )
     if not as_json:
         _sum_up(screen, pipeline, tally, failed.name)
     return _exit_code(tally)

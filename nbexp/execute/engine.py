@@ -6,10 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import zmq
@@ -19,11 +16,10 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
 from nbexp.execute import failures
-from nbexp.execute.guard import Guard
-from nbexp.execute.job import CellError, Job
+from nbexp.execute.execution import Execution
 from nbexp.execute.kernel import Kernel, KernelDiedError, cancel
 from nbexp.execute.recorder import Recorder
-from nbexp.execute.steering import ENDINGS, Desk, channel, tell_history
+from nbexp.execute.steering import ENDINGS, channel, tell_history
 from nbexp.states import State
 
 ENGINE = "nbexp"
@@ -43,82 +39,6 @@ try:
 except ImportError:
     pass
 """
-
-
-class Ending:
-    """A request, from any thread or from the clock, that the running job end.
-
-    Attributes:
-        reason: The state in which it is to end, or None while nobody asked.
-    """
-
-    def __init__(self) -> None:
-        self.reason: State | None = None
-        self._lock = threading.Lock()
-        self._wake: Callable[[], object] | None = None
-
-    def request(self, reason: State) -> None:
-        """Ask for the end; only the first request counts."""
-        with self._lock:
-            if self.reason is None:
-                self.reason = reason
-            if self._wake is not None:
-                self._wake()
-
-    async def requested(self) -> None:
-        """Return once the end was requested."""
-        loop, event = asyncio.get_running_loop(), asyncio.Event()
-        with self._lock:
-            self._wake = lambda: loop.call_soon_threadsafe(event.set)
-            if self.reason is not None:
-                event.set()
-        try:
-            await event.wait()
-        finally:
-            with self._lock:
-                self._wake = None
-
-
-@dataclass
-class Execution:
-    """What the engine is given for one notebook, and what it finds out.
-
-    Attributes:
-        job: The notebook and its parameters.
-        recorder: Where the log and the notebook are written.
-        ending: Says when the job is to end early.
-        guard: Ends the kernel if this process is killed.
-        desk: Where it waits for answers to its reports.
-        deadline: Time of the event loop's clock (`time.monotonic`) at which it is ended.
-        notebook: The executed notebook.
-        cells: Number of code cells that ran to their end.
-        error: Why it did not finish.
-        ended_by: State in which it ended before its last cell, where that was asked for.
-        note: A remark for the user.
-        timings: Seconds that its parts took, as in an `Outcome`.
-    """
-
-    job: Job
-    recorder: Recorder
-    ending: Ending
-    guard: Guard
-    desk: Desk
-    deadline: float | None = None
-    notebook: Any = None
-    cells: int = 0
-    error: CellError | None = None
-    ended_by: State | None = None
-    note: str = ""
-    timings: dict[str, float] = field(default_factory=dict)
-
-    @contextlib.contextmanager
-    def timed(self, part: str) -> Iterator[None]:
-        """Add the time that something takes to a part's."""
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.timings[part] = self.timings.get(part, 0.0) + time.monotonic() - began
 
 
 class NbexpEngine(Engine):  # type: ignore[misc] # papermill is untyped

@@ -21,7 +21,7 @@ from nbexp.metrics import METRICS, read_course, summary
 from nbexp.states import State
 
 if TYPE_CHECKING:
-    from nbexp.execute.engine import Ending, Execution
+    from nbexp.execute.execution import Ending, Execution
     from nbexp.execute.masks import Mask
     from nbexp.execute.outputs import Outputs
 
@@ -74,7 +74,7 @@ class NotebookExecutor:
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[Ending]:
-        from nbexp.execute.engine import Ending
+        from nbexp.execute.execution import Ending
 
         with self._lock:
             if self._ending is not None:
@@ -88,7 +88,7 @@ class NotebookExecutor:
 
 
 def _execute(job: Job, ending: Ending, guard: Guard, desk: Desk) -> Outcome:
-    from nbexp.execute.engine import Execution
+    from nbexp.execute.execution import Execution
     from nbexp.execute.recorder import Recorder
 
     started = time.time()

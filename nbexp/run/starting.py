@@ -33,7 +33,6 @@ class Parts:
         pool: The workers.
         events: Who is told what happens.
         catch_up: Called several times a second.
-        warm: Whether kernels may be forked from processes that have their imports done.
     """
 
     folder: RunFolder
@@ -41,7 +40,6 @@ class Parts:
     pool: Pool
     events: Events
     catch_up: Callable[[], None] = lambda: None
-    warm: bool = True
 
 
 class Starter:
@@ -70,7 +68,6 @@ class Starter:
         self._searches = searches
         self._parking = parking
         self._fresh = fresh
-        self._warm = parts.warm
 
     def prepare(self, task: Task) -> Job:
         """Return the job of a variant that runs now, for the first time or again."""
@@ -121,7 +118,7 @@ class Starter:
             metric=stage.metric,
             is_steered=stage.scheduler is not None,
             history=tuple(history_of(folder)),
-            warm=stage.warm and self._warm,
+            warm=stage.warm,
             imports=option.template.imports,
         )
 
