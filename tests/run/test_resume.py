@@ -177,7 +177,7 @@ def test_stopped_and_timed_out_training_goes_on(project, undisturbed):
     assert training.result().state is State.STOPPED
     came_to = training.trained()
     text = project.file.read_text()
-    project.pipeline(text.replace("retries = 50", 'timeout = "5s"'))
+    project.pipeline(text.replace("retries = 50", 'timeout = "2.5s"'))
     second = project.start(environment={"EPOCHS": str(training.epochs)})
     assert second.wait(60) == 1
     assert training.result().state is State.TIMED_OUT
