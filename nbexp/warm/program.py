@@ -22,12 +22,18 @@ if __name__ == "__main__":
     sys.path.pop(0)  # this file's own folder
 
 from nbexp.files import write_json
+from nbexp.warm.child import become_kernel
 from nbexp.warm.fitness import Fingerprint, UnfitError, import_fit, installed_folders
 from nbexp.warm.parent import Launch, Parent
 
 # Without it, pyarrow's allocator would keep a thread.
 _NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
-_OWN = ("nbexp.notebook.hooks", "nbexp.notebook")  # in every notebook, or in most
+# What the scout leaves out, and what notebooks use of nbexp.
+_MORE = (
+    "IPython.core.logger", "IPython.extensions.storemagic", "nbexp.notebook.hooks",
+    "nbexp.notebook.gluing", "nbexp.notebook.saving", "nbexp.notebook.reporting",
+    "nbexp.notebook.looping", "nbexp.notebook.checkpointing",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -43,8 +49,6 @@ def main() -> None:
         os.execv(sys.executable, sys.orig_argv)
     launch = _serve(settings)
     if launch is not None:
-        from nbexp.warm.child import become_kernel
-
         become_kernel(launch, _set_since(before))
 
 
@@ -92,7 +96,7 @@ def _import_all(names: list[str], left_out: LeftOut) -> None:
     for name in modules:
         if name not in left_out:
             import_fit(name, folders, may_print=True)
-    for name in [*_OWN, *names]:
+    for name in [*_MORE, *names]:
         if name not in left_out:
             import_fit(name, folders)
 
