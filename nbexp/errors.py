@@ -84,7 +84,7 @@ class RunError(NbexpError):
     """The run could not go on."""
 
 
-def suggest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+def suggest(word: str, known: Iterable[str], *, cutoff: float = 0.61) -> str | None:
     """Return the known word nearest to `word`, or None where nothing is near."""
     matches = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
     return matches[0] if matches else None

@@ -25,6 +25,7 @@ _PROGRAM = Path(__file__).with_name("program.py")
 _MODULES = ("ipykernel_launcher", "ipykernel")
 _TRIES = 3
 _HELD = 4
+_LONG = 60  # characters, of about 100 that a socket's whole path may have
 _LOST = -signal.SIGKILL  # what the system sends to the kernels of a parent that is gone
 # What differs from one launch to the next, or from terminal to terminal, and no import reads.
 _OWN_TO_A_LAUNCH = (
@@ -188,7 +189,7 @@ def _is_open(connection: socket.socket) -> bool:
 def _folder() -> Path:
     """Return the folder of this user's sockets."""
     parent = os.environ.get("XDG_RUNTIME_DIR")
-    folder = Path(parent) if parent and len(parent) < 40 else Path("/tmp")
+    folder = Path(parent) if parent and len(parent) < _LONG else Path("/tmp")
     folder /= f"nbexp-warm-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()

@@ -221,6 +221,7 @@ STAGES = [
         "pipeline's folder"),
     key("input holds runs", 'inputs = ["."]', "holds the runs", "that the stage reads"),
     key("kernel empty", 'kernel = ""', "expected a text", "kernel ="),
+    key("warm text", 'warm = "no"', "expected true or false", "warm = true"),
     key("too many variants", f"params.lr.grid = {list(range(400))}\nparams.hidden.grid = "
         f"{list(range(400))}", "160,000 variants; the limit is 100,000", "Draw from",
         "stages.train"),

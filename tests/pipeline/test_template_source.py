@@ -254,3 +254,16 @@ def test_syntax_errors_are_told_and_ipythons_own_syntax_is_none(source, expected
 
     error = syntax_error(source) if parse_cell(source) is None else None
     assert (error is None) if expected is None else (expected in str(error))
+
+
+def test_imports_at_the_top_level_are_found_in_order(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import pandas")
+    template = read(
+        tmp_path,
+        "%matplotlib inline\nimport torch.nn as nn, mine\nfrom sklearn import linear_model, svm",
+        "if True:\n    import scipy\ndef f():\n    import polars\nfrom numpy import *",
+        "import torch.nn",
+    )
+    assert template.imports == (
+        "torch.nn", "sklearn", "sklearn.linear_model", "sklearn.svm", "numpy",
+    )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,19 @@ Use = Callable[[Started], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def warm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., None]]:
+def sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the folder of the parents' sockets, whose path is short enough for them."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", name)
+        yield Path(name)
+
+
+@pytest.fixture
+def warm(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sockets: Path
+) -> Iterator[Callable[..., None]]:
     """Give a function that starts kernels, one for each function that uses one, in turn."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    (tmp_path / "run").mkdir()
     for name in ("PYTEST_CURRENT_TEST", "MPLBACKEND"):
         monkeypatch.delenv(name, raising=False)
 

@@ -1,0 +1,79 @@
+"""What may be imported before a fork is found out by importing it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Each is tried in a process of its own, which it may spoil.
+TRY = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from nbexp.warm.fitness import UnfitError, import_fit, installed_folders
+import IPython.core.interactiveshell
+folders = installed_folders()
+if sys.argv[3] == "installed":
+    folders = (*folders, sys.argv[1] + "/")
+try:
+    import_fit(sys.argv[2], folders)
+except UnfitError as error:
+    print(json.dumps(str(error)))
+else:
+    print(json.dumps(sys.argv[2] in sys.modules))
+"""
+
+
+def tried(folder: Path, source: str, how: str = "installed") -> str | bool:
+    (folder / "tried.py").write_text(source)
+    command = [sys.executable, "-c", TRY, str(folder), "tried", how]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    found: str | bool = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True)"
+            ".start()",
+            "starts threads",
+        ),
+        ("file = open('/dev/zero')", "opens files"),
+        ("import socket\nends = socket.socketpair()", "opens files"),
+        ("print('hello')", "prints when it is imported: hello"),
+        ("import os\nos.system('echo from a child')", "prints when it is imported"),
+        ("import warnings\nwarnings.warn('beware')", "beware"),
+        ("import IPython\nshell = IPython.get_ipython()", "asks for the shell"),
+        ("import json\nraise ValueError('no')", ""),
+        ("import xml.dom\nraise ValueError('no')", "ValueError: no"),
+        ("import sys\nsys.exit(3)", ""),
+    ],
+)
+def test_what_a_fork_would_show_is_left_out(tmp_path: Path, source: str, reason: str) -> None:
+    found = tried(tmp_path, source)
+    if reason:
+        assert isinstance(found, str)
+        assert found.startswith("tried: ")
+        assert reason in found
+    else:  # it left nothing behind, and the notebook will see the same error
+        assert found is False
+
+
+def test_what_leaves_no_trace_is_imported(tmp_path: Path) -> None:
+    assert tried(tmp_path, "import numpy, threading\nthreading.Thread(target=int).start()") is True
+
+
+def test_local_modules_are_not_imported(tmp_path: Path) -> None:
+    assert tried(tmp_path, "x = 1", "local") is False
+
+
+def test_local_modules_are_found_behind_others(tmp_path: Path) -> None:
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "mine.py").write_text("")
+    source = f"import sys\nsys.path.append({str(tmp_path)!r})\nimport mine"
+    assert tried(tmp_path / "packages", source) == "tried: imports mine, which is local"
