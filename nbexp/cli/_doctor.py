@@ -6,9 +6,10 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,6 +31,7 @@ from nbexp.states import State
 
 _SIGNS = {Level.OK: ("✓ ", "green"), Level.WARNING: ("! ", "yellow"), Level.PROBLEM: ("✗ ", "red")}
 _KERNEL_S = 60.0
+_SHOWN = 200  # characters of a message
 
 Check = Callable[[], Iterator[Finding]]
 
@@ -108,14 +110,29 @@ def _check_kernels(*, is_quick: bool) -> Iterator[Finding]:
     if "python3" not in specs:
         yield Finding("kernel python3", Level.PROBLEM, "not installed", remedy)
     elif not is_quick:
-        yield _start_kernel(remedy)
+        yield _start_kernel("kernel python3 starts", {}, remedy)
+        yield from _check_warm_kernels(remedy)
 
 
-def _start_kernel(remedy: str) -> Finding:
+def _check_warm_kernels(remedy: str) -> Iterator[Finding]:
+    from nbexp.warm import provisioner
+    from nbexp.warm.program import LeftOut
+
+    if not sys.platform.startswith("linux"):
+        yield Finding("warm kernels", Level.OK, "not on this system; kernels start the usual way")
+        return
+    warm = {"kernel_provisioner": provisioner(())}
+    yield _start_kernel("warm kernel starts", warm, f"{remedy} Or set warm = false.")
+    for module, reason in LeftOut().reasons().items():
+        message = f"{module} is imported in each kernel, not before: it {reason}"
+        yield Finding("warm kernels", Level.OK, " ".join(message.split())[:_SHOWN])
+
+
+def _start_kernel(name: str, metadata: Mapping[str, Any], remedy: str) -> Finding:
     from jupyter_client.manager import KernelManager
 
     manager = KernelManager(kernel_name="python3", transport="ipc")
-    name = "kernel python3 starts"
+    manager.kernel_spec.metadata.update(metadata)
     try:
         manager.start_kernel()
         client = manager.client()

@@ -119,6 +119,11 @@ class LeftOut:
         known = self._known.get(sys.prefix, {}).get(name)
         return known is not None and known["changed"] == _version(name)
 
+    def reasons(self) -> dict[str, str]:
+        """Return why each of them was left out."""
+        known = self._known.get(sys.prefix, {})
+        return {name: each["why"] for name, each in known.items() if name in self}
+
     def add(self, error: UnfitError) -> None:
         """Leave a module out from now on."""
         known = {"changed": _version(error.module), "why": error.reason}
