@@ -102,6 +102,7 @@ class Kernel:
         self._guard = guard
         self._log = log
         self._group: int | None = None
+        self._killed = asyncio.Event()
         self._folder = Path(tempfile.mkdtemp(prefix="nbexp-", dir=_short_folder()))
         self.reports = self._folder / "reports"
         guard.watch(self._folder)
@@ -136,9 +137,9 @@ class Kernel:
             await self.manager.interrupt_kernel()
 
     def kill(self) -> None:
-        """Kill the process, and all that belong to its group."""
-        if self._group is not None:
-            kill_group(self._group)
+        """Kill the process, and all that belong to its group, or give up starting it."""
+        self._killed.set()
+        self._kill_group()
 
     async def end(self, grace_s: float) -> None:
         """Ask the kernel to shut down, kill what is left after a while, and clean up."""
@@ -163,21 +164,36 @@ class Kernel:
         """Return the error that says how the process ended."""
         return KernelDiedError(self.exit_code, self.output(), started=bool(self.info))
 
+    def _kill_group(self) -> None:
+        if self._group is not None:
+            kill_group(self._group)
+
     async def _launch(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.manager = self._new_manager()
         options = ["--HistoryManager.hist_file=:memory:"] if self.is_ipykernel else []
         with (self._folder / "output").open("ab") as output:
-            await self.manager.start_kernel(
+            start = self.manager.start_kernel(
                 cwd=str(folder),
                 env=dict(environment),
                 extra_arguments=options,
                 **_outputs(output),
             )
+            await self._unless_killed(asyncio.ensure_future(start))
         provisioner = self.manager.provisioner
         self.launched = getattr(provisioner.process, "launched", time.monotonic())
         self._group = getattr(provisioner, "pgid", None)
         if self._group is not None:
             self._guard.watch(self._folder, self._group)
+
+    async def _unless_killed(self, start: asyncio.Future[Any]) -> None:
+        """Wait until the process has been started, which may take a warm parent a while."""
+        killed: asyncio.Future[Any] = asyncio.ensure_future(self._killed.wait())
+        await asyncio.wait({start, killed}, return_when=asyncio.FIRST_COMPLETED)
+        if not start.done():
+            await cancel(start, killed)
+            raise self.death()
+        await cancel(killed)
+        start.result()
 
     def _new_manager(self) -> Any:
         context = zmq.asyncio.Context()
@@ -247,7 +263,7 @@ class Kernel:
 
     async def _discard(self) -> None:
         """End the process and the client, and what they hold."""
-        self.kill()
+        self._kill_group()
         if self.manager is None:
             return
         if self._group is None and await self._is_alive():  # a provisioner that runs it elsewhere

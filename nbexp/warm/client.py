@@ -24,6 +24,7 @@ from nbexp.warm.watching import until_readable
 _PROGRAM = Path(__file__).with_name("program.py")
 _MODULES = ("ipykernel_launcher", "ipykernel")
 _TRIES = 3
+_READY_S = 120.0
 _HELD = 4
 _LONG = 60  # characters, of about 100 that a socket's whole path may have
 _LOST = -signal.SIGKILL  # what the system sends to the kernels of a parent that is gone
@@ -289,9 +290,14 @@ class WarmProcess:
         """Let go of it; if it still runs, it is killed."""
         self._connection.close()
 
-    async def until_told(self, what: Any) -> None:
-        """Wait until a function gives true, or it has ended."""
-        while self.poll() is None and not what():
+    async def until_ready(self) -> None:
+        """Wait until it listens, or has ended."""
+        while self.poll() is None and not self.is_ready:
+            await until_readable(self._connection.fileno())
+
+    async def until_ended(self) -> None:
+        """Wait until it has ended."""
+        while self.poll() is None:
             await until_readable(self._connection.fileno())
 
     def _take(self, data: bytes) -> None:
@@ -319,7 +325,13 @@ async def launch(kind: Kind, request: Request) -> WarmProcess:
             connection.close()
             continue
         process = WarmProcess(connection)
-        await process.until_told(lambda process=process: process.is_ready)
+        try:
+            await asyncio.wait_for(process.until_ready(), _READY_S)
+        except BaseException as error:  # also where it is no longer wanted
+            process.close()
+            if isinstance(error, TimeoutError):
+                raise ParentLostError(f"it is silent for {_READY_S:g} s") from error
+            raise
         if process.pid:
             return process
         process.close()  # that parent was about to end

@@ -88,7 +88,7 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc] # it is untyped
     async def wait(self) -> int | None:
         """Wait until the kernel has ended."""
         if isinstance(self.process, WarmProcess):
-            await self.process.until_told(lambda: False)
+            await self.process.until_ended()
         code: int | None = await super().wait()
         return code
 

@@ -27,9 +27,9 @@ async def until_ended(provisioner: Any, poll_s: float) -> None:
         provisioner: What started it, one of jupyter_client's.
         poll_s: Seconds until it is worth another look, where nothing tells of its end.
     """
-    until_told = getattr(provisioner.process, "until_told", None)
-    if until_told is not None:
-        await until_told(lambda: False)
+    wait = getattr(provisioner.process, "until_ended", None)
+    if wait is not None:
+        await wait()
         return
     try:
         end = os.pidfd_open(provisioner.pid)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -162,6 +163,20 @@ def test_stop_before_the_kernel_is_up(executor: NotebookExecutor, make_job: Make
     await_log(job.folder, "===")
     executor.stop()
     assert running.outcome().state is State.STOPPED
+    assert cell_states(job.folder) == ["pending"]
+
+
+def test_stop_while_a_warm_parent_is_silent(
+    executor: NotebookExecutor, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, silent = socket.socketpair()
+    monkeypatch.setattr("nbexp.warm.client.connect", lambda _: ours)
+    job = make_job("print('never')")
+    with silent:
+        running = Running(executor, job)
+        silent.recv(1)  # the request has come
+        executor.stop()
+        assert running.outcome().state is State.STOPPED
     assert cell_states(job.folder) == ["pending"]
 
 

@@ -101,7 +101,7 @@ def test_kernels_share_a_parent_and_nothing_else(warm: Warm) -> None:
 def test_death_is_told_at_once(warm: Warm, code: str, exit_code: int) -> None:
     async def die(kernel: Any) -> None:
         kernel.client.execute(code)
-        await asyncio.wait_for(kernel.process.until_told(lambda: False), 10)
+        await asyncio.wait_for(kernel.process.until_ended(), 10)
         assert kernel.process.poll() == exit_code
         assert not await kernel.manager.is_alive()
 
@@ -191,7 +191,7 @@ asyncio.run(main())
 def test_kernels_end_with_a_parent_that_is_killed(warm: Warm) -> None:
     async def use(kernel: Any) -> None:
         psutil.Process(kernel.process.pid).parent().kill()
-        await asyncio.wait_for(kernel.process.until_told(lambda: False), 5)
+        await asyncio.wait_for(kernel.process.until_ended(), 5)
         assert kernel.process.poll() == -signal.SIGKILL
 
     async def use_again(kernel: Any) -> None:
