@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.warm.parent import locked
-from nbexp.warm.watching import until_readable
+from nbexp.warm.watching import in_thread, until_readable
 
 _PROGRAM = Path(__file__).with_name("program.py")
 _MODULES = ("ipykernel_launcher", "ipykernel")
@@ -288,6 +288,8 @@ class WarmProcess:
 
     def close(self) -> None:
         """Let go of it; if it still runs, it is killed."""
+        with contextlib.suppress(OSError):  # the other end may have gone first
+            self._connection.shutdown(socket.SHUT_RDWR)  # a process forked meanwhile has it too
         self._connection.close()
 
     async def until_ready(self) -> None:
@@ -318,7 +320,7 @@ async def launch(kind: Kind, request: Request) -> WarmProcess:
         ParentLostError: No parent can be had, or it can't fork.
     """
     for _ in range(_TRIES):
-        connection = await asyncio.to_thread(connect, kind)
+        connection = await in_thread(lambda: connect(kind))
         try:
             _send(connection, request.to_record(), request.files)
         except OSError:

@@ -4,7 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Return what a function gives, which is called in a thread of its own.
+
+    Unlike `asyncio.to_thread`, this works in a process that was forked from one that had used the
+    same loop (by multiprocessing, say): there the loop's threads are gone, and what wakes it is
+    shared with the other process.
+    """
+    future: Future[T] = Future()
+    told, tells = os.pipe()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+        os.write(tells, b"1")  # its end alone may go unseen: a process forked meanwhile has it too
+        os.close(tells)
+
+    threading.Thread(target=call).start()
+    try:
+        await until_readable(told)
+    finally:
+        os.close(told)
+    return future.result()
 
 
 async def until_readable(file: int) -> None:

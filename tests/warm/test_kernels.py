@@ -188,6 +188,32 @@ asyncio.run(main())
     assert not list(sockets.rglob("*.sock"))
 
 
+def test_clients_may_fork(tmp_path: Path) -> None:
+    """As multiprocessing does: the loop of a forked client has lost its threads."""
+    code = """
+import multiprocessing, os
+from jupyter_client.manager import KernelManager
+
+def run():
+    manager = KernelManager(kernel_name="python3")
+    manager.kernel_spec.metadata["kernel_provisioner"] = {"provisioner_name": "nbexp-warm"}
+    manager.start_kernel(env={**os.environ, "NBEXP_WARM_LINGER": "0"})
+    print(type(manager.provisioner.process).__name__, flush=True)
+    manager.shutdown_kernel(now=True)
+
+run()
+forked = [multiprocessing.get_context("fork").Process(target=run) for _ in range(2)]
+[each.start() for each in forked]
+[each.join() for each in forked]
+"""
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    ended = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, env=environment, timeout=60, check=True
+    )
+    assert ended.stdout.split() == ["WarmProcess"] * 3
+
+
 def test_kernels_end_with_a_parent_that_is_killed(warm: Warm) -> None:
     async def use(kernel: Any) -> None:
         psutil.Process(kernel.process.pid).parent().kill()
