@@ -7,15 +7,17 @@ PIPELINE := notebooks/digits/pipeline.toml
 INSTALL := -m pip install -qq --disable-pip-version-check -c constraints.txt
 PIP := $(BIN)/python $(INSTALL)
 PLOOMBER := .venv-bench/ploomber
+SUITES := .venv-bench/suites
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench suites clean
 
 help:
 	@echo "make demo    run a real experiment: train and compare models on handwritten digits"
 	@echo "make test    run the tests; ARGS=\"...\" goes to pytest"
 	@echo "make lint    check style and types"
 	@echo "make bench   compare the speed with papermill's and Ploomber's; ARGS=\"--help\" tells more"
+	@echo "make suites  run papermill's and nbclient's own tests, with ordinary and with warm kernels"
 	@echo "make clean   delete .venv, .venv-bench and what tools left (runs and mlflow.db stay)"
 	@echo "Each sets up $(VENV) first. PYTHON=python3.12 chooses another Python."
 
@@ -45,6 +47,10 @@ bench: $(INSTALLED) $(PLOOMBER)/installed
 	@echo "==> Measuring; nothing else should run on this machine meanwhile"
 	@$(BIN)/python -m benchmarks.speed $(ARGS)
 
+suites: $(SUITES)/installed
+	@echo "==> Running papermill's and nbclient's own tests, twice each; this takes some minutes"
+	@$(SUITES)/bin/python benchmarks/suites.py $(ARGS)
+
 # torch comes first and alone: where a build of it is installed already, it stays.
 $(INSTALLED): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -66,6 +72,15 @@ $(PLOOMBER)/installed: constraints.txt
 	@$(PYTHON) -m venv $(PLOOMBER)
 	@$(PLOOMBER)/bin/python $(INSTALL) torch
 	@$(PLOOMBER)/bin/python $(INSTALL) ploomber==0.23.3 papermill ipykernel scrapbook six numpy pandas
+	@touch $@
+
+# What their tests need, and of nbexp only what warm kernels need.
+$(SUITES)/installed: constraints.txt pyproject.toml
+	@echo "==> Setting up $(SUITES); this takes some minutes, once"
+	@$(PYTHON) -m venv $(SUITES)
+	@$(SUITES)/bin/python $(INSTALL) "papermill[azure,black,gcs,github,hdfs,s3]" "nbclient[test]" \
+	  ipykernel psutil "moto>=5,<5.2" attrs pytest-env pytest-mock pytest-timeout
+	@$(SUITES)/bin/python $(INSTALL) --no-deps -e .
 	@touch $@
 
 clean:
