@@ -122,7 +122,7 @@ def interpreter(command: Sequence[str]) -> tuple[str, ...] | None:
     if not sys.platform.startswith("linux") or "-m" not in command:
         return None
     at = list(command).index("-m")
-    if command[0] != sys.executable or command[at + 1] not in _MODULES:
+    if command[0] != sys.executable or not {*command[at + 1 : at + 2]} & {*_MODULES}:
         return None
     return tuple(command[:at])
 

@@ -69,7 +69,7 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc] # it is untyped
             request = Request(
                 arguments=tuple(cmd[len(python) + 1 :]),
                 environment=environment,
-                folder=str(kwargs.get("cwd") or Path.cwd()),
+                folder=str(Path(kwargs.get("cwd") or ".").absolute()),
                 files=_numbers(kwargs, nothing.fileno()),
                 linger_s=float(told[LINGER] or self.linger_s),
             )
