@@ -46,14 +46,14 @@ def main() -> None:
         _import_all(settings["imports"], left_out)
     except UnfitError as error:
         left_out.add(error)
-        os.execv(sys.executable, sys.orig_argv)
+        os.execve(sys.executable, sys.orig_argv, before)
     launch = _serve(settings)
     if launch is not None:
         become_kernel(launch, _set_since(before))
 
 
 def _serve(settings: dict[str, Any]) -> Launch | None:
-
+    """Serve as `Parent.serve` does."""
     listener = socket.socket(fileno=settings["listener"])
     listener.set_inheritable(False)
     parent = Parent(Path(settings["path"]), listener, Fingerprint(installed_folders()))
