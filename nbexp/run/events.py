@@ -84,6 +84,8 @@ class Events:
         for listener in tuple(self._listeners):
             try:
                 listener.notify(event)
+            except BrokenPipeError:  # whoever read what it wrote, such as `head`, has gone
+                self._listeners.remove(listener)
             except Exception:
                 _log.exception("%s failed and is told no more events", type(listener).__name__)
                 self._listeners.remove(listener)
