@@ -119,12 +119,23 @@ class Announcer:
             )
             message = f"{name} has no variants: {why}"
             self.emit(EventKind.WARNING, message=message)
-        values = [score_of(stage, node) for node in kept]
-        if stage.keep is not None and kept and all(value is None for value in values):
+        missed = _missed(stage)
+        if missed and kept and all(score_of(stage, node) is None for node in kept):
             message = f"no variant of {name} has a number for the metric {stage.metric!r}"
-            self.emit(EventKind.WARNING, message=f"{message}; reduce kept the first")
+            self.emit(EventKind.WARNING, message=f"{message}; {missed}")
         names = [node.variant.name for node in kept] if stage.keep is not None else []
         self.emit(EventKind.STAGE_ENDED, stage=name, kept=names)
+
+
+def _missed(stage: Stage) -> str:
+    """Return what comes of it if no variant of a stage has a number for its metric."""
+    if stage.keep is not None:
+        return "reduce kept the first"
+    if stage.scheduler is not None:
+        return f"{stage.scheduler.type} had nothing to decide by"
+    if stage.search.algorithm != "random":
+        return f"{stage.search.algorithm} had nothing to learn from"
+    return ""
 
 
 def _described(outcome: Outcome) -> dict[str, Any]:

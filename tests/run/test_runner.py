@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -11,6 +12,8 @@ from nbexp import State
 from nbexp.execute import CellError, Job, Outcome
 from nbexp.files import write_json
 from nbexp.run import (
+    Event,
+    EventKind,
     Events,
     Parts,
     Request,
@@ -152,6 +155,33 @@ def test_look_up_that_fails_is_a_warning_and_everything_is_executed(tmp_path):
     assert len(case.pool.jobs) == 2
     (warning,) = read_history(case.folder).warnings
     assert "gone" in warning
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        ({"scheduler": "asha"}, "asha had nothing to decide by"),
+        ({"scheduler": "asha", "keep": 1}, "reduce kept the first"),
+    ],
+)
+def test_metric_that_no_variant_has_is_told(tmp_path, stage, told):
+    case = Case(tmp_path, "import nbexp; nbexp.log(str(x), 1)", metric="loss", **stage)
+    assert case.run() is State.FINISHED
+    (warning,) = read_history(case.folder).warnings
+    assert warning == f"no variant of a has a number for the metric 'loss'; {told}"
+
+
+def test_listener_whose_reader_has_gone_is_dropped_without_a_word(caplog):
+    class Piped:
+        def notify(self, _event) -> None:
+            raise BrokenPipeError
+
+    heard: list[Event] = []
+    events = Events([Piped(), SimpleNamespace(notify=heard.append)])
+    events.emit(EventKind.RUN_PAUSED)
+    events.emit(EventKind.RUN_CONTINUED)
+    assert [event.kind for event in heard] == [EventKind.RUN_PAUSED, EventKind.RUN_CONTINUED]
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("one", [True, False], ids=["one variant", "the whole run"])
