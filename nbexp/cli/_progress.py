@@ -231,6 +231,7 @@ class PlainProgress:
         self._tally = tally
         self._messages = _Messages(screen)
         self._begun: set[tuple[str, int]] = set()  # variant and attempt
+        self._stops = False
         self._ray = threading.Timer(_PATIENCE_S, self._tell_of_ray)
         self._ray.daemon = True
 
@@ -251,6 +252,8 @@ class PlainProgress:
             line("‖ paused: what can pause does, and nothing more starts; nbexp continue ends that")
         elif event.kind is EventKind.RUN_CONTINUED:
             line("▶ the run goes on")
+        elif event.kind is EventKind.RUN_STOPPING:
+            self._stops = True
         elif event.kind is EventKind.STAGE_ENDED:
             self._stage_ended(self._tally.stages[data["stage"]])
         elif "variant" in data:
@@ -273,6 +276,14 @@ class PlainProgress:
             line(f"✓ {self._finished(data)}")
         elif event.kind is EventKind.VARIANT_ENDED and data["state"] == State.PRUNED:
             self._pruned(data, variant, stage)
+        elif event.kind is EventKind.VARIANT_ENDED and data["state"] == State.STOPPED:
+            self._stopped(data, stage)
+
+    def _stopped(self, data: Any, stage: StageTally) -> None:
+        if self._stops:  # those of a run that stops are counted with their stage
+            return
+        title = f"{data['variant']} {data['label']}".strip()
+        self._screen.line(f"■ {title}  stopped  ({stage.done}/{stage.total})")
 
     def _pruned(self, data: Any, variant: VariantTally, stage: StageTally) -> None:
         if data.get("source"):  # like those that are cached, it is counted with its stage

@@ -132,6 +132,19 @@ def test_plain_lines_tell_warnings_retries_and_that_the_run_stops(plain):
     assert "stopping (asked to stop)" in out
 
 
+def test_plain_lines_tell_a_variant_that_was_stopped_unless_the_whole_run_stops(plain):
+    told, written = plain
+    told.begin()
+    for n in (1, 2):
+        told.add(f"train-{n}", f"n={n}")
+        told.start(f"train-{n}")
+    told.end("train-1", "stopped", "n=1")
+    assert "■ train-1 n=1  stopped  (1/2)" in written()
+    told(EventKind.RUN_STOPPING, reason="stopped by SIGINT")
+    told.end("train-2", "stopped", "n=2")
+    assert "train-2" not in written()
+
+
 def test_json_lines_are_the_events(capsys: pytest.CaptureFixture[str]):
     event = Event(EventKind.WARNING, 1.5, {"message": "m"})
     JsonLines().notify(event)
