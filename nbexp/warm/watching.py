@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -27,7 +28,8 @@ async def in_thread(function: Callable[[], T]) -> T:
             future.set_result(function())
         except BaseException as error:
             future.set_exception(error)
-        os.write(tells, b"1")  # its end alone may go unseen: a process forked meanwhile has it too
+        with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+            os.write(tells, b"1")  # its end alone may go unseen: a forked process may have it too
         os.close(tells)
 
     threading.Thread(target=call).start()
