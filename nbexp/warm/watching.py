@@ -32,11 +32,13 @@ async def in_thread(function: Callable[[], T]) -> T:
             os.write(tells, b"1")  # its end alone may go unseen: a forked process may have it too
         os.close(tells)
 
-    threading.Thread(target=call).start()
+    thread = threading.Thread(target=call)
+    thread.start()
     try:
         await until_readable(told)
     finally:
         os.close(told)
+    thread.join()  # it has nothing left to do
     return future.result()
 
 
