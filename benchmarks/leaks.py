@@ -18,12 +18,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import nbformat
 import psutil
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 _LINGER_S = 1.0
 _FIRST = 100  # by then, caches have filled
@@ -65,18 +66,17 @@ def main() -> None:
     arguments.add_argument("--ordinary", action="store_true", help="without warm parents")
     options = arguments.parse_args()
     with _own_folders(warm=not options.ordinary) as folder:
-        counts = {0: _count(folder)}
+        counts = {0: _show("at the start", _count(folder))}
         began = time.monotonic()
         for number in range(1, options.count + 1):
             _execute()
             if number in (_FIRST, options.count):
-                counts[number] = _count(folder)
+                counts[number] = _show(f"after {number:,}", _count(folder))
         took_s = time.monotonic() - began
         time.sleep(_LINGER_S + 2)
-        counts[-1] = _count(folder)
-    _print(counts)
+        end = _show("in the end", _count(folder))
     print(f"{options.count:,} notebooks took {took_s:.0f} s")
-    found = _left(counts[0], counts[-1]) + _grown(counts.get(_FIRST), counts[options.count])
+    found = _left(counts[0], end) + _grown(counts.get(_FIRST), counts[options.count])
     print("\n".join(found) or "Nothing is left behind, and nothing grew.")
     sys.exit(bool(found))
 
@@ -105,7 +105,8 @@ def _own_folders(*, warm: bool) -> Iterator[Path]:
 def _execute() -> None:
     cell = nbformat.v4.new_code_cell("print('done')")
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    config = Config(KernelManager={"transport": "ipc"})  # ports may be taken by other programs
+    NotebookClient(notebook, timeout=60, kernel_name="python3", config=config).execute()
     if [each.get("text") for each in notebook.cells[0].outputs] != ["done\n"]:
         sys.exit(f"Expected the output 'done', but got: {notebook.cells[0].outputs}")
 
@@ -162,12 +163,11 @@ def _mib(process: psutil.Process) -> float:
     return 0.0
 
 
-def _print(counts: dict[int, Count]) -> None:
-    heads = ["start" if n == 0 else "after all" if n < 0 else f"{n:,}" for n in counts]
-    print(f"{'':12}" + "".join(f"{head:>12}" for head in heads))
-    for field in fields(Count):
-        values = [getattr(count, field.name) for count in counts.values()]
-        print(f"{field.name:12}" + "".join(f"{value:12,}" for value in values))
+def _show(when: str, count: Count) -> Count:
+    """Print a count as soon as it is known, and return it."""
+    told = [f"{name} {value:,}" for name, value in asdict(count).items()]
+    print(f"{when}: {', '.join(told)}", flush=True)
+    return count
 
 
 def _left(before: Count, after: Count) -> list[str]:
