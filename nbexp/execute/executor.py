@@ -18,6 +18,7 @@ from nbexp.execute.job import Answer, CellError, Job, Outcome, Report
 from nbexp.execute.steering import Desk
 from nbexp.files import write_json
 from nbexp.metrics import METRICS, read_course, summary
+from nbexp.notebook.session import CUT
 from nbexp.states import State
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class NotebookExecutor:
             RuntimeError: A job is running already.
             OSError: The job's folder can't be written.
         """
-        (job.folder / "result.json").unlink(missing_ok=True)
+        for name in ("result.json", CUT):
+            (job.folder / name).unlink(missing_ok=True)
         with self._running() as ending:
             outcome = _execute(job, ending, self._guard, self._desk)
             if outcome.state.is_final:
@@ -178,21 +180,32 @@ def _quiet() -> Iterator[None]:
 def _outcome(execution: Execution, started: float) -> Outcome:
     job = execution.job
     state = execution.ended_by or (State.FAILED if execution.error else State.FINISHED)
+    cut = _cut(job.folder)
+    # What a scheduler cut short is not what a full execution gives.
+    is_partial = state is State.PRUNED or bool(cut)
     outcome = Outcome(
         variant=job.variant,
-        key=job.pruned_key if state is State.PRUNED else job.key,
+        key=job.pruned_key if is_partial else job.key,
         state=state,
         started=started,
         ended=time.time(),
         cells=execution.cells,
         error=execution.error,
-        note=execution.note,
+        note="; ".join(note for note in (execution.note, cut) if note),
         reported=summary(read_course(job.folder / METRICS)),
     )
     with execution.timed("save"):
         outcome = _with_outputs(outcome, execution)
     timings = {part: round(seconds, 4) for part, seconds in execution.timings.items()}
     return _masked(replace(outcome, timings=timings), execution.recorder.mask)
+
+
+def _cut(folder: Path) -> str:
+    """Return what a loop left that its scheduler ended, or nothing."""
+    try:
+        return (folder / CUT).read_text().strip()
+    except OSError:
+        return ""
 
 
 def _masked(outcome: Outcome, mask: Mask) -> Outcome:

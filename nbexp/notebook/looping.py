@@ -96,9 +96,11 @@ class _Course:
         self._copied: Copied | None = None
         self._pause: str | None = None
         self._next = 0  # index of the next iteration
+        self._length: int | None = None
 
     def items(self, iterable: Iterable[Any]) -> Iterator[Any]:
         """Return an iterator over what is left to do."""
+        self._length = _length_of(iterable)
         if self._keeper is None:
             return iter(iterable)
         self._resume = self._keeper.resume(self._frame)
@@ -119,6 +121,7 @@ class _Course:
         only then it is known whether there is another one.
         """
         if not self._session.goes_on(self._frame):
+            self._session.tell_cut(self._frame, self._next, self._length)
             return False
         self._frame.index = self._next
         self._set_back()
@@ -165,6 +168,13 @@ class _Course:
         if self._keeper is not None and self._copied is not None:
             self._keeper.save(self._copied, moment, self._keep_bytes)
         self._copied = None
+
+
+def _length_of(iterable: Iterable[Any]) -> int | None:
+    try:
+        return len(iterable)  # type: ignore[arg-type]
+    except Exception:  # an iterable's own way of saying that it doesn't know
+        return None
 
 
 def _keeper_of(session: Session, frame: Frame) -> Keeper | None:

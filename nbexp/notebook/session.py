@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbexp.files import write_atomic
 from nbexp.notebook.channel import Decision, Verdict
 from nbexp.notebook.interrupts import Exploited, Interrupt, Paused, Stopped
 from nbexp.notebook.snapshots import Place, Places
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from nbexp.notebook.checkpointing import State
     from nbexp.notebook.keeper import Keeper
 
+CUT = "cut.txt"  # says in a variant's folder that a loop was ended before its own end
 _PAUSE = "pause"
 _TEXTS = {
     Verdict.STOP: "its scheduler stopped this variant early",
@@ -123,6 +125,19 @@ class Session:
         self.trim(frame)
         self.check()
         return not (self.ends and self.frames[:1] == [frame])
+
+    def tell_cut(self, frame: Frame, count: int, length: int | None) -> None:
+        """Note that a scheduler ended a loop, unless that was at its end anyway.
+
+        Args:
+            frame: The loop.
+            count: How many iterations it has had.
+            length: How many it would have had; None where that isn't known.
+        """
+        if self.folder is not None and self.is_kept and count != length:
+            of = "" if length is None else f" of {length}"
+            text = f"its scheduler ended loop {frame.name!r} after {count}{of} iterations"
+            write_atomic(self.folder / CUT, f"{text}\n")
 
     def trim(self, frame: Frame) -> None:
         """Forget the loops that were left inside of a loop, and what they registered."""
