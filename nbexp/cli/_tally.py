@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbexp.pipeline import Mode, Score
+from nbexp.plan.variants import short
 from nbexp.run import Event, EventKind
 from nbexp.states import State
 
@@ -26,6 +27,7 @@ class VariantTally:
         shown: Name of what it logged there: the stage's metric, where it logs that.
         value: The number that it logged there.
         score: The value of its metric that counts so far, if it is known.
+        changed: The parameters that were changed while it ran, by key.
     """
 
     name: str
@@ -35,11 +37,13 @@ class VariantTally:
     shown: str = ""
     value: float | None = None
     score: float | None = None
+    changed: dict[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
-        """Its name and label."""
-        return f"{self.name} {self.label}".rstrip()
+        """Its name and label, and what has become of its parameters since."""
+        now = " ".join(f"{key}={short(value)}" for key, value in self.changed.items())
+        return f"{self.name} {self.label}{f' (now {now})' if now else ''}".rstrip()
 
     def show(self, name: str, value: float, step: int) -> None:
         """Note what it logged last."""
@@ -149,7 +153,9 @@ class StageTally:
             self._timed[is_new] += 1
         value = data.get("metric")
         if state.is_success and value is not None and self._is_better(value, self._best):
-            self._best = (value, f"{data['variant']} {data['label']}".strip())
+            variant = self.variant(data["variant"])
+            variant.label = data["label"]
+            self._best = (value, variant.title)
 
     def _score(self, variant: VariantTally, value: float) -> None:
         known = (variant.score, "") if variant.score is not None else None
@@ -220,6 +226,7 @@ class Tally:
             stage.log(event.data)
         elif event.kind in (EventKind.VARIANT_PAUSED, EventKind.VARIANT_EXPLOITED):
             stage.pause(event.data)
+            stage.variant(event.data["variant"]).changed.update(event.data.get("params", {}))
         elif event.kind is EventKind.VARIANT_RETRIED:
             stage.running.pop(event.data["variant"], None)
         elif event.kind is EventKind.VARIANT_ENDED:

@@ -19,6 +19,7 @@ from nbexp.execute.steering import Desk
 from nbexp.files import write_json
 from nbexp.metrics import METRICS, read_course, summary
 from nbexp.notebook.session import CUT
+from nbexp.notebook.snapshots import SNAPSHOTS
 from nbexp.states import State
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _outcome(execution: Execution, started: float) -> Outcome:
         ended=time.time(),
         cells=execution.cells,
         error=execution.error,
-        note="; ".join(note for note in (execution.note, cut) if note),
+        note="; ".join(note for note in (execution.note, cut, _goes_on(job, state)) if note),
         reported=summary(read_course(job.folder / METRICS)),
     )
     with execution.timed("save"):
@@ -206,6 +207,14 @@ def _cut(folder: Path) -> str:
         return (folder / CUT).read_text().strip()
     except OSError:
         return ""
+
+
+def _goes_on(job: Job, state: State) -> str:
+    """Say of what did not come to its end that it need not begin at its beginning."""
+    if state.is_success or state is State.PAUSED:
+        return ""
+    names = {path.name for path in (job.folder / SNAPSHOTS).glob("[0-9]*")}
+    return "run again, it goes on from its newest snapshot" if names else ""
 
 
 def _masked(outcome: Outcome, mask: Mask) -> Outcome:

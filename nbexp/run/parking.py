@@ -78,8 +78,8 @@ class Parking:
 
     def let_go(self) -> None:
         """Have everything go on that a person had paused."""
-        for name in sorted(self._asked & self._parked.keys()):
-            self._go_on(name)
+        for name in sorted(self._asked & self._parked.keys(), reverse=True):
+            self._go_on(name, first=True)
         self._asked.clear()
 
     def carry_out(self, end: End) -> None:
@@ -194,11 +194,11 @@ class Parking:
             retell_ending(self._folder.variant(task.name) / "notebook.ipynb", reason)
         end(task, replace(task.paused, state=State.PRUNED, key=key, note=reason))
 
-    def _go_on(self, name: str) -> None:
+    def _go_on(self, name: str, *, first: bool = False) -> None:
         task = self._parked.pop(name, None)
         if task is not None:
             task.node.state = State.PENDING
-            self._queue.push(task)
+            (self._queue.push_front if first else self._queue.push)(task)
 
     def _waiting(self) -> list[str]:
         return [name for name in self._parked if name not in self._asked]

@@ -250,6 +250,19 @@ def test_the_best_so_far_is_also_of_what_goes_on(score: str, best: tuple[float, 
     assert tally.stages["train"].best == (0.95, "b lr=2")
 
 
+def test_the_best_has_the_parameters_that_it_went_on_with():
+    tally = Tally()
+    told = Told(tally, Tally())
+    told.begin()
+    told.add("a", "lr=0.5")
+    told.start("a")
+    changed = {"lr": 0.00123456}
+    told(EventKind.VARIANT_EXPLOITED, variant="a", stage="train", donor="b", step=1, params=changed)
+    told.start("a")
+    told.end("a", "finished", "lr=0.5", metric=0.9)
+    assert tally.stages["train"].best == (0.9, "a lr=0.5 (now lr=0.001235)")
+
+
 def test_the_live_view_has_a_line_for_each_of_the_first_that_run(live):
     told, _, progress, _ = live
     told.begin()
