@@ -13,7 +13,7 @@ from nbexp import State
 from nbexp.files import read_lines
 from nbexp.results import RunResult
 
-VARIANTS = 20
+VARIANTS = 50
 KILLS = 10
 
 PIPELINE = f"""
