@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nbexp.pipeline import Pipeline, Stage
+from nbexp.pipeline.values import Secret, leaves
 from nbexp.run.worker import kernel_environment
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Warmup:
                 },
                 str(max(1, int(stage.resources.cpu))),
             )
-            secrets = self._pipeline.environment.secrets
+            given = leaves([dict(stage.params), *map(dict, stage.cases)], Secret)
+            secrets = {*self._pipeline.environment.secrets, *(each.name for _, each in given)}
             parent = hold_parent(
                 stage.kernel or template.kernel,
                 {name: value for name, value in environment.items() if name not in secrets},

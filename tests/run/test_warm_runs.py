@@ -23,7 +23,7 @@ PIPELINE = """
 name = "warm"
 [stages.forked]
 notebook = "templates/look.ipynb"
-params = { x = { grid = [1, 2, 3, 4] } }
+params = { x = { grid = [1, 2, 3, 4] }, password = { secret = "PASSWORD" } }
 [stages.ordinary]
 notebook = "templates/look.ipynb"
 params = { x = "@forked[*].parent" }
@@ -32,7 +32,11 @@ warm = false
 
 
 def run(project, sockets: Path, *options: str) -> dict[str, list[dict]]:
-    environment = {"XDG_RUNTIME_DIR": str(sockets), "PYTHONBREAKPOINT": "0"}
+    environment = {
+        "XDG_RUNTIME_DIR": str(sockets),
+        "PYTHONBREAKPOINT": "0",
+        "PASSWORD": "hunter2",  # a parent is not told, and so it is the same one for all
+    }
     assert project.start(*options, environment=environment).wait(120) == 0
     found: dict[str, list[dict]] = {}
     for variant in RunResult.read(project.runs()[-1]).variants:
@@ -47,7 +51,7 @@ def sockets() -> Iterator[Path]:
 
 
 def test_kernels_of_a_run_have_one_parent(project, sockets):
-    project.template("look", LOOK, parameters="x = 0")
+    project.template("look", LOOK, parameters="x = 0\npassword = None")
     project.pipeline(PIPELINE)
     found = run(project, sockets)
     (parent,) = {each["parent"] for each in found["forked"]}
