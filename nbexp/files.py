@@ -13,6 +13,7 @@ import json
 import math
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,3 +136,12 @@ def _untagged(table: dict[str, Any]) -> Any:
     if len(table) == 1 and isinstance(table.get(_FLOAT), str):
         return float(table[_FLOAT])
     return table
+
+
+def cache_folder() -> Path:
+    """Return the user's folder for what can be made again; it may not be there yet."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(named).is_absolute():
+        return Path(named) / "nbexp"
+    home = Path.home()
+    return (home / "Library/Caches" if sys.platform == "darwin" else home / ".cache") / "nbexp"

@@ -213,8 +213,8 @@ def _goes_on(job: Job, state: State) -> str:
     """Say of what did not come to its end that it need not begin at its beginning."""
     if state.is_success or state is State.PAUSED:
         return ""
-    names = {path.name for path in (job.folder / SNAPSHOTS).glob("[0-9]*")}
-    return "run again, it goes on from its newest snapshot" if names else ""
+    has_any = any((job.folder / SNAPSHOTS).glob("[0-9]*"))
+    return "run again, it goes on from its newest snapshot" if has_any else ""
 
 
 def _masked(outcome: Outcome, mask: Mask) -> Outcome:

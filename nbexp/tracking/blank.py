@@ -8,15 +8,13 @@ when it finds none. Whatever is odd about the copy, MLflow makes the database as
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import sqlite3
-import sys
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from nbexp.files import digest
+from nbexp.files import cache_folder, digest
 
 _TABLES = ("alembic_version", "experiments", "runs", "tags")
 
@@ -74,15 +72,7 @@ def _blank() -> Path:
         raise FileNotFoundError("mlflow")
     migrations = Path(package.origin).parent / "store" / "db_migrations" / "versions"
     names = sorted(path.name for path in migrations.glob("*.py"))
-    return _cache_folder() / f"mlflow-{version('mlflow')}-{digest(names)[:8]}.db"
-
-
-def _cache_folder() -> Path:
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(named).is_absolute():
-        return Path(named) / "nbexp"
-    home = Path.home()
-    return (home / "Library/Caches" if sys.platform == "darwin" else home / ".cache") / "nbexp"
+    return cache_folder() / f"mlflow-{version('mlflow')}-{digest(names)[:8]}.db"
 
 
 def _is_blank(file: Path) -> bool:

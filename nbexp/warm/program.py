@@ -21,7 +21,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.pop(0)  # this file's own folder
 
-from nbexp.files import write_json
+from nbexp.files import cache_folder, write_json
 from nbexp.warm.child import become_kernel
 from nbexp.warm.fitness import Fingerprint, UnfitError, import_fit, installed_folders
 from nbexp.warm.parent import Launch, Parent
@@ -57,7 +57,7 @@ def _serve(settings: dict[str, Any]) -> Launch | None:
     listener = socket.socket(fileno=settings["listener"])
     listener.set_inheritable(False)
     parent = Parent(Path(settings["path"]), listener, Fingerprint(installed_folders()))
-    _keep_finalizers()
+    _spare_finalizers()
     gc.collect()
     gc.freeze()  # so that collections in the children leave these pages shared
     return parent.serve()
@@ -72,7 +72,7 @@ def _set_since(before: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _keep_finalizers() -> None:
+def _spare_finalizers() -> None:
     """Spare the children what imported modules tidy up in memory when Python ends.
 
     Torch has hundreds of such finalizers, and each would have its own copy of what it frees.
@@ -108,8 +108,7 @@ class LeftOut:
     """
 
     def __init__(self) -> None:
-        cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        self._path = Path(cache).expanduser() / "nbexp" / "unfit.json"
+        self._path = cache_folder() / "unfit.json"
         try:
             self._known = json.loads(self._path.read_text())
         except (OSError, ValueError):
