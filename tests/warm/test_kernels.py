@@ -41,9 +41,8 @@ LOOKS = {
     "input": "import sys; sys.__stdin__.read()",
     "streams": "import sys; [[s.encoding, s.errors, s.line_buffering, s.fileno()] "
     "for s in (sys.__stdin__, sys.__stdout__, sys.__stderr__)]",
-    "sockets": "import os; sorted(k.split(':')[0] for k in "
-    "[os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') "
-    "if os.path.lexists(f'/proc/self/fd/{n}')] if 'socket' in k)",
+    "sockets": "import os; [k for k in sorted(map(kind, os.listdir('/proc/self/fd'))) "
+    "if k == 'socket']",
     "spawned": "import multiprocessing as m; m.current_process().name",
     "loop": "import asyncio; type(asyncio.get_event_loop()).__name__",
     "numpy": "import numpy; int(numpy.random.randint(2**31)) > 0",
@@ -51,11 +50,22 @@ LOOKS = {
     "backend": "import matplotlib; matplotlib.get_backend()",
     "warnings": "import warnings; sorted({str(f[:3]) for f in warnings.filters})",
 }
-LOOK = (
-    "import json\nfound = {}\nfor name, code in LOOKS.items():\n"
-    "    first, _, last = code.partition('; ')\n    exec(first)\n"
-    "    found[name] = eval(last)\nprint(json.dumps(found))"
-)
+LOOK = """
+import json
+
+def kind(descriptor):
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}").split(":")[0]
+    except FileNotFoundError:  # closed since it was listed
+        return ""
+
+found = {}
+for name, code in LOOKS.items():
+    first, _, last = code.partition("; ")
+    exec(first)
+    found[name] = eval(last)
+print(json.dumps(found))
+"""
 
 
 def test_a_notebook_cannot_tell(warm: Warm) -> None:
