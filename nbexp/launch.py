@@ -34,7 +34,7 @@ from nbexp.run import (
 )
 from nbexp.tracking import MlflowTracker, TensorboardListener
 
-_LOOKED_AT = 64
+_LOOKED_AT = 24  # variants of two keys at most: for more than 50, a server is asked for all
 
 
 class Launch:

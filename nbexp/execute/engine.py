@@ -55,7 +55,6 @@ class NbexpEngine(Engine):  # type: ignore[misc] # papermill is untyped
         tell_history(nb, job.history)
         states = _States(nb, execution.recorder)
         states.notebook_start()
-        execution.recorder.save(nb)
         try:
             cls.execute_managed_notebook(states, kernel_name, execution=execution)
         finally:

@@ -1,7 +1,7 @@
 """Runs and variants in MLflow: a parent run for each run, a child for each variant executed.
 
-A variant's identity is written as the tag ``nbexp.key``, last of all, so that the tag marks
-completion; a finished run with the tag is what the cache finds.
+A variant's identity is written as the tag ``nbexp.key``; a finished run with the tag is complete,
+and what the cache finds.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def recover_run(client: Any, writer: VariantWriter, run: Path) -> bool:
 def _recover_variant(writer: VariantWriter, child: Any, run: RunFolder) -> bool:
     run_id, tags = child.info.run_id, child.data.tags
     name, is_open = tags.get("nbexp.variant"), child.info.status == "RUNNING"
-    if name is None or "nbexp.key" in tags:
+    if name is None or ("nbexp.key" in tags and not is_open):
         return True
     folder = run.variant(name)
     record = VariantRecord.read(folder)

@@ -1,7 +1,7 @@
 """How a variant ended, in MLflow: parameters, metrics, tags and files of its run.
 
-A variant's identity is written as the tag ``nbexp.key``, last of all, so that the tag marks
-completion.
+A variant's identity is written as the tag ``nbexp.key``, with or after all the rest, and then its
+run is ended: a finished run with the tag is complete.
 """
 
 from __future__ import annotations
@@ -55,15 +55,12 @@ class VariantWriter:
     def write(self, run_id: str, record: VariantRecord, outcome: Outcome, folder: Path) -> None:
         """Write all of a variant, and end its run."""
         entries = self.series.complete(run_id, folder)
-        self._write_results(run_id, record, outcome, entries)
         self._write_files(run_id, folder)
         tags = result_tags(outcome)
         if outcome.state in (State.FINISHED, State.PRUNED):
-            self.end(run_id, status_of(outcome.state), int(outcome.ended * 1000))
-            self._write_tags(run_id, {**tags, "nbexp.key": outcome.key or record.key})
-        else:  # without a key, nobody would make up for what comes after the end
-            self._write_tags(run_id, tags)
-            self.end(run_id, status_of(outcome.state), int(outcome.ended * 1000))
+            tags["nbexp.key"] = outcome.key or record.key
+        self._write_results(run_id, record, outcome, entries, tags)
+        self.end(run_id, status_of(outcome.state), int(outcome.ended * 1000))
 
     def write_cut_off(self, run_id: str, folder: Path) -> None:
         """Write what a variant logged of which is not known how it ended, and end its run."""
@@ -76,9 +73,14 @@ class VariantWriter:
         self._client().set_terminated(run_id, status, ended_ms or int(time.time() * 1000))
 
     def _write_results(
-        self, run_id: str, record: VariantRecord, outcome: Outcome, entries: Sequence[Entry]
+        self,
+        run_id: str,
+        record: VariantRecord,
+        outcome: Outcome,
+        entries: Sequence[Entry],
+        tags: Mapping[str, str],
     ) -> None:
-        from mlflow.entities import Metric, Param
+        from mlflow.entities import Metric, Param, RunTag
         from mlflow.exceptions import MlflowException
 
         client, now = self._client(), int(outcome.ended * 1000)
@@ -89,16 +91,13 @@ class VariantWriter:
             for name, value in metrics_of(outcome).items()
             if name not in last or not _is_same(last[name].last, value)
         ]
-        try:
-            client.log_batch(run_id, metrics=metrics, params=params)
+        run_tags = [RunTag(key, value) for key, value in tags.items()]
+        try:  # each call costs MLflow several transactions
+            client.log_batch(run_id, metrics=metrics, params=params, tags=run_tags)
         except MlflowException:
             self._write_params(run_id, record.name, params)
             client.log_batch(run_id, metrics=metrics)
-
-    def _write_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        from mlflow.entities import RunTag
-
-        self._client().log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+            client.log_batch(run_id, tags=run_tags)
 
     def _write_params(self, run_id: str, name: str, params: Sequence[Any]) -> None:
         """Write parameters as far as they can be written."""

@@ -11,8 +11,10 @@ import resource
 import signal
 import sys
 import threading
+from _io import _IOBase  # io.IOBase asks objects for their class, which may run code of theirs
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 from nbexp.warm.parent import Launch
@@ -22,12 +24,15 @@ _MESSAGES_HELD = 100_000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def become_kernel(launch: Launch, set_by_imports: Mapping[str, str]) -> None:
+def become_kernel(
+    launch: Launch, set_by_imports: Mapping[str, str], own: Mapping[str, SimpleNamespace]
+) -> None:
     """Run a kernel, and end the process with it.
 
     Args:
         launch: What was asked for.
         set_by_imports: What modules have set in the environment when they were imported.
+        own: What stands for the modules that a kernel imports itself, by their names.
     """
     parent = os.getppid()
     os.setsid()
@@ -42,7 +47,7 @@ def become_kernel(launch: Launch, set_by_imports: Mapping[str, str]) -> None:
     _seed()
     code = 0
     try:
-        _run(launch)
+        _run(launch, own)
     except SystemExit as end:
         code = _exit_code(end)
     except BaseException:
@@ -108,14 +113,19 @@ def _seed() -> None:
         torch.default_generator.seed()
 
 
-def _run(launch: Launch) -> None:
+def _run(launch: Launch, own: Mapping[str, SimpleNamespace]) -> None:
+    from ipykernel import ipkernel
     from ipykernel.kernelapp import IPKernelApp
 
     # IPython reads it from the environment when it is imported, which was before.
     client = int(launch.environment.get("JPY_PARENT_PID") or 0)
     app = IPKernelApp.instance(parent_handle=client)
     app.init_iopub = _holding(app.init_iopub)
+    # A kernel hides the modules that are there from its debugger, which are its own elsewhere.
+    # To look at all of the parent's would cost a copy of the memory that each lies in, too.
+    vars(ipkernel)["sys"] = SimpleNamespace(**{**vars(sys), "modules": own})
     app.initialize(launch.arguments[1:])
+    vars(ipkernel)["sys"] = sys
     launch.connection.sendall(b'{"ready": true}\n')
     launch.connection.close()
     gc.enable()
@@ -146,7 +156,7 @@ def _leave(code: int) -> None:
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for each in gc.get_objects():  # only those since the fork; the others are frozen
-        if isinstance(each, io.IOBase) and not each.closed:
+        if issubclass(type(each), _IOBase) and not each.closed:
             try:
                 each.flush()
             except (OSError, ValueError):

@@ -5,7 +5,8 @@ client sends one line of JSON with three files (standard input, output and error
 lines: ``{"pid": …}`` once the kernel is forked, ``{"ready": true}`` by the kernel itself once it
 listens, and ``{"exit": …}`` when it has ended, which is the last. When a client closes its
 connection, or dies, its kernel is killed. When the last connection is closed, the parent ends
-after a while. If the parent itself is killed, the system kills its kernels.
+after a while, and at once where there are many. If the parent itself is killed, the system kills
+its kernels.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import selectors
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,8 @@ from typing import Any, Protocol
 
 _REQUEST_S = 5.0  # for a client to send its request
 _FIRST_S = 10.0  # for the first client to come
+_LOOK_S = 1.0  # between looks at how many parents there are
+_PARENTS = 4  # that may stay without a client, since each has all that it imported in memory
 _FILES = 3  # standard input, output and error
 
 
@@ -114,13 +118,17 @@ class Parent:
         """Whether nobody came for a while; then nobody can any more."""
         if not self._is_open:
             return True
-        if self._selector.select(self._linger_s):
-            return False
-        with locked(self._path.parent):
-            if self._selector.select(0):
+        until = time.monotonic() + self._linger_s
+        while True:
+            left = until - time.monotonic()
+            if self._selector.select(max(0.0, min(left, _LOOK_S))):
                 return False
-            self._close()
-        return True
+            with locked(self._path.parent):
+                if left <= 0 or _count(self._path.parent) > _PARENTS:
+                    if self._selector.select(0):
+                        return False
+                    self._close()
+                    return True
 
     def _close(self) -> None:
         self._selector.unregister(self._listener)
@@ -222,6 +230,12 @@ class Parent:
 
 def _is_reaped(child: int) -> bool:
     return os.waitpid(child, os.WNOHANG)[0] == child
+
+
+def _count(folder: Path) -> int:
+    """Count the parents whose sockets lie in a folder; of one that was killed, the file is left."""
+    lines = Path("/proc/net/unix").read_text().splitlines()
+    return len({line.partition(f" {folder}{os.sep}")[2] for line in lines} - {""})
 
 
 def _read_line(connection: socket.socket, files: list[int]) -> bytes:

@@ -16,6 +16,7 @@ import tempfile
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 if __name__ == "__main__":
@@ -43,13 +44,13 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     left_out, before = LeftOut(), dict(os.environ)
     try:
-        _import_all(settings["imports"], left_out)
+        own = _import_all(settings["imports"], left_out)
     except UnfitError as error:
         left_out.add(error)
         os.execve(sys.executable, sys.orig_argv, before)
     launch = _serve(settings)
     if launch is not None:
-        become_kernel(launch, _set_since(before))
+        become_kernel(launch, _set_since(before), own)
 
 
 def _serve(settings: dict[str, Any]) -> Launch | None:
@@ -81,8 +82,11 @@ def _spare_finalizers() -> None:
         finalizer.atexit = False
 
 
-def _import_all(names: list[str], left_out: LeftOut) -> None:
+def _import_all(names: list[str], left_out: LeftOut) -> dict[str, SimpleNamespace]:
     """Import what a kernel imports when it starts, and then what a notebook does.
+
+    Returns:
+        What stands for the modules that a kernel imports itself: it has their `__file__`.
 
     Raises:
         UnfitError: One of them must not be imported here.
@@ -91,14 +95,15 @@ def _import_all(names: list[str], left_out: LeftOut) -> None:
     for name, value in _NO_THREADS.items():
         os.environ.setdefault(name, value)
     import_fit("ipykernel.kernelapp", folders, may_print=True)
-    modules, environment = _scout()
+    files, environment = _scout()
     os.environ.update(environment)
-    for name in modules:
+    for name in files:
         if name not in left_out:
             import_fit(name, folders, may_print=True)
     for name in [*_MORE, *names]:
         if name not in left_out:
             import_fit(name, folders)
+    return {name: SimpleNamespace(__file__=file) for name, file in files.items()}
 
 
 class LeftOut:
@@ -144,8 +149,8 @@ def _version(name: str) -> float:
         return 0.0
 
 
-def _scout() -> tuple[list[str], dict[str, str]]:
-    """Have a child start a kernel; return what that imported, and set in its environment."""
+def _scout() -> tuple[dict[str, str | None], dict[str, str]]:
+    """Have a child start a kernel; return its modules' files, and what it set in `os.environ`."""
     reads, writes = os.pipe()
     child = os.fork()
     if child == 0:
@@ -155,8 +160,8 @@ def _scout() -> tuple[list[str], dict[str, str]]:
     with open(reads) as stream:  # noqa: PTH123 - not a path
         text = stream.read()
     os.waitpid(child, 0)
-    found = json.loads(text) if text else {"modules": [], "environment": {}}
-    return found["modules"], found["environment"]
+    found = json.loads(text) if text else {"files": {}, "environment": {}}
+    return found["files"], found["environment"]
 
 
 def _be_scout(writes: int) -> None:
@@ -166,7 +171,8 @@ def _be_scout(writes: int) -> None:
         app = _start_kernel(folder)
         app.shell.run_cell("1 + 1", silent=True)
         changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
-        found = {"modules": list(sys.modules), "environment": changed}
+        files = {name: getattr(each, "__file__", None) for name, each in list(sys.modules.items())}
+        found = {"files": files, "environment": changed}
         with open(writes, "w") as stream:
             json.dump(found, stream)
     finally:

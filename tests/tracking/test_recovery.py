@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from mlflow.entities import RunTag
 
 import nbexp
 from nbexp.execute import CellError, Outcome
@@ -88,6 +89,21 @@ def test_driver_that_died_is_made_up_for(spec):
     client.set_terminated(parent, "FINISHED")
     assert later.recover(run.path)
     assert ended(client, parent) == "FINISHED", "a run that ended keeps its state"
+
+
+def test_run_that_was_written_but_not_ended_is_ended(spec):
+    tracker = MlflowTracker(spec)
+    run = RunFolder.create(spec)
+    tracker.open_run(run.path)
+    folder = begin(tracker, run, "finished")
+    leave(folder, State.FINISHED, score=0.5)
+    client, run_id = tracker._client(), VariantRecord.read(folder).tracking_id
+    client.log_batch(run_id, tags=[RunTag("nbexp.key", KEYS["finished"])])
+    run.unlock()
+    later = MlflowTracker(spec)
+    assert later.recover(run.path)
+    assert ended(client, run_id) == "FINISHED"
+    assert client.get_run(run_id).data.metrics["score"] == 0.5
 
 
 def test_all_that_was_logged_before_the_driver_died_is_there(spec):

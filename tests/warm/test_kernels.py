@@ -43,6 +43,8 @@ LOOKS = {
     "for s in (sys.__stdin__, sys.__stdout__, sys.__stderr__)]",
     "sockets": "import os; [k for k in sorted(map(kind, os.listdir('/proc/self/fd'))) "
     "if k == 'socket']",
+    "debugger": "import re; any(re.search('numpy|torch', file) "
+    "for file in get_ipython().kernel._kernel_modules)",
     "spawned": "import multiprocessing as m; m.current_process().name",
     "loop": "import asyncio; type(asyncio.get_event_loop()).__name__",
     "numpy": "import numpy; int(numpy.random.randint(2**31)) > 0",
@@ -263,6 +265,23 @@ def test_parent_without_clients_ends(warm: Warm, sockets: Path) -> None:
     warm(look)
     parents[0].wait(10)
     assert not list(sockets.rglob("*.sock"))
+
+
+def test_parent_without_clients_ends_at_once_among_many(sockets: Path) -> None:
+    code = """
+import socket, sys
+from pathlib import Path
+from nbexp.warm.parent import Parent
+def listen(name):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{sys.argv[1]}/{name}.sock")
+    listener.listen()
+    return listener
+others = [listen(number) for number in range(5)]
+others.pop().close()
+Parent(Path(sys.argv[1], "own.sock"), listen("own"), None).serve()
+"""
+    subprocess.run([sys.executable, "-c", code, str(sockets)], timeout=5, check=True)
 
 
 @pytest.mark.parametrize("how", ["independent", "pipe", "interpreter"])
