@@ -55,6 +55,7 @@ class NbexpEngine(Engine):  # type: ignore[misc] # papermill is untyped
         tell_history(nb, job.history)
         states = _States(nb, execution.recorder)
         states.notebook_start()
+        execution.recorder.save(nb)
         try:
             cls.execute_managed_notebook(states, kernel_name, execution=execution)
         finally:
