@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbexp.errors import UsageError
+from nbexp.pipeline import Mode
 from nbexp.run import (
     RunFolder,
     RunHistory,
@@ -140,3 +142,33 @@ def _variant_result(run: RunFolder, variant: VariantHistory) -> VariantResult:
         is_kept=variant.is_kept,
         error=variant.error,
     )
+
+
+def run_state(history: RunHistory) -> State:
+    """Return the state of a run, also of one that goes on."""
+    return history.state or (State.PAUSED if history.is_paused else State.RUNNING)
+
+
+def run_duration_s(history: RunHistory) -> float | None:
+    """Return the seconds that a run took, or has taken so far; None where it was cut off."""
+    if not history.started:
+        return None
+    if history.ended is not None:
+        return history.ended - history.started
+    return time.time() - history.started if history.state is None else None
+
+
+def best_first(variants: list[VariantHistory], mode: Mode) -> list[VariantHistory]:
+    """Return variants by their metric; those without one last, in the order given."""
+    sign = -1.0 if mode is Mode.MAX else 1.0
+    return sorted(variants, key=lambda v: (v.metric is None, sign * (v.metric or 0.0)))
+
+
+def best_by_stage(history: RunHistory) -> dict[str, VariantHistory]:
+    """Return the best variant of each stage that has a metric."""
+    found = {}
+    for stage, (_, mode) in history.metrics.items():
+        known = [v for v in history.of_stage(stage) if v.metric is not None]
+        if known:
+            found[stage] = best_first(known, Mode(mode))[0]
+    return found

@@ -22,12 +22,13 @@ from nbexp.cli._checks import (
     check_python,
     check_space,
 )
-from nbexp.cli._screen import Screen, counted
+from nbexp.cli._screen import Screen
 from nbexp.errors import RunError
 from nbexp.files import to_json
 from nbexp.pipeline import Pipeline
 from nbexp.run import Cluster, cluster_address
 from nbexp.states import State
+from nbexp.wording import counted
 
 _SIGNS = {Level.OK: ("✓ ", "green"), Level.WARNING: ("! ", "yellow"), Level.PROBLEM: ("✗ ", "red")}
 _KERNEL_S = 60.0

@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nbexp.cli._screen import duration_text
 from nbexp.cli._tally import StageTally, Tally
 from nbexp.pipeline import Pipeline
 from nbexp.plan import Plan, PlannedStage
 from nbexp.run import cluster_address, list_runs, local_node, read_history
 from nbexp.states import State
+from nbexp.wording import duration_text
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 
 from nbexp.cli._finding import Found, find
-from nbexp.cli._screen import Screen, counted
+from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
 from nbexp.run import RunFolder, RunHistory, VariantHistory, find_variant, read_history
+from nbexp.wording import counted
 
 _LOOK_S = 0.2
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from nbexp import __version__
-from nbexp.cli import _project, _run, _runs
+from nbexp.cli import _project, _reports, _run, _runs
 from nbexp.errors import NbexpError, PipelineError, UsageError
 
 MISTAKE, CTRL_C = 2, 130
@@ -55,7 +55,7 @@ def cli() -> None:
     """
 
 
-for _command in (*_project.COMMANDS, *_run.COMMANDS, *_runs.COMMANDS):
+for _command in (*_project.COMMANDS, *_run.COMMANDS, *_runs.COMMANDS, *_reports.COMMANDS):
     cli.add_command(_command)
 
 

@@ -9,10 +9,11 @@ import click
 from nbexp.api import Pipeline
 from nbexp.cli._estimate import slots, wall_s
 from nbexp.cli._running import Request
-from nbexp.cli._screen import Part, Screen, counted, duration_text, state_part
+from nbexp.cli._screen import Part, Screen, state_part
 from nbexp.files import to_json
 from nbexp.plan import Plan, PlannedStage, PlannedVariant
 from nbexp.states import State
+from nbexp.wording import counted, duration_text
 
 _ROWS = 20
 

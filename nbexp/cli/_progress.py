@@ -15,23 +15,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nbexp.cli._course import changes_text
 from nbexp.cli._estimate import TimeLeft
 from nbexp.cli._failure import headline, show_failure
-from nbexp.cli._screen import (
-    STYLES,
-    Part,
-    Screen,
-    counted,
-    counts_text,
-    duration_text,
-    number_text,
-    text,
-)
+from nbexp.cli._screen import STYLES, Part, Screen, text
 from nbexp.cli._tally import StageTally, Tally, VariantTally
+from nbexp.course import changes_text
 from nbexp.files import to_json
 from nbexp.run import Event, EventKind
 from nbexp.states import State
+from nbexp.wording import counted, counts_text, duration_text, number_text
 
 _WHOLE_FAILURES = 5
 _SHORT_FAILURES = 50

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from nbexp.api import Pipeline
-from nbexp.cli._screen import Screen, counted, state_part
+from nbexp.cli._screen import Screen, state_part
 from nbexp.errors import NbexpError
 from nbexp.files import to_json
 from nbexp.plan import Plan, PlannedVariant, differences
@@ -25,6 +25,7 @@ from nbexp.run import (
     read_history,
 )
 from nbexp.states import State
+from nbexp.wording import counted
 
 _ROWS = 20
 

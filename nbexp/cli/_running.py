@@ -12,10 +12,11 @@ from nbexp.api import Pipeline
 from nbexp.cli._estimate import TimeLeft, read_before
 from nbexp.cli._failure import next_step, short_path
 from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress, Progress
-from nbexp.cli._screen import STYLES, Screen, counts_text, duration_text, number_text
+from nbexp.cli._screen import STYLES, Screen
 from nbexp.cli._tally import Tally
 from nbexp.run import Event, EventKind
 from nbexp.states import State
+from nbexp.wording import counts_text, duration_text, number_text
 
 FAILED, CTRL_C, TERMINATED = 1, 130, 143
 _SIGNALS = {"stopped by SIGINT": CTRL_C, "stopped by SIGTERM": TERMINATED}

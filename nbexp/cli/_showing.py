@@ -8,22 +8,14 @@ from typing import Any
 
 import click
 
-from nbexp.cli._course import course_of, descent, exploits, last_step, reason_of
 from nbexp.cli._failure import short_path, show_failure
-from nbexp.cli._listing import best_first, run_duration_s, run_state
-from nbexp.cli._screen import (
-    Part,
-    Screen,
-    counts_text,
-    duration_text,
-    number_text,
-    state_part,
-    time_text,
-)
+from nbexp.cli._screen import Part, Screen, state_part
+from nbexp.course import course_of, descent, exploits, last_step, reason_of
 from nbexp.files import to_json
 from nbexp.pipeline import Mode
-from nbexp.results import RunResult
+from nbexp.results import RunResult, best_first, run_duration_s, run_state
 from nbexp.run import RunFolder, RunHistory, VariantHistory
+from nbexp.wording import counts_text, duration_text, number_text, time_text
 
 _ROWS = 20
 _FAILURES = 5

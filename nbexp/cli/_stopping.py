@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 from nbexp.cli._finding import Found, find_alive
-from nbexp.cli._screen import Screen, counts_text
+from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
 from nbexp.run import find_variant, read_history, request_stop
+from nbexp.wording import counts_text
 
 _PATIENCE_S = 15.0
 _LOOK_S = 0.1

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
-from nbexp.cli._course import (
+from nbexp.cli._failure import short_path, show_failure
+from nbexp.cli._screen import Screen, state_part
+from nbexp.course import (
     Origin,
     changes_text,
     course_of,
@@ -17,12 +19,11 @@ from nbexp.cli._course import (
     logged_by,
     reason_of,
 )
-from nbexp.cli._failure import short_path, show_failure
-from nbexp.cli._screen import Screen, duration_text, number_text, state_part, time_text
 from nbexp.files import to_json
 from nbexp.metrics import summary
 from nbexp.run import RunFolder, RunHistory, VariantHistory, VariantRecord, read_outcome
 from nbexp.states import State
+from nbexp.wording import duration_text, number_text, time_text
 
 _LONGEST = 200
 

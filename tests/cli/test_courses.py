@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cli_project import Nbexp, write_template
 
-from nbexp.cli._course import changes_text, descent, descent_text
+from nbexp.course import changes_text, descent, descent_text
 from nbexp.files import append_line, write_json
 from nbexp.metrics import METRICS
 from nbexp.run import RunFolder, VariantRecord

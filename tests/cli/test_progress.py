@@ -12,11 +12,12 @@ from rich.console import Console
 
 from nbexp.cli._estimate import Before, TimeLeft
 from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress
-from nbexp.cli._screen import Screen, duration_text
+from nbexp.cli._screen import Screen
 from nbexp.cli._tally import Tally
 from nbexp.pipeline import Pipeline, Search, Stage
 from nbexp.run import Event, EventKind
 from nbexp.states import State
+from nbexp.wording import duration_text
 
 ERROR = {
     "name": "ValueError",

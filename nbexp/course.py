@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nbexp.cli._screen import number_text
 from nbexp.files import to_json
 from nbexp.metrics import METRICS, Entry, read_metrics
 from nbexp.run import RunFolder, VariantHistory
 from nbexp.run.progress import history_of
 from nbexp.states import State
+from nbexp.wording import number_text
 
 Course = Sequence[Mapping[str, Any]]
 

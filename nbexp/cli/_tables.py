@@ -1,0 +1,66 @@
+"""Writes the variants of a run as a table, for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nbexp.errors import UsageError, did_you_mean
+from nbexp.files import to_json, write_atomic
+from nbexp.results import RunResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_table(result: RunResult, stage: str | None, kind: str, target: Path | None) -> None:
+    """Write the table of a run.
+
+    Args:
+        result: The run.
+        stage: The stage whose variants are wanted, or None for all.
+        kind: ``csv``, ``latex`` or ``parquet``.
+        target: The file; None for standard output.
+
+    Raises:
+        UsageError: There is no such stage, or parquet was asked for on standard output.
+    """
+    frame = _frame(result, stage)
+    if kind == "parquet":
+        if target is None:
+            raise UsageError("parquet is not for a terminal: name a file with --to FILE.")
+        write_atomic(target, frame.to_parquet(index=False))
+        return
+    if kind == "csv":
+        text = frame.to_csv(index=False)
+    else:
+        text = (
+            frame.style.hide(axis="index").format(escape="latex", precision=6).to_latex(hrules=True)
+        )
+    if target is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomic(target, text)
+
+
+def _frame(result: RunResult, stage: str | None) -> pd.DataFrame:
+    """Return the table, with values that are no numbers or texts as JSON."""
+    stages = result.history.stages
+    if stage is not None and stage not in stages:
+        raise UsageError(
+            f"The run {result.id} has no stage {stage!r}; it has {', '.join(stages)}. "
+            f"{did_you_mean(stage, stages)}".strip()
+        )
+    frame = result.dataframe()
+    if stage is not None:
+        frame = frame[frame["stage"] == stage].dropna(axis="columns", how="all")
+    for name in frame.columns:
+        if frame[name].dtype == object:
+            frame[name] = frame[name].map(_plain, na_action="ignore")
+    return frame
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str) else to_json(value)
