@@ -1,0 +1,61 @@
+"""Files beside a page, for outputs that are too big to stand in it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+
+from nbexp.files import write_atomic
+
+_PLENTY = 32  # times the limit of one output; a page with more in it gets stricter
+_STRICTER = 16
+
+
+class Aside:
+    """The folder of a page's big outputs.
+
+    Args:
+        folder: Where they are written; made when the first one comes.
+        url: Where the folder is, seen from the page.
+        inline_bytes: Size up to which an output stands in the page. Where many have added up, only
+            smaller ones do.
+    """
+
+    def __init__(self, folder: Path, url: str, inline_bytes: int) -> None:
+        self.cell = 0
+        self._folder = folder
+        self._url = url.rstrip("/")
+        self._limit = inline_bytes
+        self._inline = 0
+        self._written = 0
+
+    def is_big(self, size: int) -> bool:
+        """Whether an output of this size goes into a file; one that does not is counted."""
+        has_plenty = self._inline > _PLENTY * self._limit
+        if size > (self._limit // _STRICTER if has_plenty else self._limit):
+            return True
+        self._inline += size
+        return False
+
+    def write(self, suffix: str, content: str | bytes) -> str:
+        """Write a file for the present cell, and return its URL.
+
+        Args:
+            suffix: Such as ``.png``. Names are made of nothing else that a notebook says.
+            content: Text is written as UTF-8 with a mark, as a file has no header to tell it.
+        """
+        self._written += 1
+        name = f"cell-{self.cell}-{self._written}{suffix}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        data = content.encode("utf-8-sig") if isinstance(content, str) else content
+        write_atomic(self._folder / name, data)
+        return f"{self._url}/{name}"
+
+
+def decoded(text: str) -> bytes | None:
+    """Return the bytes of base64, or None where it is broken."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None

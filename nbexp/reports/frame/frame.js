@@ -1,0 +1,72 @@
+// Runs in every frame, before what the frame shows. The protocol is in frames.py.
+(() => {
+  "use strict";
+  const page = window.parent;
+  if (page === window) {
+    document.documentElement.textContent = "This is part of a report; open the report itself.";
+    window.stop();
+    return;
+  }
+  const root = document.documentElement;
+  const tell = page.postMessage.bind(page);
+  const asked = new Map();
+  let told = 0;
+
+  const measure = () => {
+    const body = document.body;
+    const height = Math.ceil(Math.max(root.getBoundingClientRect().height, body ? body.scrollHeight : 0));
+    if (Math.abs(height - told) > 1) {
+      told = height;
+      tell({ nbexp: "height", value: height }, "*");
+    }
+  };
+
+  const run = (source) => {
+    const script = document.createElement("script");
+    script.textContent = source;
+    document.head.append(script);
+    script.remove();
+  };
+
+  const library = (name) => {
+    if (!asked.has(name)) {
+      const answer = {};
+      answer.promise = new Promise((resolve, reject) => Object.assign(answer, { resolve, reject }));
+      asked.set(name, answer);
+      tell({ nbexp: "library", name }, "*");
+    }
+    return asked.get(name).promise;
+  };
+
+  window.addEventListener("message", (event) => {
+    const message = event.source === page ? event.data || {} : {};
+    if (message.nbexp === "theme") {
+      root.dataset.theme = message.value === "dark" ? "dark" : "light";
+    } else if (message.nbexp === "library" && asked.has(message.name)) {
+      const answer = asked.get(message.name);
+      if (typeof message.source !== "string") {
+        answer.reject(new Error(`the report has no library ${message.name}`));
+        return;
+      }
+      run(message.source);
+      answer.resolve();
+    }
+  });
+
+  const fail = (error) => {
+    const note = document.createElement("p");
+    note.className = "note";
+    note.textContent = `This output can't be drawn: ${(error && error.message) || error}`;
+    document.body.append(note);
+  };
+
+  Object.defineProperty(window, "nbexp", { value: Object.freeze({ library, fail }) });
+  document.addEventListener("DOMContentLoaded", () => {
+    const observer = new ResizeObserver(measure);
+    observer.observe(root);
+    observer.observe(document.body);
+    measure();
+  });
+  window.addEventListener("load", measure);
+  tell({ nbexp: "hello" }, "*");
+})();

@@ -1,0 +1,156 @@
+"""Sandboxed frames: what a notebook shows by scripts runs there, and gets no further.
+
+A frame is ``<iframe class="nb-frame" sandbox="allow-scripts">``: its origin is none, so that it
+reaches neither the page nor what other frames, files or sites keep. Its own content security
+policy stands before all else in it, and lets it load nothing. Big ones are files beside the page
+(``src``), which show nothing when they are opened by themselves; others are in ``srcdoc``.
+
+**Protocol.** Messages are plain objects sent by ``postMessage``; each has a field ``nbexp``.
+
+==================  ===========================================  ================================
+from the frame                                                   what the page does
+==================  ===========================================  ================================
+``"hello"``         its document has begun                       answers ``"theme"``
+``"height"``        ``value``: height of its content in pixels   sets the height of the element
+``"library"``       ``name``: ``"plotly"`` or ``"vega"``         answers ``"library"``
+==================  ===========================================  ================================
+
+==================  =============================================================================
+from the page
+==================  =============================================================================
+``"theme"``         ``value``: ``"light"`` or ``"dark"``; again whenever the reader switches
+``"library"``       ``name``, and ``source``: its JavaScript as text, or null where it is missing
+==================  =============================================================================
+
+The page takes a message only where ``event.source`` is the ``contentWindow`` of one of its own
+``iframe.nb-frame``, and believes nothing in it: a height is a finite number, held between 24 and
+5000, and at most one is set for each frame and animation frame; a library is looked up by
+``Object.hasOwn``, and given out at most twice to a frame. It answers with target ``"*"``, since a
+frame without an origin can't be named. `library_source` gives what
+``assets/lib-NAME.js`` holds: ``nbexp.libraries.NAME = "…"``.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from nbexp.reports.aside import Aside
+
+LIBRARIES = {"plotly": "plotly", "vega": "vl-convert-python"}  # and the packages that bring them
+
+_HERE = Path(__file__).parent / "frame"
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; font-src data:; media-src data: blob:; worker-src 'none'; "
+    "base-uri 'none'; form-action 'none'; webrtc 'block'"
+)
+_PLOTLY = """nbexp.library("plotly").then(() => {
+  const figure = JSON.parse(document.getElementById("data").textContent);
+  const config = { responsive: true, displaylogo: false, ...figure.config };
+  return Plotly.newPlot("output", { ...figure, config });
+}).catch(nbexp.fail);"""
+_VEGA = """nbexp.library("vega").then(() => {
+  const spec = JSON.parse(document.getElementById("data").textContent);
+  const actions = { export: true, source: false, compiled: false, editor: false };
+  return vegaEmbed("#output", spec, { actions, renderer: "svg" });
+}).catch(nbexp.fail);"""
+_SCRIPT = """try {
+  const source = JSON.parse(document.getElementById("data").textContent);
+  new Function("element", source)(document.getElementById("output"));
+} catch (error) { nbexp.fail(error); }"""
+
+
+def html_frame(content: str, aside: Aside, *, height: int = 160) -> str:
+    """Return a frame with HTML as a notebook gave it.
+
+    Args:
+        content: The HTML.
+        aside: Where it goes if it is big.
+        height: Its height in pixels until it tells its own.
+    """
+    document = _document(content)
+    attributes = (
+        f'class="nb-frame" sandbox="allow-scripts" loading="lazy" referrerpolicy="no-referrer" '
+        f'title="Output of cell {aside.cell}" style="height:{height}px"'
+    )
+    if aside.is_big(len(document)):
+        return f'<iframe {attributes} src="{escape(aside.write(".html", document))}"></iframe>'
+    return f'<iframe {attributes} srcdoc="{escape(document)}"></iframe>'
+
+
+def plotly_frame(figure: Any, aside: Aside) -> str:
+    """Return a frame that draws a figure of plotly."""
+    layout = figure.get("layout", {}) if isinstance(figure, dict) else {}
+    height = layout.get("height") if isinstance(layout, dict) else None
+    known = int(height) if isinstance(height, int | float) and 50 < height < 3_000 else 450
+    return html_frame(_drawing(figure, _PLOTLY), aside, height=known)
+
+
+def vega_frame(spec: Any, aside: Aside) -> str:
+    """Return a frame that draws a chart of Vega or Vega-Lite."""
+    return html_frame(_drawing(spec, _VEGA), aside, height=320)
+
+
+def script_frame(source: str, aside: Aside) -> str:
+    """Return a frame that runs JavaScript, which finds its place in ``element``."""
+    return html_frame(_drawing(source, _SCRIPT), aside, height=60)
+
+
+@lru_cache(maxsize=4)
+def library_source(name: str) -> str | None:
+    """Return the JavaScript of a library, from the package that brings it.
+
+    Args:
+        name: One of `LIBRARIES`.
+
+    Returns:
+        Its source, or None where the package is not installed.
+    """
+    if name == "plotly":
+        return _plotly_source()
+    if name == "vega" and find_spec("vl_convert") is not None:
+        from vl_convert import javascript_bundle
+
+        return str(javascript_bundle())
+    return None
+
+
+def _plotly_source() -> str | None:
+    package = find_spec("plotly")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        file = Path(folder) / "package_data" / "plotly.min.js"
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+    return None
+
+
+def _drawing(data: Any, script: str) -> str:
+    text = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
+    return (
+        '<div id="output"></div>'
+        f'<script type="application/json" id="data">{text}</script><script>{script}</script>'
+    )
+
+
+def _document(content: str) -> str:
+    head, helper = _head()
+    return f"{head}{helper}</head><body>{content}</body></html>"
+
+
+@lru_cache(maxsize=1)
+def _head() -> tuple[str, str]:
+    style = (_HERE / "frame.css").read_text(encoding="utf-8")
+    script = (_HERE / "frame.js").read_text(encoding="utf-8")
+    head = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta http-equiv="x-dns-prefetch-control" content="off">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>Output</title><style>{style}</style>"
+    )
+    return head, f"<script>{script}</script>"

@@ -1,0 +1,39 @@
+"""Values that a notebook glued, as short lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+_SCRAP = re.compile(r"application/scrapbook\.scrap\.[\w.-]+\+json")
+_RECORD = "application/papermill.record+json"
+_LONGEST = 100  # characters
+
+
+def scrap_lines(data: Mapping[str, Any]) -> str:
+    """Return a line for each value that a display holds in scrapbook's or papermill's format."""
+    return "".join(
+        f'<p class="nb-glued"><span class="nb-label">glued</span> {escape(str(name)[:200])} = '
+        f"<code>{escape(_short(value))}</code></p>"
+        for name, value in _values(data)
+    )
+
+
+def _values(data: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    for mime, payload in data.items():
+        if not isinstance(payload, Mapping):
+            continue
+        if mime == _RECORD:
+            yield from payload.items()
+        elif _SCRAP.fullmatch(mime) and "name" in payload:
+            yield payload["name"], payload.get("data")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,344 @@
+"""Outputs of a cell as HTML, each in the richest form that a report can show."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from nbexp.reports.ansi import plain, settle, to_html
+from nbexp.reports.aside import Aside, decoded
+from nbexp.reports.cleaning import is_lively
+from nbexp.reports.frames import (
+    LIBRARIES,
+    html_frame,
+    library_source,
+    plotly_frame,
+    script_frame,
+    vega_frame,
+)
+from nbexp.reports.glued import scrap_lines
+from nbexp.reports.markup import clean_html, prose
+from nbexp.reports.mathml import to_mathml
+from nbexp.reports.widgets import Widgets
+
+Table = Mapping[str, Any]
+
+_HEAD_LINES, _TAIL_LINES = 200, 50
+_HEAD_CHARACTERS, _TAIL_CHARACTERS = 40_000, 10_000
+_OPEN_JSON = 1_500  # characters up to which JSON is unfolded
+_DEEPEST = 5  # outputs within widgets within outputs
+_IMAGES = {
+    "image/png": (b"\x89PNG\r\n\x1a\n", ".png"),
+    "image/jpeg": (b"\xff\xd8\xff", ".jpg"),
+    "image/gif": (b"GIF8", ".gif"),
+    "image/webp": (b"RIFF", ".webp"),
+}
+_SUFFIXES = {"application/pdf": ".pdf", "text/csv": ".csv", "application/zip": ".zip"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FORMULA = re.compile(r"\s*(\$\$?|\\\[)(.*?)(?:\$\$?|\\\])\s*", re.DOTALL)
+
+
+class Outputs:
+    """Renders the outputs of a notebook's cells.
+
+    Args:
+        aside: Where big ones go.
+        widgets: The saved state of widgets, as notebooks have it in their metadata.
+
+    Attributes:
+        libraries: Names of the libraries that frames so far ask the page for.
+    """
+
+    def __init__(self, aside: Aside, widgets: Any) -> None:
+        self.libraries: set[str] = set()
+        self._aside = aside
+        self._widgets = Widgets(widgets, self._nested)
+        self._depth = 0
+        self._forms: tuple[tuple[re.Pattern[str], Callable[[str, Any, Table], str | None]], ...] = (
+            (re.compile(r"application/vnd\.jupyter\.widget-view\+json"), self._widget),
+            (re.compile(r"application/vnd\.plotly\.v\d+\+json"), self._plotly),
+            (re.compile(r"application/vnd\.vega(?:lite)?\.v\d+(?:\.json|\+json)"), self._vega),
+            (re.compile(r"text/html"), self._html),
+            (re.compile(r"image/svg\+xml"), self._svg),
+            (re.compile(r"image/(?:png|jpeg|gif|webp)"), self._image),
+            (re.compile(r"text/markdown"), self._markdown),
+            (re.compile(r"text/latex"), self._latex),
+            (re.compile(r"application/(?:geo\+)?json"), self._json),
+            (re.compile(r"(?:application|text)/(?:x-)?javascript"), self._script),
+            (re.compile(r"text/plain"), self._plain),
+        )
+
+    def render(self, outputs: Any) -> Iterator[str]:
+        """Yield the HTML of each output; one that can't be shown says so and stops nothing."""
+        for output in _merged(outputs):
+            try:
+                yield self._output(output)
+            except OSError:
+                raise  # the report itself can't be written
+            except Exception as error:  # whatever a notebook holds, the rest of it is shown
+                yield _note(f"This output can't be shown ({type(error).__name__}: {error})")
+
+    def _nested(self, outputs: Any) -> str:
+        if self._depth >= _DEEPEST:
+            return _note("These outputs lie too deep in one another to be shown.")
+        self._depth += 1
+        try:
+            return "".join(self.render(outputs))
+        finally:
+            self._depth -= 1
+
+    def _output(self, output: Table) -> str:
+        kind = output.get("output_type")
+        if kind == "stream":
+            name = "nb-stderr" if output.get("name") == "stderr" else "nb-stdout"
+            return self.text(joined(output.get("text")), name)
+        if kind == "error":
+            return self._error(output)
+        data = output.get("data")
+        return self._bundle(data, output) if isinstance(data, Mapping) else ""
+
+    def text(self, text: str, name: str = "nb-plain") -> str:
+        """Return text as in a terminal; of long text the start, the end and a link to all of it."""
+        text = settle(text)
+        if not self._aside.is_big(len(text)):
+            return f'<pre class="nb-text {name}">{to_html(text)}</pre>'
+        head, tail = _ends(text)
+        lines = text.count("\n") + 1
+        url = self._aside.write(".txt", plain(text) if "\x1b" in text else text)
+        left_out = lines - head.count("\n") - tail.count("\n") - 1
+        return (
+            f'<pre class="nb-text {name}">{to_html(head)}</pre>'
+            f'<p class="nb-more"><a href="{escape(url)}">Show all {lines:,} lines</a> '
+            f"({_size(len(text))}; {max(left_out, 0):,} are left out here)</p>"
+            f'<pre class="nb-text {name}">{to_html(tail)}</pre>'
+        )
+
+    def _error(self, output: Table) -> str:
+        name, message = joined(output.get("ename")), plain(joined(output.get("evalue")))
+        last = f"{name}: {message}" if message else name
+        lines = output.get("traceback")
+        trace = "\n".join(map(joined, lines)) if isinstance(lines, list) else joined(lines)
+        shown = _without_last(trace, last)
+        return (
+            f'<div class="nb-error">{self.text(shown, "nb-traceback") if shown.strip() else ""}'
+            f'<p class="nb-error-line"><strong>{escape(name)}</strong>'
+            f"{escape(': ' + message[:4_000]) if message else ''}</p></div>"
+        )
+
+    def _bundle(self, data: Table, output: Table) -> str:
+        """Return the richest form of a display that can be shown, with what there is to note."""
+        notes: list[str] = []
+        lines = scrap_lines(data)
+        for mime, package in _without_library(data):
+            notes.append(f"This {mime} is interactive where the package {package} is installed.")
+            data = {key: value for key, value in data.items() if not _needs_script(key, value)}
+        found = next(filter(None, self._candidates(data, output)), None)
+        if found is None and not lines:
+            found = self._unknown(data)
+        caption = _caption(output) if found else ""
+        shown = f'<figure class="nb-figure">{found}{caption}</figure>' if caption else found or ""
+        return "".join([lines, shown, *map(_note, notes)])
+
+    def _candidates(self, data: Table, output: Table) -> Iterator[str | None]:
+        for pattern, form in self._forms:
+            for mime, value in data.items():
+                if pattern.fullmatch(mime):
+                    yield form(mime, value, output)
+
+    def _widget(self, _: str, value: Any, __: Table) -> str | None:
+        return self._widgets.render(value.get("model_id"))
+
+    def _plotly(self, _: str, value: Any, __: Table) -> str | None:
+        self.libraries.add("plotly")
+        return plotly_frame(value, self._aside)
+
+    def _vega(self, _: str, value: Any, __: Table) -> str | None:
+        self.libraries.add("vega")
+        return vega_frame(value, self._aside)
+
+    def _html(self, _: str, value: Any, __: Table) -> str | None:
+        text = joined(value)
+        if not text.strip():
+            return None
+        if is_lively(text) or self._aside.is_big(len(text)):
+            return html_frame(text, self._aside)
+        return f'<div class="nb-html">{clean_html(text)}</div>'
+
+    def _svg(self, mime: str, value: Any, output: Table) -> str | None:
+        from base64 import b64encode
+
+        text = joined(value)
+        source = f"data:image/svg+xml;base64,{b64encode(text.encode()).decode()}"
+        image = f'<img src="{source}" alt="{_words(output)}" loading="lazy"{_sides(mime, output)}>'
+        # Opened by itself, a file of SVG would run its scripts; as an image it never does.
+        if self._aside.is_big(len(source)):
+            return html_frame(image, self._aside, height=480)
+        return f'<div class="nb-image">{image}</div>'
+
+    def _image(self, mime: str, value: Any, output: Table) -> str | None:
+        source = image_source(mime, value, self._aside)
+        if source is None:
+            return _note(f"This image can't be shown: its data is no {mime} in base64.")
+        return (
+            f'<div class="nb-image"><img src="{escape(source)}" alt="{_words(output)}" '
+            f'loading="lazy"{_sides(mime, output)}></div>'
+        )
+
+    def _markdown(self, _: str, value: Any, __: Table) -> str | None:
+        html = prose(joined(value)).html.replace(' id="\0"', "")
+        return f'<div class="nb-prose">{html}</div>'
+
+    def _latex(self, mime: str, value: Any, output: Table) -> str | None:
+        text = joined(value)
+        formula = _FORMULA.fullmatch(text)
+        if formula is None or "$" in formula[2]:
+            return self._markdown(mime, text, output)
+        return f'<div class="nb-prose">{to_mathml(formula[2], display=True)}</div>'
+
+    def _json(self, _: str, value: Any, __: Table) -> str | None:
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        kind = f"{len(value):,} items" if isinstance(value, dict | list) else "a value"
+        unfolded = " open" if len(text) <= _OPEN_JSON else ""
+        body = self.text(_SURROGATE.sub("\ufffd", text), "nb-plain")
+        return f'<details class="nb-json"{unfolded}><summary>JSON, {kind}</summary>{body}</details>'
+
+    def _script(self, _: str, value: Any, __: Table) -> str | None:
+        return script_frame(joined(value), self._aside)
+
+    def _plain(self, _: str, value: Any, __: Table) -> str | None:
+        return self.text(joined(value))
+
+    def _unknown(self, data: Table) -> str:
+        """Return a link to data of a kind that a report can't show."""
+        return "".join(self._download(str(mime), value) for mime, value in data.items())
+
+    def _download(self, mime: str, value: Any) -> str:
+        from base64 import b64encode
+
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
+        content = decoded(text) or text.encode(errors="replace")
+        suffix = _SUFFIXES.get(mime) or (".json" if mime.endswith("json") else ".bin")
+        url = f"data:application/octet-stream;base64,{b64encode(content).decode()}"
+        if self._aside.is_big(len(url)):
+            url = self._aside.write(suffix, content)
+        name = f"cell-{self._aside.cell}{suffix}"
+        link = f'<a href="{escape(url)}" download="{name}">download it</a> ({_size(len(content))})'
+        return f'<p class="nb-note">An output of the kind <code>{escape(mime)}</code>: {link}</p>'
+
+
+def joined(value: Any) -> str:
+    """Return text that notebooks keep as a string or as a list of lines."""
+    if isinstance(value, list):
+        value = "".join(each for each in value if isinstance(each, str))
+    text = value if isinstance(value, str) else "" if value is None else str(value)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def image_source(mime: str, value: Any, aside: Aside) -> str | None:
+    """Return the URL of an image given in base64, or None where it is broken."""
+    text = joined(value)
+    content = decoded(text)
+    magic, suffix = _IMAGES[mime]
+    if content is None or not content.startswith(magic):
+        return None
+    if aside.is_big(len(text)):
+        return aside.write(suffix, content)
+    return f"data:{mime};base64,{''.join(text.split())}"
+
+
+def _merged(outputs: Any) -> Iterator[Table]:
+    """Yield the outputs; what a stream wrote in pieces, one after another, comes as one."""
+    waiting: dict[str, Any] | None = None
+    for output in outputs if isinstance(outputs, Sequence) else ():
+        if not isinstance(output, Mapping):
+            continue
+        is_stream = output.get("output_type") == "stream"
+        if waiting and is_stream and output.get("name") == waiting["name"]:
+            waiting["text"].append(joined(output.get("text")))
+            continue
+        if waiting:
+            yield waiting
+        waiting = None
+        if is_stream:
+            waiting = {**output, "name": output.get("name"), "text": [joined(output.get("text"))]}
+        else:
+            yield output
+    if waiting:
+        yield waiting
+
+
+def _without_library(data: Table) -> Iterator[tuple[str, str]]:
+    """Yield what is shown by a library that is not installed, and the package to install."""
+    for mime in data:
+        name = "plotly" if "vnd.plotly" in mime else "vega" if "vnd.vega" in mime else None
+        if name and library_source(name) is None:
+            yield ("figure" if name == "plotly" else "chart"), LIBRARIES[name]
+
+
+def _needs_script(mime: str, value: Any) -> bool:
+    if "vnd.plotly" in mime or "vnd.vega" in mime or "javascript" in mime:
+        return True
+    return mime == "text/html" and "<script" in joined(value).lower()
+
+
+def _ends(text: str) -> tuple[str, str]:
+    """Return the first and the last lines of a text."""
+    start = -1
+    for _ in range(_HEAD_LINES):
+        start = text.find("\n", start + 1)
+        if start < 0 or start > _HEAD_CHARACTERS:
+            break
+    head = text[: start if 0 < start <= _HEAD_CHARACTERS else _HEAD_CHARACTERS]
+    end = len(text)
+    for _ in range(_TAIL_LINES):
+        end = text.rfind("\n", 0, end)
+        if end < 0 or len(text) - end > _TAIL_CHARACTERS:
+            break
+    is_short = end >= 0 and len(text) - end <= _TAIL_CHARACTERS
+    return head, text[end + 1 :] if is_short else text[-_TAIL_CHARACTERS:]
+
+
+def _without_last(trace: str, last: str) -> str:
+    """Return a traceback without its last line, which is picked out below it."""
+    lines = trace.rstrip().split("\n")
+    count = last.rstrip().count("\n") + 1
+    ending = "\n".join(plain(line) for line in lines[-count:])
+    return "\n".join(lines[:-count]).rstrip() if ending.strip() == last.strip() else trace
+
+
+def _caption(output: Table) -> str:
+    about = output.get("metadata")
+    scrap = about.get("scrapbook") if isinstance(about, Mapping) else None
+    name = scrap.get("name") if isinstance(scrap, Mapping) else None
+    label = '<span class="nb-label">glued</span>'
+    return f"<figcaption>{label} {escape(str(name)[:200])}</figcaption>" if name else ""
+
+
+def _words(output: Table) -> str:
+    """Return what stands for an image where it can't be seen."""
+    about, data = output.get("metadata"), output.get("data")
+    given = about.get("alt") if isinstance(about, Mapping) else None
+    text = given if isinstance(given, str) else joined(data.get("text/plain")) if data else ""
+    return escape(text.strip("<> \n")[:300] or "image")
+
+
+def _sides(mime: str, output: Table) -> str:
+    about = output.get("metadata")
+    about = about.get(mime, about) if isinstance(about, Mapping) else {}
+    sides = [(side, about.get(side)) for side in ("width", "height")]
+    return "".join(
+        f' {side}="{int(value)}"'
+        for side, value in sides
+        if isinstance(value, int | float) and 0 < value < 10_000
+    )
+
+
+def _note(text: str) -> str:
+    return f'<p class="nb-note">{escape(text[:400])}</p>'
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1_000_000 else f"{max(count / 1e3, 0.1):.1f} kB"
