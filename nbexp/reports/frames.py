@@ -35,6 +35,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from html import escape
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -114,9 +115,8 @@ def library_source(name: str) -> str | None:
     if name == "plotly":
         return _plotly_source()
     if name == "vega" and find_spec("vl_convert") is not None:
-        from vl_convert import javascript_bundle
-
-        return str(javascript_bundle())
+        bundle = getattr(import_module("vl_convert"), "javascript_bundle", None)
+        return str(bundle()) if bundle else None  # versions before 1.3 have none
     return None
 
 

@@ -122,12 +122,7 @@ def _parser() -> Any:
     parser.use(gfm_autolink_plugin)
     parser.use(dollarmath_plugin, allow_digits=False, double_inline=True, renderer=_formula)
     parser.use(amsmath_plugin, renderer=lambda latex: to_mathml(latex, display=True))
-    parser.validateLink = _any_link  # nh3 decides
     return parser
-
-
-def _any_link(_: str) -> bool:
-    return True
 
 
 def _fence(source: str, language: str, _: str) -> str:

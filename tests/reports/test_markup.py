@@ -70,9 +70,13 @@ def test_links_within_a_notebook_lead_to_its_anchors() -> None:
     [
         ("[data](data.csv)", '<a class="nb-inert" title="data.csv">data</a>'),
         ("[up](../x?a=1&b=2)", 'title="../x?a=1&amp;b=2"'),
-        ("[run](javascript:alert(1))", "<a>run</a>"),
-        ("[run](vbscript:x)", "<a>run</a>"),
-        ("[page](data:text/html,x)", '<a class="nb-inert" title="data:text/html,x">page</a>'),
+        ("[run](javascript:alert(1))", "<p>[run](javascript:alert(1))</p>"),
+        ("<a href='javascript:alert(1)'>run</a>", "<a>run</a>"),
+        ("<a href='vbscript:x'>run</a>", "<a>run</a>"),
+        (
+            "<a href='data:text/html,x'>page</a>",
+            '<a class="nb-inert" title="data:text/html,x">page</a>',
+        ),
         ("<a href='data:text/csv,a%2Cb'>csv</a>", '<a href="data:text/csv,a%2Cb" download>'),
     ],
 )
@@ -94,7 +98,10 @@ def test_links_lead_to_the_web_or_nowhere(source: str, shown: str) -> None:
             '<span class="nb-absent">b (https://x.org/b.svg)</span></a>',
         ),
         ("![p](data:image/png;base64,AAAA)", '<img class="nb-picture" src="data:image/png;base64,'),
-        ("![p](data:text/html;base64,AAAA)", '<span class="nb-absent">p (data:text/html'),
+        (
+            "<img alt=p src='data:text/html;base64,AAAA'>",
+            '<span class="nb-absent">p (data:text/html',
+        ),
         ("![p](attachment:gone.png)", '<span class="nb-absent">p (attachment:gone.png)</span>'),
     ],
 )
