@@ -1,0 +1,213 @@
+/* The compare page: the variants named in the address, such as #train:a,b, beside each other. */
+(function () {
+  "use strict";
+  const nbexp = (window.nbexp = window.nbexp || {});
+  const { element } = nbexp;
+  const MOST = 8;
+  const stages = Object.values(nbexp.data || {});
+  const state = { data: null, rows: [], showAll: false };
+
+  function read() {
+    const [stage, names] = decodeURIComponent(location.hash.slice(1)).split(":");
+    state.data = stages.find((each) => each.stage === stage) || first();
+    if (!state.data) return;
+    const dataset = nbexp.dataset(state.data);
+    const wanted = new Set((names || "").split(",").filter(Boolean));
+    const all = [...state.data.links.keys()];
+    const named = all.filter((row) => wanted.has(dataset.name(row)));
+    state.rows = named.length || stage ? named : all.slice(0, 2);
+  }
+
+  const first = () => stages.find((each) => each.metric && each.rows.length > 1) || stages[0];
+
+  function choose(stage, rows) {
+    const dataset = nbexp.dataset(stage);
+    location.hash = `${stage.stage}:${rows.map((row) => dataset.name(row)).join(",")}`;
+  }
+
+  function draw() {
+    read();
+    if (!state.data) return;
+    drawChoice(document.getElementById("choice"));
+    drawTable(document.getElementById("differences"));
+    drawCurves(document.getElementById("curves"));
+    drawCells(document.getElementById("cells"));
+  }
+
+  /** Empty a section but for its heading. */
+  function cleared(section) {
+    [...section.children].forEach((child) => child.tagName === "H2" || child.remove());
+    return section;
+  }
+
+  function drawChoice(section) {
+    const { data, rows } = state;
+    const dataset = nbexp.dataset(data);
+    const names = stages.map((each) => [each.stage, each.stage]);
+    const pick = (name) => {
+      const other = stages.find((each) => each.stage === name);
+      choose(other, [...other.links.keys()].slice(0, 2));
+    };
+    const left = [...data.links.keys()].filter((row) => !rows.includes(row)).slice(0, 500);
+    const more = left.map((row) => [String(row), `${dataset.name(row)}  ${dataset.title(row)}`]);
+    const add = (row) => row && choose(data, [...rows, Number(row)]);
+    cleared(section).append(
+      element("div", { class: "controls" },
+        nbexp.select("Stage", names, data.stage, pick),
+        rows.length < MOST && more.length
+          ? nbexp.select("Add", [["", "a variant …"], ...more], "", add) : null),
+      element("ul", { class: "chips" }, ...rows.map((row) => chip(dataset, row)))
+    );
+  }
+
+  function chip(dataset, row) {
+    const without = () => choose(state.data, state.rows.filter((other) => other !== row));
+    const name = dataset.name(row);
+    return element("li", { class: "chip" }, name,
+      element("button", { type: "button", "aria-label": `Leave out ${name}`, onclick: without }, "×"));
+  }
+
+  function drawTable(section) {
+    const { data, rows } = state;
+    const dataset = nbexp.dataset(data);
+    const lines = data.columns
+      .filter((column) => column.key !== "variant")
+      .map((column) => line(dataset, column))
+      .filter((each) => each.known && (state.showAll || each.varies));
+    const head = rows.map((row) => element("th", { scope: "col" },
+      element("a", { href: data.links[row].replace("../", "") }, dataset.name(row))));
+    const all = (checked) => { state.showAll = checked; drawTable(section); };
+    const table = element("table", {},
+      element("thead", {}, element("tr", {}, element("td", {}), ...head)),
+      element("tbody", {}, ...lines.map((each) => each.row)));
+    cleared(section).append(
+      element("div", { class: "controls" }, nbexp.toggle("Also what is the same", state.showAll, all)),
+      lines.length
+        ? element("div", { class: "table-box", tabindex: "0", role: "group",
+            "aria-labelledby": "differences-title" }, table)
+        : element("p", { class: "muted" }, "There is no difference.")
+    );
+  }
+
+  function line(dataset, column) {
+    const all = dataset.values(column);
+    const write = nbexp.format(column, all);
+    const values = state.rows.map((row) => all[row]);
+    const isMetric = dataset.metric === column;
+    const best = isMetric ? dataset.best.find((row) => state.rows.includes(row)) : null;
+    const cells = state.rows.map((row, n) =>
+      element("td", { class: row === best ? "num is-best" : nbexp.isNumeric(column) ? "num" : null },
+        write(values[n])));
+    return {
+      known: values.some((value) => value !== null),
+      varies: new Set(values.map(String)).size > 1,
+      row: element("tr", {},
+        element("th", { scope: "row" }, column.title, " ",
+          element("span", { class: "muted" }, column.role === "fact" ? "" : column.role)), ...cells),
+    };
+  }
+
+  function drawCurves(section) {
+    const { data, rows } = state;
+    const curves = Object.fromEntries(Object.entries(data.curves)
+      .map(([name, lines]) => [name, rows.map((row) => lines[row])])
+      .filter(([, lines]) => lines.some(Boolean)));
+    section.hidden = !Object.keys(curves).length;
+    if (section.hidden) return;
+    const dataset = nbexp.dataset(data);
+    const box = element("div", {});
+    cleared(section).append(box);
+    nbexp.curves(box, { ...data, curves,
+      rows: rows.map((row) => data.rows[row]),
+      kept: rows.map((row) => data.kept[row]),
+      links: rows.map((row) => data.links[row].replace("../", "")),
+      labels: rows.map((row) => `${dataset.name(row)} ${dataset.title(row)}`),
+      pruned: rows.map((row) => data.pruned[row]),
+    });
+  }
+
+  let frames = [];
+
+  function drawCells(section) {
+    const { data, rows } = state;
+    const dataset = nbexp.dataset(data);
+    frames = rows.map((row) => ({
+      cells: null,
+      node: element("iframe", {
+        src: `${data.links[row].replace("../", "")}?embedded`,
+        title: `Cells of ${dataset.name(row)}`,
+        class: "beside",
+      }),
+    }));
+    const columns = rows.map((row, n) => element("div", { class: "beside-column" },
+      element("p", { class: "beside-name" }, dataset.name(row), " ",
+        element("span", { class: "muted" }, dataset.title(row))), frames[n].node));
+    cleared(section).append(element("div", { class: "beside-box", tabindex: "0", role: "group",
+      "aria-labelledby": "cells-title" }, ...columns));
+  }
+
+  /** Return the longest list that two lists of keys have in common, as pairs of positions. */
+  function common(a, b) {
+    const longest = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1));
+    for (let i = a.length - 1; i >= 0; i--) {
+      for (let j = b.length - 1; j >= 0; j--) {
+        longest[i][j] = a[i] === b[j] ? longest[i + 1][j + 1] + 1
+          : Math.max(longest[i + 1][j], longest[i][j + 1]);
+      }
+    }
+    const pairs = [];
+    for (let i = 0, j = 0; i < a.length && j < b.length;) {
+      if (a[i] === b[j]) pairs.push([i++, j++]);
+      else if (longest[i + 1][j] >= longest[i][j + 1]) i++;
+      else j++;
+    }
+    return pairs;
+  }
+
+  /** Put the same cells of all notebooks beside each other: those of the first lead. */
+  function align() {
+    const known = frames.filter((frame) => frame.cells);
+    if (!known.length || known.length < frames.length) return;
+    const lead = known[0].cells;
+    const partners = known.map((frame) => new Map(common(lead.keys, frame.cells.keys)
+      .map(([mine, other]) => [mine, other])));
+    const places = known.map(() => []);
+    const next = known.map(() => 0);
+    let top = 0;
+    const put = (n, cell, height) => { places[n][cell] = [top, height]; next[n] = cell + 1; };
+    for (let mine = 0; mine <= lead.keys.length; mine++) {
+      for (let n = 1; n < known.length; n++) {
+        const until = mine < lead.keys.length ? partners[n].get(mine) : known[n].cells.keys.length;
+        while (until !== undefined && next[n] < until) {
+          const height = known[n].cells.heights[next[n]];
+          put(n, next[n], height);
+          top += height;
+        }
+      }
+      if (mine === lead.keys.length) break;
+      const here = known.map((frame, n) => (n ? partners[n].get(mine) : mine));
+      const height = Math.max(...here.map((cell, n) =>
+        cell === undefined ? 0 : known[n].cells.heights[cell]));
+      here.forEach((cell, n) => { if (cell !== undefined) put(n, cell, height); });
+      top += height;
+    }
+    known.forEach((frame, n) => {
+      frame.node.style.height = `${top + 24}px`;
+      frame.node.contentWindow.postMessage({ nbexp: "place", places: places[n] }, "*");
+    });
+  }
+
+  const isList = (value) => Array.isArray(value) && value.length <= 5000;
+
+  window.addEventListener("message", (event) => {
+    const frame = frames.find((each) => each.node.contentWindow === event.source);
+    const told = event.data;
+    if (!frame || !told || told.nbexp !== "cells") return;
+    if (!isList(told.heights) || !isList(told.keys) || told.keys.length !== told.heights.length) return;
+    const heights = told.heights.map((height) => Math.min(20000, Math.max(0, Number(height) || 0)));
+    frame.cells = { heights, keys: told.keys.map(String) };
+    align();
+  });
+  window.addEventListener("hashchange", draw);
+  document.addEventListener("DOMContentLoaded", draw);
+})();

@@ -1,0 +1,46 @@
+/* A variant's page inside the compare page: only its cells, as tall as those beside them. */
+(function () {
+  "use strict";
+  if (window.parent === window || !location.search.includes("embedded")) return;
+  document.documentElement.classList.add("is-embedded");
+
+  const cells = () => [...document.querySelectorAll(".nb-cell")];
+
+  function tell() {
+    const heights = cells().map((cell) => {
+      const before = cell.style.minHeight;
+      cell.style.minHeight = "";
+      const height = Math.ceil(cell.getBoundingClientRect().height);
+      cell.style.minHeight = before;
+      return height;
+    });
+    const keys = cells().map((cell) => cell.dataset.key || cell.dataset.kind || "");
+    window.parent.postMessage({ nbexp: "cells", heights, keys }, "*");
+  }
+
+  /** Give each cell the place that the compare page has for it: [top, height] in pixels. */
+  function place(places) {
+    const own = cells();
+    if (!Array.isArray(places) || places.length !== own.length) return;
+    let end = 0;
+    own.forEach((cell, number) => {
+      const [top, height] = places[number].map(Number);
+      cell.style.marginTop = `${Math.max(0, top - end)}px`;
+      cell.style.minHeight = `${height}px`;
+      end = top + height;
+    });
+  }
+
+  window.addEventListener("message", (event) => {
+    if (event.source === window.parent && event.data && event.data.nbexp === "place") {
+      place(event.data.places);
+    }
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    tell();
+    const contents = new ResizeObserver(() => tell());
+    for (const cell of cells()) {
+      for (const part of cell.children) contents.observe(part);
+    }
+  });
+})();

@@ -1,0 +1,227 @@
+"""What a report tells of a run, read from its folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nbexp.course import Course, course_of, reason_of
+from nbexp.execute.job import Outcome
+from nbexp.files import read_json
+from nbexp.metrics import METRICS, Entry, read_metrics
+from nbexp.pipeline import Mode
+from nbexp.results import best_first, run_duration_s, run_state
+from nbexp.run import (
+    RunFolder,
+    RunHistory,
+    VariantHistory,
+    VariantRecord,
+    read_history,
+    read_outcome,
+)
+from nbexp.states import State
+
+_LINK = re.compile(r"@([A-Za-z_][\w-]*)")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A variant, with all that is known of it.
+
+    Attributes:
+        history: What the run's events tell.
+        folder: Its folder.
+        record: What was written before it ran, or None.
+        outcome: How it ended, or None.
+        course: Where it was paused, and from whom it went on.
+    """
+
+    history: VariantHistory
+    folder: Path
+    record: VariantRecord | None
+    outcome: Outcome | None
+    course: Course
+
+    @property
+    def name(self) -> str:
+        """Name of the variant."""
+        return self.history.name
+
+    @property
+    def state(self) -> State:
+        """Its state."""
+        return self.history.state
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Its parameters, as the notebook got them."""
+        return self.record.params if self.record else {}
+
+    @property
+    def scraps(self) -> Mapping[str, Any]:
+        """What it glued."""
+        return self.outcome.scraps if self.outcome else {}
+
+    @property
+    def reason(self) -> str:
+        """Why it stands as it does, where there is something to say."""
+        return reason_of(self.history, self.course) or self.history.note
+
+    @property
+    def notebook(self) -> Path | None:
+        """Its notebook, if there is one."""
+        path = self.folder / "notebook.ipynb"
+        return path if path.is_file() else None
+
+    def logged(self) -> list[Entry]:
+        """Return all that it logged."""
+        return read_metrics(self.folder / METRICS)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a run.
+
+    Attributes:
+        name: Its name.
+        metric: What its variants are compared by, or an empty text.
+        mode: Whether larger or smaller is better.
+        notebooks: Its templates, as the pipeline names them.
+        variants: Its variants, the best first.
+        sources: The stages that it links to, or comes after.
+    """
+
+    name: str
+    metric: str
+    mode: Mode
+    notebooks: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def best(self) -> Variant | None:
+        """The variant with the best value of the metric."""
+        first = self.variants[0] if self.variants else None
+        return first if first is not None and first.history.metric is not None else None
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds that its variants took, one after another."""
+        return sum(each.history.duration_s or 0.0 for each in self.variants)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run.
+
+    Attributes:
+        folder: Its folder.
+        history: What its events tell.
+        source: The pipeline, as it was written down.
+        tracking: Where it is tracked, and the state of the code.
+    """
+
+    folder: RunFolder
+    history: RunHistory
+    source: Mapping[str, Any]
+    tracking: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Run:
+        """Read a run from its folder."""
+        folder = RunFolder(path)
+        return cls.of(folder, read_history(folder))
+
+    @classmethod
+    def of(cls, folder: RunFolder, history: RunHistory) -> Run:
+        """Return a run whose events have been read."""
+        source, tracking = (
+            _table(folder.path / f"{name}.json") for name in ("pipeline", "tracking")
+        )
+        return cls(folder, history, source, tracking)
+
+    @property
+    def id(self) -> str:
+        """Name of the run."""
+        return self.folder.id
+
+    @property
+    def state(self) -> State:
+        """Its state."""
+        return run_state(self.history)
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds that it took, if that is known."""
+        return run_duration_s(self.history)
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """Its stages, in order."""
+        return tuple(self._stage(name) for name in self.history.stages)
+
+    @cached_property
+    def failures(self) -> list[Variant]:
+        """The variants that failed."""
+        every = (variant for stage in self.stages for variant in stage.variants)
+        return [variant for variant in every if variant.state.is_failure]
+
+    def _stage(self, name: str) -> Stage:
+        source = self.source.get("stages", {}).get(name, {})
+        metric, mode = self.history.metrics.get(name, ("", Mode.MAX))
+        ordered = best_first(self.history.of_stage(name), Mode(mode))
+        others = [other for other in self.history.stages if other != name]
+        named = {*_linked(source), *source.get("after", ())}
+        return Stage(
+            name,
+            metric,
+            Mode(mode),
+            tuple(_notebooks(source.get("notebook"))),
+            tuple(map(self._variant, ordered)),
+            tuple(other for other in others if other in named),
+        )
+
+    def _variant(self, history: VariantHistory) -> Variant:
+        folder = self.folder.variant(history.name)
+        record, outcome = VariantRecord.read(folder), read_outcome(folder)
+        return Variant(history, folder, record, outcome, course_of(self.folder, history))
+
+
+def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return parameters by name; those in tables as ``optimizer.lr``."""
+    found: dict[str, Any] = {}
+    for key, value in params.items():
+        if isinstance(value, dict) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def _linked(value: Any) -> Iterator[str]:
+    """Yield the stages that a stage's settings link to."""
+    if isinstance(value, str) and (found := _LINK.match(value)):
+        yield found[1]
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _linked(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _linked(each)
+
+
+def _notebooks(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [str(each) for each in value.get("grid", ())] if isinstance(value, dict) else []
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return dict(read_json(path))
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,212 @@
+"""The table of a stage's variants, and the curves of what they logged: the data of its page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
+from typing import Any
+
+from nbexp.files import to_json
+from nbexp.metrics import Entry
+from nbexp.reports.data import Stage, flat
+from nbexp.states import State
+
+_MAX_TEXT = 200  # characters
+_MAX_POINTS = 20_000  # of all curves of one name
+_SCRAPS_SHOWN = 8
+_ARTIFACTS = "artifacts"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        key: Names it among all columns, and in filters.
+        title: Its heading.
+        role: ``fact``, ``param``, ``lineage``, ``scrap`` or ``logged``.
+        kind: ``text``, ``number``, ``duration``, ``state`` or ``time``.
+        varies: Whether the rows differ in it.
+        shown: Whether it is shown at first.
+    """
+
+    key: str
+    title: str
+    role: str
+    kind: str
+    varies: bool
+    shown: bool
+
+
+def stage_table(stage: Stage, logged: Sequence[list[Entry]]) -> dict[str, Any]:
+    """Return the data of a stage's page, for JSON.
+
+    Args:
+        stage: The stage.
+        logged: What each of its variants logged, in their order.
+    """
+    columns, values = _columns(stage, logged)
+    return {
+        "stage": stage.name,
+        "metric": stage.metric,
+        "mode": stage.mode.value,
+        "columns": [asdict(column) for column in columns],
+        "rows": [list(row) for row in zip(*values, strict=True)],
+        "kept": [variant.history.is_kept for variant in stage.variants],
+        "links": [f"../variants/{variant.name}.html" for variant in stage.variants],
+        "labels": [variant.history.label for variant in stage.variants],
+        "curves": curves(logged),
+        "pruned": [variant.state is State.PRUNED for variant in stage.variants],
+        "matrices": _matrices(stage),
+    }
+
+
+def varying_params(stage: Stage) -> dict[str, list[Any]]:
+    """Return the values of each parameter in which variants differ, a variant after another."""
+    values = _by_name([flat(variant.params) for variant in stage.variants])
+    return {name: column for name, column in values.items() if _varies(column)}
+
+
+def curves(logged: Sequence[list[Entry]]) -> dict[str, list[Any]]:
+    """Return the curves of what was logged: by name, for each variant its steps and values.
+
+    Long ones are thinned out evenly; their first and last points stay.
+    """
+    found: dict[str, list[Any]] = {}
+    for row, entries in enumerate(logged):
+        points: dict[str, dict[int, float]] = {}
+        for entry in entries:
+            for name, value in entry.values.items():
+                points.setdefault(name, {})[entry.step] = value
+        for name, course in points.items():
+            lines = found.setdefault(name, [None] * len(logged))
+            steps = sorted(course)
+            lines[row] = [steps, [_plain(course[step]) for step in steps]]
+    return {name: _thinned(lines) for name, lines in found.items() if _is_course(lines)}
+
+
+def _columns(stage: Stage, logged: Sequence[list[Entry]]) -> tuple[list[Column], list[list[Any]]]:
+    variants = stage.variants
+    columns: list[Column] = []
+    values: list[list[Any]] = []
+
+    def add(role: str, title: str, column: Iterable[Any], *, kind: str = "", shown: bool) -> None:
+        cells = [_plain(value) for value in column]
+        known = {each.key for each in columns}
+        key = title if title not in known else f"{role}.{title}"
+        columns.append(Column(key, title, role, kind or _kind(cells), _varies(cells), shown))
+        values.append(cells)
+
+    histories = [variant.history for variant in variants]
+    add("fact", "variant", (each.name for each in histories), kind="text", shown=True)
+    add("fact", "state", (each.state.value for each in histories), kind="state", shown=True)
+    if stage.metric:
+        add("fact", stage.metric, (each.metric for each in histories), kind="number", shown=True)
+    for name, column in _by_name([flat(v.params) for v in variants]).items():
+        add("param", name, map(short_reference, column), shown=_varies(column))
+    for name, column in _by_name([dict(each.lineage) for each in histories]).items():
+        add("lineage", name, column, kind="text", shown=_varies(column))
+    scraps = _by_name([dict(variant.scraps) for variant in variants])
+    for name, column in scraps.items():
+        if name != stage.metric:
+            is_number = _kind([_plain(value) for value in column]) == "number"
+            shown = is_number and len(columns) < _SCRAPS_SHOWN + len(histories[0].label.split())
+            add("scrap", name, column, shown=shown)
+    for name, column in _by_name([_last(entries) for entries in logged]).items():
+        if name != stage.metric and name not in scraps:
+            add("logged", name, column, kind="number", shown=False)
+    add("fact", "took", (each.duration_s for each in histories), kind="duration", shown=True)
+    add("fact", "started", (each.started for each in histories), kind="time", shown=False)
+    add("fact", "because", (v.reason or None for v in variants), kind="text", shown=False)
+    return columns, values
+
+
+def short_reference(value: Any) -> Any:
+    """Return a value of a parameter; a path of an artifact as its variant and its name."""
+    if isinstance(value, str) and f"/{_ARTIFACTS}/" in value:
+        parts = PurePath(value).parts
+        at = len(parts) - 1 - parts[::-1].index(_ARTIFACTS)
+        return "/".join(parts[at - 1 : at] + parts[at + 1 :])
+    return value
+
+
+def _by_name(tables: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the values of each name that any table has, a table after another."""
+    names = dict.fromkeys(name for table in tables for name in table)
+    return {name: [table.get(name) for table in tables] for name in names}
+
+
+def _last(entries: Iterable[Entry]) -> dict[str, float]:
+    last: dict[str, tuple[int, float]] = {}
+    for entry in entries:
+        for name, value in entry.values.items():
+            if name not in last or entry.step >= last[name][0]:
+                last[name] = (entry.step, value)
+    return {name: value for name, (_, value) in last.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as the page can hold it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if value is None or isinstance(value, int | float | str):
+        return value[:_MAX_TEXT] if isinstance(value, str) else value
+    return to_json(value)[:_MAX_TEXT]
+
+
+def _kind(cells: Sequence[Any]) -> str:
+    known = [cell for cell in cells if cell is not None]
+    is_number: Callable[[Any], bool] = lambda cell: (  # noqa: E731
+        cell in ("nan", "inf", "-inf")
+        or (isinstance(cell, int | float) and not isinstance(cell, bool))
+    )
+    return "number" if known and all(map(is_number, known)) else "text"
+
+
+def _varies(cells: Sequence[Any]) -> bool:
+    return len({to_json(cell) for cell in cells if cell is not None}) > 1
+
+
+def _is_course(lines: Sequence[Any]) -> bool:
+    """Whether any variant logged a value more than once."""
+    return any(line is not None and len(line[0]) > 1 for line in lines)
+
+
+def _thinned(lines: list[Any]) -> list[Any]:
+    total = sum(len(line[0]) for line in lines if line is not None)
+    every = math.ceil(total / _MAX_POINTS)
+    if every <= 1:
+        return lines
+    return [line and [_every(line[0], every), _every(line[1], every)] for line in lines]
+
+
+def _every(values: list[Any], number: int) -> list[Any]:
+    kept = values[::number]
+    return kept if (len(values) - 1) % number == 0 else [*kept, values[-1]]
+
+
+def _matrices(stage: Stage) -> list[dict[str, Any]]:
+    """Return the confusion matrices that variants have glued."""
+    found = []
+    for row, variant in enumerate(stage.variants):
+        for name, value in variant.scraps.items():
+            if (counts := _counts(value)) is not None:
+                labels = value.get("labels") if isinstance(value, dict) else None
+                size = range(len(counts))
+                texts = [str(label) for label in labels] if labels else [str(n) for n in size]
+                found.append({"row": row, "name": name, "labels": texts, "counts": counts})
+    return found
+
+
+def _counts(value: Any) -> list[list[float]] | None:
+    """Return a square matrix of counts, if a scrap is one or has one as ``matrix``."""
+    matrix = value.get("matrix", value.get("counts")) if isinstance(value, dict) else value
+    if not isinstance(matrix, list) or not 2 <= len(matrix) <= 100:
+        return None
+    is_square = all(isinstance(row, list) and len(row) == len(matrix) for row in matrix)
+    if not is_square:
+        return None
+    is_count = (isinstance(n, int | float) and n >= 0 for row in matrix for n in row)
+    return matrix if all(is_count) else None

@@ -1,0 +1,224 @@
+"""The pages of variants: the executed notebook, where it comes from, and what it left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from nbexp.files import to_json
+from nbexp.metrics import Entry
+from nbexp.reports.data import Run, Stage, Variant, flat
+from nbexp.reports.notebooks import RenderedNotebook, render_notebook
+from nbexp.reports.pages import CHART_SCRIPTS
+from nbexp.reports.tables import curves, short_reference
+from nbexp.states import State
+from nbexp.wording import duration_text, number_text, time_text
+
+_MAX_FILE = 20_000_000  # bytes; larger ones stay with the run
+_LOG_LINES = 500
+_MAX_VALUE = 300  # characters
+_LINEAGE_SHOWN = 30
+_SCRIPTS = (*CHART_SCRIPTS, "stage.js", "embedded.js")
+_ALWAYS = ("notebook.ipynb", "log.txt")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a variant.
+
+    Attributes:
+        name: Its path in the variant's folder.
+        url: Where it is in the report; None if it is not.
+        note: Its size.
+    """
+
+    name: str
+    url: str | None
+    note: str
+
+
+class VariantPages:
+    """Writes the pages of a run's variants.
+
+    Args:
+        run: The run.
+        folder: The report's folder.
+        page: Writes a page, from a template into a file.
+    """
+
+    def __init__(self, run: Run, folder: Path, page: Callable[..., None]) -> None:
+        self._run = run
+        self._folder = folder
+        self._page = page
+        self._down = _descendants(run)
+
+    def write(self, stage: Stage, variant: Variant, logged: list[Entry]) -> None:
+        """Write the page of a variant, and the files that it refers to."""
+        notebook, trouble = self._rendered(variant)
+        files = list(self._files(variant))
+        log, lines = _tail(variant.folder / "log.txt")
+        self._page(
+            "variant.html",
+            f"variants/{variant.name}.html",
+            page=f"stage {stage.name}",
+            stage=stage,
+            variant=variant,
+            about=_about(stage, variant),
+            tables=_tables(variant),
+            lineage=self._lineage(variant),
+            lineage_shown=_LINEAGE_SHOWN,
+            files=files,
+            curves=_curves(stage, variant, logged),
+            notebook=notebook,
+            no_notebook=trouble,
+            log=log,
+            log_lines=lines,
+            scripts=_SCRIPTS,
+        )
+
+    def _rendered(self, variant: Variant) -> tuple[RenderedNotebook | None, str]:
+        """Return the notebook as HTML, or why there is none."""
+        import nbformat
+
+        if variant.notebook is None:
+            return None, f"It has no notebook: it is {variant.state}. {variant.reason}".strip()
+        try:
+            notebook = nbformat.read(variant.notebook, as_version=4)
+        except Exception as error:  # half a file, or no notebook at all
+            return None, f"Its notebook can't be read: {error}"
+        aside = self._folder / "variants" / variant.name
+        return render_notebook(notebook, aside=aside, aside_url=quote(variant.name)), ""
+
+    def _files(self, variant: Variant) -> Iterator[File]:
+        """Bring the files of a variant into the report, and yield them."""
+        for path in _own_files(variant.folder):
+            name = path.relative_to(variant.folder).as_posix()
+            size = path.stat().st_size
+            if size > _MAX_FILE and name not in _ALWAYS:
+                yield File(name, None, f"{_size(size)}, stays in the run's folder")
+                continue
+            target = self._folder / "files" / variant.name / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _link(path, target)
+            yield File(name, f"../files/{quote(variant.name)}/{quote(name)}", _size(size))
+
+    def _lineage(self, variant: Variant) -> list[tuple[str, list[str]]]:
+        exploited = [
+            str(event["donor"]) for event in variant.course if event.get("event") == "exploited"
+        ]
+        return [
+            ("from", list(variant.history.lineage.values())),
+            ("went on from", exploited),
+            ("leads to", self._down.get(variant.name, [])),
+        ]
+
+
+def _descendants(run: Run) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for variant in run.history.variants.values():
+        for ancestor in variant.lineage.values():
+            found.setdefault(ancestor, []).append(variant.name)
+    return found
+
+
+def _about(stage: Stage, variant: Variant) -> list[tuple[str, str]]:
+    history, outcome = variant.history, variant.outcome
+    metric = number_text(history.metric)
+    cells = f"{outcome.cells} cells" if outcome else ""
+    return [
+        (stage.metric or "metric", f"{metric}, kept by reduce" if history.is_kept else metric),
+        ("started", time_text(history.started or (outcome.started if outcome else 0.0))),
+        ("took", duration_text(history.duration_s)),
+        ("ran", cells),
+        ("attempt", str(history.attempt) if history.attempt > 1 else ""),
+        ("because", variant.reason),
+        ("taken from", history.source or ""),
+        ("template", variant.record.template if variant.record else ""),
+        ("key", variant.record.key[:16] if variant.record else ""),
+        ("MLflow", (variant.record.tracking_id if variant.record else "") or ""),
+    ]
+
+
+def _tables(variant: Variant) -> list[tuple[str, list[tuple[str, str]]]]:
+    timings = variant.outcome.timings if variant.outcome else {}
+    times = [(name, f"{seconds:.3f} s") for name, seconds in timings.items()]
+    return [
+        ("Parameters", _texts(flat(variant.params))),
+        ("Glued", _texts(variant.scraps)),
+        ("Time", times),
+    ]
+
+
+def _texts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, _text_of(value)) for name, value in values.items()]
+
+
+def _text_of(value: Any) -> str:
+    value = short_reference(value)
+    if isinstance(value, float):
+        return number_text(value)
+    text = value if isinstance(value, str) else to_json(value)
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
+
+
+def _curves(stage: Stage, variant: Variant, logged: list[Entry]) -> dict[str, Any] | None:
+    """Return the data of the page's curves, in the form of a stage's with one row."""
+    found = curves([logged])
+    if not found:
+        return None
+    return {
+        "stage": stage.name,
+        "metric": stage.metric,
+        "mode": stage.mode.value,
+        "columns": [],
+        "rows": [],
+        "links": [f"{variant.name}.html"],
+        "labels": [variant.history.label or variant.name],
+        "curves": found,
+        "pruned": [variant.state is State.PRUNED],
+        "matrices": [],
+    }
+
+
+def _own_files(folder: Path) -> Sequence[Path]:
+    """Return the files of a variant that a reader may want."""
+    named = [folder / name for name in (*_ALWAYS, "metrics.jsonl")]
+    within = [
+        path for name in ("figures", "artifacts", "media") for path in (folder / name).rglob("*")
+    ]
+    return [path for path in (*named, *sorted(within)) if path.is_file()]
+
+
+def _link(source: Path, target: Path) -> None:
+    """Have a file in two places, at no cost where the file system can; files are never changed."""
+    if source.name == "log.txt":  # but for the log, which grows
+        shutil.copyfile(source, target)
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _tail(path: Path) -> tuple[str, int]:
+    """Return the last lines of a log, and how many it has."""
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return "", 0
+    left_out = len(lines) - _LOG_LINES
+    head = [f"… {left_out} lines before; the file has them …"] if left_out > 0 else []
+    return "\n".join([*head, *lines[-_LOG_LINES:]]), len(lines)
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -1,0 +1,116 @@
+"""The pages of a report, from a run made by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbexp.errors import UsageError
+from nbexp.reports import write_report
+
+
+def data_of(report: Path, stage: str) -> dict[str, Any]:
+    text = (report / "data" / f"{stage}.js").read_text()
+    found = json.loads(re.sub(r"^.*? = (\{.*\});\n$", r"\1", text, flags=re.DOTALL))
+    assert isinstance(found, dict)
+    return found
+
+
+def column(data: dict[str, Any], key: str) -> list[Any]:
+    at = [each["key"] for each in data["columns"]].index(key)
+    return [row[at] for row in data["rows"]]
+
+
+def test_report_has_a_page_for_everything(runs, small) -> None:
+    run = runs.make(small())
+    report = write_report(run)
+    pages = {path.relative_to(run / "report").as_posix() for path in run.glob("report/**/*.html")}
+    names = {f"variants/{name}.html" for name in small()}
+    assert pages == names | {
+        "index.html", "stages/prepare.html", "stages/train.html", "compare.html",
+        "history.html", "leaderboard.html",
+    }  # fmt: skip
+    assert report.pages == len(pages)
+    assert report.index == run / "report" / "index.html"
+
+
+def test_no_link_of_a_report_leads_nowhere_or_leaves_it(runs, small) -> None:
+    run = runs.make(small())
+    write_report(run)
+    for page in run.glob("report/**/*.html"):
+        for link in re.findall(r'(?:href|src)="([^"]*)"', page.read_text()):
+            target = link.partition("#")[0]
+            if target and target != "data:,":
+                assert (page.parent / target).is_file(), (page, link)
+
+
+def test_overview_names_failures_first(runs, small) -> None:
+    write_report(run := runs.make(small()))
+    text = (run / "report" / "index.html").read_text()
+    assert "ValueError" in text
+    assert "lr &lt; 0 &amp; &lt;odd&gt;" in text
+    assert 'href="variants/train-bad.html#cell-2"' in text
+    assert text.index("1 failed") < text.index('id="pipeline"') < text.index("best score")
+
+
+def test_stage_table_has_the_best_first_and_what_varies(runs, small) -> None:
+    write_report(run := runs.make(small()))
+    data = data_of(run / "report", "train")
+    assert column(data, "variant")[0] == "train-3"
+    assert column(data, "score")[:2] == [pytest.approx(0.9), pytest.approx(0.8)]
+    assert column(data, "optimizer.name")[0] == "adam"
+    columns = {each["key"]: each for each in data["columns"]}
+    assert columns["lr"]["varies"]
+    assert columns["lr"]["shown"]
+    assert not columns["prepare"]["varies"]
+    assert data["kept"].count(True) == 1
+    assert data["pruned"].count(True) == 1
+    assert [len(each[0]) for each in data["curves"]["loss"] if each].count(3) == 1
+    assert len(data["matrices"]) == 10
+    assert data["importance"][0]["param"] == "lr"
+
+
+def test_skipped_variant_says_why_it_has_no_notebook(runs, small) -> None:
+    write_report(run := runs.make(small()))
+    assert "it is skipped" in (run / "report/variants/train-left.html").read_text()
+
+
+def test_history_tells_what_changed(runs, small, made) -> None:
+    runs.make({"prepare-1": made("prepare"), "train-a": made("train", {"lr": 1}, metric=0.95)})
+    run = runs.make(small(), epochs=9)
+    write_report(run)
+    history = (run / "report/history.html").read_text()
+    assert "params.epochs 3 → 9" in history
+    board = (run / "report/leaderboard.html").read_text()
+    assert board.index("train-a") < board.index("train-3")
+
+
+def test_report_replaces_a_report_and_nothing_else(runs, small, tmp_path: Path) -> None:
+    run = runs.make(small())
+    target = tmp_path / "there"
+    write_report(run, target)
+    (target / "old.html").write_text("")
+    write_report(run, target)
+    assert not (target / "old.html").exists()
+    other = tmp_path / "papers"
+    other.mkdir()
+    (other / "thesis.tex").write_text("")
+    with pytest.raises(UsageError, match="is there already, and is no report"):
+        write_report(run, other)
+    assert (other / "thesis.tex").is_file()
+
+
+def test_report_of_a_run_without_variants(runs) -> None:
+    run = runs.make({}, ends=False)
+    write_report(run)
+    assert "no variants" in (run / "report/index.html").read_text()
+
+
+def test_files_can_be_had_from_the_report(runs, small) -> None:
+    write_report(run := runs.make(small()))
+    files = run / "report/files/train-3"
+    assert {path.name for path in files.iterdir()} == {"notebook.ipynb", "log.txt", "metrics.jsonl"}
