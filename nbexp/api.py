@@ -99,6 +99,7 @@ class Pipeline:
         seed: Seed of every draw.
         environment: Packages and variables, as in the pipeline format.
         tracking: MLflow's uri and experiment, as in the pipeline format.
+        report: Whether a run writes its report when it ends.
         folder: Folder that paths start from and that ``runs/`` lies in; the current one by default.
 
     Raises:
@@ -115,6 +116,7 @@ class Pipeline:
         seed: int = 0,
         environment: Mapping[str, Any] | None = None,
         tracking: Mapping[str, Any] | None = None,
+        report: bool = False,
         folder: str | Path = ".",
     ) -> None:
         tables = {
@@ -124,6 +126,7 @@ class Pipeline:
             "defaults": defaults or {},
             "environment": environment or {},
             "tracking": tracking or {},
+            "report": report,
             "stages": {stage.name: stage.to_table() for stage in stages},
         }
         self.spec: Spec = build_pipeline(tables, folder=Path(folder))

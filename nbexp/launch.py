@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from nbexp.errors import LinkError
+from nbexp.errors import LinkError, NbexpError
 from nbexp.files import write_json
 from nbexp.machine import check_nodes
 from nbexp.pipeline import Pipeline, Resources
@@ -32,8 +34,10 @@ from nbexp.run import (
     keys_of,
     recover_runs,
 )
-from nbexp.tracking import MlflowTracker, TensorboardListener
+from nbexp.states import State
+from nbexp.tracking import MlflowTracker, TensorboardListener, log_report
 
+_log = logging.getLogger(__name__)
 _LOOKED_AT = 24  # variants of two keys at most: for more than 50, a server is asked for all
 
 
@@ -77,7 +81,10 @@ class Launch:
             pool.close()
             self._cluster.close()  # the pool does not, where starting it was broken off
             self._warmup.close()
-        return RunResult.read(folder.path)
+        result = RunResult.read(folder.path)
+        if self._spec.report and result.state is not State.STOPPED:
+            _report(folder.path, tracker.uri)
+        return result
 
     def _start(self, tracker: MlflowTracker, pool: Pool) -> None:
         """Start at once all that is going to be needed, and wait until it is there.
@@ -132,6 +139,16 @@ class Launch:
         with _stopping(runner):
             runner.run()
         status.write(is_complete=log.is_whole and not tracker.failures)
+
+
+def _report(run: Path, uri: str) -> None:
+    """Write the report of a run; if that fails, the run has ended as it has all the same."""
+    from nbexp.reports import write_report
+
+    try:
+        log_report(run, write_report(run).index.parent, uri)
+    except Exception as error:
+        _log.warning("no report: %s", error, exc_info=not isinstance(error, NbexpError))
 
 
 def _planned(graph: Graph) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nbexp.cli import _options
-from nbexp.errors import UsageError
+from nbexp.errors import RunError, UsageError
 
 KINDS = ("html", "pdf", "md")
 FORMATS = ("csv", "latex", "parquet")
@@ -32,6 +32,7 @@ def report(run: str | None, *, target: Path | None, root: Path) -> None:
     from nbexp.cli._screen import Screen
     from nbexp.reports import write_report
     from nbexp.run import find_run
+    from nbexp.tracking import log_report
     from nbexp.wording import counted, duration_text
 
     folder = find_run(root, run)
@@ -42,6 +43,13 @@ def report(run: str | None, *, target: Path | None, root: Path) -> None:
         f"  {counted(written.pages, 'page')} in {duration_text(written.seconds)}",
     )
     screen.line("  open it in a browser: ", (str(written.index.absolute()), "bold"))
+    if (folder.path / "tracking.json").is_file():
+        try:
+            log_report(folder.path, written.index.parent)
+        except RunError as error:
+            screen.line(("! ", "bold yellow"), f"not kept in MLflow: {error}")
+        else:
+            screen.line("  kept in MLflow, as artifacts of the run")
 
 
 @click.command()

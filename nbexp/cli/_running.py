@@ -92,7 +92,10 @@ def _sum_up(screen: Screen, pipeline: Pipeline, tally: Tally, failed: str | None
             value, who = stage.best
             screen.line(f"  best {stage.metric} ", (number_text(value), "bold"), f"  {who}")
     spec = pipeline.spec
-    screen.line(f"  in {short_path(spec.folder / 'runs' / tally.run)}")
+    folder = spec.folder / "runs" / tally.run
+    screen.line(f"  in {short_path(folder)}")
+    if spec.report and (folder / "report" / "index.html").is_file():
+        screen.line("  report ", (short_path(folder / "report" / "index.html"), "bold"))
     for command, what in _next_steps(pipeline, failed, is_stopped=state is State.STOPPED):
         command_there = next_step(command, spec.folder)
         screen.line("  next: ", (f"{command_there:<24}", "bold"), (f"  {what}", "dim"))

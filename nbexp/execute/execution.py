@@ -68,6 +68,7 @@ class Execution:
         ended_by: State in which it ended before its last cell, where that was asked for.
         note: A remark for the user.
         timings: Seconds that its parts took, as in an `Outcome`.
+        usage: What the kernel's process used, as in an `Outcome`.
     """
 
     job: Job
@@ -82,6 +83,7 @@ class Execution:
     ended_by: State | None = None
     note: str = ""
     timings: dict[str, float] = field(default_factory=dict)
+    usage: dict[str, float] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def timed(self, part: str) -> Iterator[None]:

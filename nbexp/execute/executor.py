@@ -198,7 +198,8 @@ def _outcome(execution: Execution, started: float) -> Outcome:
     with execution.timed("save"):
         outcome = _with_outputs(outcome, execution)
     timings = {part: round(seconds, 4) for part, seconds in execution.timings.items()}
-    return _masked(replace(outcome, timings=timings), execution.recorder.mask)
+    outcome = replace(outcome, timings=timings, usage=execution.usage)
+    return _masked(outcome, execution.recorder.mask)
 
 
 def _cut(folder: Path) -> str:

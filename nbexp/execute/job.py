@@ -126,6 +126,7 @@ class Outcome:
         reported: What it logged as numbers, in short, by name.
         timings: Seconds that its parts took: ``launch`` of the kernel's process, ``start`` until
             that answers, ``cells``, ``shutdown`` of the kernel, ``save`` of what it leaves.
+        usage: What the kernel's process used: ``cpu_s`` of processors, ``memory_mib`` at the most.
     """
 
     variant: str
@@ -141,6 +142,7 @@ class Outcome:
     note: str = ""
     reported: Mapping[str, Reported] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+    usage: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float:

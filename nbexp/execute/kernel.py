@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import Empty
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import zmq
 import zmq.asyncio
@@ -22,6 +22,9 @@ from jupyter_client.manager import AsyncKernelManager
 from nbexp.execute.guard import Guard, kill_group
 from nbexp.execute.specs import find_kernel
 from nbexp.warm import provisioner, until_ended
+
+if TYPE_CHECKING:
+    import psutil
 
 _START_S = 120.0
 _ATTEMPTS = 3
@@ -160,6 +163,21 @@ class Kernel:
             return output.decode(errors="replace").strip()
         return ""
 
+    def usage(self) -> dict[str, float]:
+        """Return what its process has used so far: ``cpu_s``, and ``memory_mib`` at the most.
+
+        The processes that it has started count for the time once they have ended. Empty where the
+        process is out of reach.
+        """
+        import psutil
+
+        pid = getattr(self.manager and self.manager.provisioner, "pid", None)
+        try:
+            process = psutil.Process(pid) if pid else None
+            return {} if process is None else _usage_of(process)
+        except psutil.Error:
+            return {}
+
     def death(self) -> KernelDiedError:
         """Return the error that says how the process ended."""
         return KernelDiedError(self.exit_code, self.output(), started=bool(self.info))
@@ -289,6 +307,15 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return "unknown"
+
+
+def _usage_of(process: psutil.Process) -> dict[str, float]:
+    times, peak = process.cpu_times(), process.memory_info().rss
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        peak = max(peak, 1024 * int(status.partition("VmHWM:")[2].split()[0]))
+    cpu_s = times.user + times.system + times.children_user + times.children_system
+    return {"cpu_s": round(cpu_s, 3), "memory_mib": round(peak / 2**20, 1)}
 
 
 def _outputs(file: IO[bytes]) -> dict[str, Any]:

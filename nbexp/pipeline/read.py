@@ -24,7 +24,7 @@ from nbexp.pipeline.templates import Template, TemplateError, read_template, rel
 from nbexp.pipeline.toml import apply_environment, apply_settings, read_toml
 from nbexp.pipeline.values import Secret, leaves, plain
 
-TOP_KEYS = ("name", "seed", "params", "defaults", "stages", "tracking", "environment")
+TOP_KEYS = ("name", "seed", "params", "defaults", "stages", "tracking", "environment", "report")
 DEFAULT_KEYS = ("metric", "mode", "resources", "timeout", "retries", "kernel", "warm", "inputs")
 TRACKING_KEYS = ("uri", "experiment")
 ENVIRONMENT_KEYS = ("packages", "variables")
@@ -108,6 +108,7 @@ class _Reader:
             file=self.file,
             environment=self._environment(),
             tracking=self._tracking(),
+            report=settings.read_flag(self.raw.get("report", False), "report", self.problems),
             source=plain(self.raw),
         )
 

@@ -193,6 +193,7 @@ class Pipeline:
         file: The TOML file, or None for a pipeline built in code.
         environment: What the kernels run in.
         tracking: Where runs are tracked.
+        report: Whether a run writes its report when it ends.
         source: The pipeline as plain tables, with ``[params]``, ``--set`` and ``${NAME}`` applied.
     """
 
@@ -203,6 +204,7 @@ class Pipeline:
     file: Path | None = None
     environment: Environment = Environment()
     tracking: Tracking = Tracking()
+    report: bool = False
     source: Mapping[str, Any] = field(default_factory=dict)
 
     def descendants(self, stage: str) -> frozenset[str]:

@@ -24,6 +24,7 @@ _LOG_LINES = 500
 _MAX_VALUE = 300  # characters
 _LINEAGE_SHOWN = 30
 _SCRIPTS = (*CHART_SCRIPTS, "stage.js", "embedded.js")
+_USAGE = {"cpu_s": ("processors", "s"), "memory_mib": ("memory at most", "MiB")}
 _ALWAYS = ("notebook.ipynb", "log.txt")
 
 
@@ -146,11 +147,14 @@ def _about(stage: Stage, variant: Variant) -> list[tuple[str, str]]:
 
 def _tables(variant: Variant) -> list[tuple[str, list[tuple[str, str]]]]:
     timings = variant.outcome.timings if variant.outcome else {}
+    usage = variant.outcome.usage if variant.outcome else {}
     times = [(name, f"{seconds:.3f} s") for name, seconds in timings.items()]
+    used = [(_USAGE[name][0], f"{value:.4g} {_USAGE[name][1]}") for name, value in usage.items()]
     return [
         ("Parameters", _texts(flat(variant.params))),
         ("Glued", _texts(variant.scraps)),
         ("Time", times),
+        ("Resources", used),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from nbexp.tracking.connection import tracking_uri
 from nbexp.tracking.mlflow import MlflowTracker
+from nbexp.tracking.reports import log_report
 from nbexp.tracking.tensorboard import TensorboardListener
 
-__all__ = ["MlflowTracker", "TensorboardListener", "tracking_uri"]
+__all__ = ["MlflowTracker", "TensorboardListener", "log_report", "tracking_uri"]

@@ -127,12 +127,13 @@ class MlflowTracker:
                 self._connection.make_experiment, self.experiment
             ).result()
         self._keys().include(self._experiment_id)
+        source = git_tags(self._pipeline.folder)
         self._tags = {
             "nbexp.pipeline": self._pipeline.name,
             "nbexp.run": run.name,
             "mlflow.source.name": str(self._pipeline.file or self._pipeline.folder),
             "mlflow.source.type": "PROJECT",
-            **git_tags(self._pipeline.folder),
+            **source,
         }
         tags = {**self._tags, "nbexp.folder": str(run)}
         with self._connection.told():
@@ -144,6 +145,7 @@ class MlflowTracker:
                 "uri": self._connection.shown_uri,
                 "experiment_id": self._experiment_id,
                 "run_id": self._parent,
+                "source": source,
             },
         )
         self._connection.submit(self._attempt, "pipeline", self._log_pipeline, self._parent, run)
