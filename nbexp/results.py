@@ -103,9 +103,13 @@ class RunResult:
         """Return the variants of a stage."""
         return tuple(variant for variant in self.variants if variant.stage == name)
 
-    def dataframe(self) -> pd.DataFrame:
+    def dataframe(self, stage: str | None = None) -> pd.DataFrame:
         """Return a table with a row a variant; its columns are ``variant``, ``stage``, ``state``,
-        ``metric``, ``duration_s``, ``params.NAME`` and ``scraps.NAME``.
+        ``metric``, ``duration_s``, ``params.NAME`` and ``scraps.NAME``. Whole numbers stay whole
+        where some are missing (pandas' ``Int64``).
+
+        Args:
+            stage: Name of a stage, for its variants alone; all by default.
         """  # noqa: D205
         import pandas as pd
 
@@ -119,9 +123,14 @@ class RunResult:
                 **{f"params.{key}": value for key, value in v.params.items()},
                 **{f"scraps.{key}": value for key, value in v.scraps.items()},
             }
-            for v in self.variants
+            for v in (self.variants if stage is None else self.stage(stage))
         ]
-        return pd.DataFrame(rows)
+        frame = pd.DataFrame(rows)
+        for name in frame.columns[frame.isna().any()]:
+            given = [row[name] for row in rows if row.get(name) is not None]
+            if given and all(type(value) is int for value in given):
+                frame[name] = frame[name].astype("Int64")
+        return frame
 
 
 def _variant_result(run: RunFolder, variant: VariantHistory) -> VariantResult:

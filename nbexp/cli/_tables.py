@@ -10,6 +10,7 @@ import click
 from nbexp.errors import UsageError, did_you_mean
 from nbexp.files import to_json, write_atomic
 from nbexp.results import RunResult
+from nbexp.wording import number_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,9 +37,9 @@ def write_table(result: RunResult, stage: str | None, kind: str, target: Path | 
     if kind == "csv":
         text = frame.to_csv(index=False)
     else:
-        text = (
-            frame.style.hide(axis="index").format(escape="latex", precision=6).to_latex(hrules=True)
-        )
+        shown = frame.style.hide(axis="index").format(_short, escape="latex", na_rep="")
+        shown = shown.format_index(escape="latex", axis="columns")
+        text = shown.to_latex(hrules=True)
     if target is None:
         click.echo(text, nl=False)
     else:
@@ -46,21 +47,23 @@ def write_table(result: RunResult, stage: str | None, kind: str, target: Path | 
 
 
 def _frame(result: RunResult, stage: str | None) -> pd.DataFrame:
-    """Return the table, with values that are no numbers or texts as JSON."""
+    """Return the table, with values that are no numbers as texts."""
     stages = result.history.stages
     if stage is not None and stage not in stages:
         raise UsageError(
             f"The run {result.id} has no stage {stage!r}; it has {', '.join(stages)}. "
             f"{did_you_mean(stage, stages)}".strip()
         )
-    frame = result.dataframe()
-    if stage is not None:
-        frame = frame[frame["stage"] == stage].dropna(axis="columns", how="all")
+    frame = result.dataframe(stage)
     for name in frame.columns:
-        if frame[name].dtype == object:
-            frame[name] = frame[name].map(_plain, na_action="ignore")
-    return frame
+        if any(isinstance(value, list | dict | str) for value in frame[name]):
+            frame[name] = frame[name].map(_text, na_action="ignore")
+    return frame if stage is None else frame.dropna(axis="columns", how="all")
 
 
-def _plain(value: Any) -> Any:
+def _text(value: Any) -> str:
     return value if isinstance(value, str) else to_json(value)
+
+
+def _short(value: Any) -> str:
+    return number_text(value) if isinstance(value, float) else str(value)

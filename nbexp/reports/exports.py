@@ -14,11 +14,13 @@ from typing import Any
 from nbexp import __version__
 from nbexp.errors import NbexpError, UsageError
 from nbexp.files import write_atomic
+from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import render_notebook
-from nbexp.reports.pages import Pages, asset
+from nbexp.reports.pages import Pages, asset, library_script
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "microsoft-edge", "brave")
 _PRINT_S = 120.0
+_RECORDS = ("application/scrapbook.scrap", "application/papermill.record")
 _WHOLE = 1 << 62  # bytes: everything stays in the page
 
 
@@ -61,8 +63,12 @@ def _page(notebook: Any, title: str) -> str:
         rendered = render_notebook(notebook, aside=Path(folder), aside_url="", inline_bytes=_WHOLE)
     pages = Pages({"version": __version__, "now": time.time()})
     styles = [asset(name) for name in ("report.css", "notebook.css")]
-    return pages.render("single.html", title=title, notebook=rendered, styles=styles,
-                        script=asset("report.js"))  # fmt: skip
+    known = {name: library_source(name) for name in sorted(rendered.libraries)}
+    libraries = [library_script(name, source) for name, source in known.items() if source]
+    scripts = [asset("report.js"), *libraries]
+    return pages.render(
+        "single.html", title=title, notebook=rendered, styles=styles, scripts=scripts
+    )
 
 
 def _write_pdf(notebook: Any, title: str, target: Path) -> None:
@@ -92,6 +98,9 @@ def _write_pdf(notebook: Any, title: str, target: Path) -> None:
 def _write_markdown(notebook: Any, title: str, target: Path) -> None:
     from nbconvert import MarkdownExporter
 
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _is_record(output)]
     files = f"{target.stem}_files"
     text, resources = MarkdownExporter().from_notebook_node(
         notebook, {"metadata": {"name": title}, "output_files_dir": files}
@@ -101,3 +110,11 @@ def _write_markdown(notebook: Any, title: str, target: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, content)
     write_atomic(target, text)
+
+
+def _is_record(output: Any) -> bool:
+    """Whether an output is only a glued value, which Markdown can't show."""
+    kinds = output.get("data", {"text/plain": ""})
+    return all(
+        kind.startswith(("application/scrapbook", "application/papermill")) for kind in kinds
+    )

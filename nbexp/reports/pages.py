@@ -46,20 +46,27 @@ class Pages:
 
     def __init__(self, shared: Mapping[str, Any]) -> None:
         self._environment = _environment()
-        self._environment.globals |= {"policy": POLICY, **shared}
+        self._environment.globals |= {"policy": POLICY, "scripts": (), **shared}
 
     def render(self, template: str, **values: Any) -> str:
         """Return a page."""
         return self._environment.get_template(template).render(values)
 
-    def copy_assets(self, target: Path) -> None:
-        """Write the style sheets and the scripts."""
-        shutil.copytree(_HERE / "assets", target)
+
+def copy_assets(target: Path) -> None:
+    """Write the style sheets and the scripts."""
+    shutil.copytree(_HERE / "assets", target)
 
 
 def asset(name: str) -> str:
     """Return the text of a style sheet or a script."""
     return (_HERE / "assets" / name).read_text(encoding="utf-8")
+
+
+def library_script(name: str, source: str) -> str:
+    """Return a script that gives the page a library's source, which it hands to frames."""
+    start = "window.nbexp = window.nbexp || {}; nbexp.libraries = nbexp.libraries || {};"
+    return f"{start}\nnbexp.libraries[{script_json(name)}] = {script_json(source)};\n"
 
 
 def script_json(value: Any) -> Markup:

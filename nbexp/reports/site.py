@@ -1,18 +1,15 @@
-"""The report of a run: a folder of static pages."""
+"""The pages of a run's report, each made when it is asked for."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nbexp import __version__
-from nbexp.errors import UsageError
-from nbexp.files import write_atomic
+from nbexp.metrics import Entry as Logged
 from nbexp.reports.chronicle import Entry, chronicle, metrics_of
 from nbexp.reports.data import Run, Stage, Variant
 from nbexp.reports.diagram import draw
@@ -24,7 +21,6 @@ from nbexp.reports.variants import VariantPages
 from nbexp.wording import counted, counts_text, duration_text, time_text
 
 _FAILURES_SHOWN = 20
-_MARK = "nbexp-report"  # a file that says that a folder is a report, and may be replaced
 _MORE = (
     ("compare.html", "Compare"),
     ("history.html", "History"),
@@ -34,96 +30,74 @@ _DATA = "window.nbexp = window.nbexp || {}; nbexp.data = nbexp.data || {};\n"
 _STAGE_SCRIPTS = (*CHART_SCRIPTS, "stage.js")
 
 
-@dataclass(frozen=True)
-class Report:
-    """A report that has been written.
-
-    Attributes:
-        index: Its first page.
-        pages: How many pages it has.
-        seconds: How long it took.
-    """
-
-    index: Path
-    pages: int
-    seconds: float
-
-
-def write_report(run_folder: Path, target: Path | None = None) -> Report:
-    """Write the report of a run.
-
-    It is written beside its place and renamed, so that a report is never half there.
+class Site:
+    """The pages of a run's report, by their paths within it.
 
     Args:
-        run_folder: The run's folder.
-        target: The report's folder, ``report`` in the run's by default. An earlier report in it is
-            replaced.
-
-    Raises:
-        UsageError: The target is there already, and no report.
+        run: The run.
+        folder: Where files go that pages refer to.
+        shared: Values for all pages, such as another `policy`.
     """
-    started = time.monotonic()
-    target = target or run_folder / "report"
-    if target.exists() and not (target / _MARK).is_file() and any(target.iterdir()):
-        raise UsageError(
-            f"{target} is there already, and is no report. Name another folder with --to."
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        count = _Site(Run.read(run_folder), beside).write()
-        beside.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        beside.rename(target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return Report(target / "index.html", count, time.monotonic() - started)
 
-
-class _Site:
-    def __init__(self, run: Run, folder: Path) -> None:
+    def __init__(self, run: Run, folder: Path, shared: Mapping[str, Any] | None = None) -> None:
         self._run = run
-        self._folder = folder
-        self._pages = Pages(
-            {"run": run, "more_pages": _MORE, "now": time.time(), "version": __version__}
-        )
-        self._count = 0
+        self._stages = {stage.name: stage for stage in run.stages}
+        self._of = {each.name: (stage, each) for stage in run.stages for each in stage.variants}
+        self._variants = VariantPages(run, folder)
+        told = {"run": run, "more_pages": _MORE, "now": time.time(), "version": __version__}
+        self._pages = Pages(told | dict(shared or {}))
+        self._logged: dict[str, list[list[Logged]]] = {}
 
-    def write(self) -> int:
-        """Write all pages, and return their number."""
-        self._pages.copy_assets(self._folder / "assets")
-        logged = {
-            stage.name: [variant.logged() for variant in stage.variants]
-            for stage in self._run.stages
-        }
-        variants = VariantPages(self._run, self._folder, self._page)
-        for stage in self._run.stages:
-            for variant, own in zip(stage.variants, logged[stage.name], strict=True):
-                variants.write(stage, variant, own)
-        for stage in self._run.stages:
-            if stage.variants:
-                self._stage(stage, stage_table(stage, logged[stage.name]))
-        self._overview()
-        entries = chronicle(self._run)
-        self._history(entries)
-        self._leaderboard(entries)
-        self._compare()
-        write_atomic(self._folder / _MARK, f"{__version__}\n")
-        return self._count
-
-    def _page(self, template: str, file: str, /, **values: Any) -> None:
-        root = "../" * file.count("/")
-        text = self._pages.render(template, root=root, page=values.pop("page", file), **values)
-        (self._folder / file).parent.mkdir(exist_ok=True)
-        write_atomic(self._folder / file, text)
-        self._count += 1
-
-    def _overview(self) -> None:
-        run = self._run
-        self._page(
-            "overview.html",
+    def paths(self) -> list[str]:
+        """Return the paths of all pages, and of the data that they load."""
+        return [
             "index.html",
+            *(f"variants/{name}.html" for name in self._of),
+            *(f"stages/{name}.html" for name in self._stages),
+            *(f"data/{name}.js" for name in self._stages),
+            *(file for file, _ in _MORE),
+        ]
+
+    def render(self, path: str) -> str:
+        """Return a page, or the data of one.
+
+        Raises:
+            KeyError: There is no such page.
+        """
+        kind, _, file = path.rpartition("/")
+        name = file.rpartition(".")[0]
+        if kind == "variants":
+            return self._variant(path, *self._of[name])
+        if kind == "stages":
+            return self._stage(path, self._stages[name])
+        if kind == "data":
+            return self._data(self._stages[name])
+        make = {
+            "index.html": self._overview,
+            "compare.html": self._compare,
+            "history.html": self._history,
+            "leaderboard.html": self._leaderboard,
+        }
+        return make[path](path)
+
+    @cached_property
+    def _entries(self) -> list[Entry]:
+        return chronicle(self._run)
+
+    def _logged_by(self, stage: Stage) -> list[list[Logged]]:
+        if stage.name not in self._logged:
+            self._logged[stage.name] = [variant.logged() for variant in stage.variants]
+        return self._logged[stage.name]
+
+    def _page(self, template: str, path: str, /, *, page: str = "", **values: Any) -> str:
+        root = "../" * path.count("/")
+        return self._pages.render(template, root=root, page=page or path, **values)
+
+    def _overview(self, path: str) -> str:
+        run = self._run
+        return self._page(
+            "overview.html",
+            path,
             page="overview",
             about=_about(run),
             drawing=draw(run.stages),
@@ -132,55 +106,54 @@ class _Site:
             pipeline_text=_text(run.folder.path / "pipeline.toml"),
         )
 
-    def _stage(self, stage: Stage, data: dict[str, Any]) -> None:
-        metric = [variant.history.metric for variant in stage.variants]
-        data["importance"], data["importance_note"] = (
-            importance(varying_params(stage), metric) if stage.metric else (None, "")
-        )
-        name = script_json(stage.name)
-        (self._folder / "data").mkdir(exist_ok=True)
-        write_atomic(
-            self._folder / "data" / f"{stage.name}.js",  # a script, since files can't be fetched
-            f"{_DATA}nbexp.data[{name}] = {script_json(data)};\n",
-        )
-        self._page(
+    def _variant(self, path: str, stage: Stage, variant: Variant) -> str:
+        values = self._variants.values(stage, variant)
+        return self._page("variant.html", path, page=f"stage {stage.name}", **values)
+
+    def _stage(self, path: str, stage: Stage) -> str:
+        return self._page(
             "stage.html",
-            f"stages/{stage.name}.html",
+            path,
             page=f"stage {stage.name}",
             stage=stage,
             about=_about_stage(stage),
             scripts=_STAGE_SCRIPTS,
         )
 
-    def _history(self, entries: Sequence[Entry]) -> None:
-        metrics = metrics_of(entries)
+    def _data(self, stage: Stage) -> str:
+        """Return the data of a stage as a script, since pages can't fetch files."""
+        data = stage_table(stage, self._logged_by(stage))
+        metric = [variant.history.metric for variant in stage.variants]
+        data["importance"], data["importance_note"] = (
+            importance(varying_params(stage), metric) if stage.metric else (None, "")
+        )
+        return f"{_DATA}nbexp.data[{script_json(stage.name)}] = {script_json(data)};\n"
+
+    def _history(self, path: str) -> str:
+        metrics = metrics_of(self._entries)
         charts = [
             {
                 "title": f"Best {metric} of {stage}, run after run",
                 "metric": metric,
-                "values": [entry.best.get((stage, metric)) for entry in entries],
+                "values": [entry.best.get((stage, metric)) for entry in self._entries],
             }
             for stage, metric in metrics
         ]
-        self._page(
+        return self._page(
             "history.html",
-            "history.html",
-            entries=entries[::-1],
+            path,
+            entries=self._entries[::-1],
             metrics=metrics,
             charts=charts,
             scripts=(*CHART_SCRIPTS, "history.js"),
         )
 
-    def _leaderboard(self, entries: Sequence[Entry]) -> None:
-        self._page(
-            "leaderboard.html",
-            "leaderboard.html",
-            boards=standings(self._run, entries),
-            scripts=(),
-        )
+    def _leaderboard(self, path: str) -> str:
+        boards = standings(self._run, self._entries)
+        return self._page("leaderboard.html", path, boards=boards)
 
-    def _compare(self) -> None:
-        self._page("compare.html", "compare.html", scripts=(*_STAGE_SCRIPTS, "compare.js"))
+    def _compare(self, path: str) -> str:
+        return self._page("compare.html", path, scripts=(*_STAGE_SCRIPTS, "compare.js"))
 
 
 def _about(run: Run) -> list[tuple[str, str]]:

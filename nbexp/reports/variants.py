@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from nbexp.files import to_json
-from nbexp.metrics import Entry
+from nbexp.files import to_json, write_atomic
 from nbexp.reports.data import Run, Stage, Variant, flat
+from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
-from nbexp.reports.pages import CHART_SCRIPTS
+from nbexp.reports.pages import CHART_SCRIPTS, library_script
 from nbexp.reports.tables import curves, short_reference
 from nbexp.states import State
 from nbexp.wording import duration_text, number_text, time_text
 
 _MAX_FILE = 20_000_000  # bytes; larger ones stay with the run
+_MAX_FILES = 500_000_000  # of all variants together, notebooks and logs left out
 _LOG_LINES = 500
 _MAX_VALUE = 300  # characters
 _LINEAGE_SHOWN = 30
@@ -44,43 +45,50 @@ class File:
 
 
 class VariantPages:
-    """Writes the pages of a run's variants.
+    """What the pages of a run's variants tell.
 
     Args:
         run: The run.
-        folder: The report's folder.
-        page: Writes a page, from a template into a file.
+        folder: The report's folder, into which files go that pages refer to.
     """
 
-    def __init__(self, run: Run, folder: Path, page: Callable[..., None]) -> None:
-        self._run = run
+    def __init__(self, run: Run, folder: Path) -> None:
         self._folder = folder
-        self._page = page
         self._down = _descendants(run)
+        self._room = _MAX_FILES
 
-    def write(self, stage: Stage, variant: Variant, logged: list[Entry]) -> None:
-        """Write the page of a variant, and the files that it refers to."""
+    def values(self, stage: Stage, variant: Variant) -> dict[str, Any]:
+        """Return the values for the page of a variant; write the files that it refers to."""
         notebook, trouble = self._rendered(variant)
-        files = list(self._files(variant))
         log, lines = _tail(variant.folder / "log.txt")
-        self._page(
-            "variant.html",
-            f"variants/{variant.name}.html",
-            page=f"stage {stage.name}",
-            stage=stage,
-            variant=variant,
-            about=_about(stage, variant),
-            tables=_tables(variant),
-            lineage=self._lineage(variant),
-            lineage_shown=_LINEAGE_SHOWN,
-            files=files,
-            curves=_curves(stage, variant, logged),
-            notebook=notebook,
-            no_notebook=trouble,
-            log=log,
-            log_lines=lines,
-            scripts=_SCRIPTS,
-        )
+        return {
+            "stage": stage,
+            "variant": variant,
+            "about": _about(stage, variant),
+            "tables": _tables(variant),
+            "lineage": self._lineage(variant),
+            "lineage_shown": _LINEAGE_SHOWN,
+            "files": list(self._files(variant)),
+            "curves": _curves(stage, variant),
+            "notebook": notebook,
+            "no_notebook": trouble,
+            "log": log,
+            "log_lines": lines,
+            "scripts": (*self._libraries(notebook), *_SCRIPTS),
+        }
+
+    def _libraries(self, notebook: RenderedNotebook | None) -> list[str]:
+        """Return the scripts of the libraries that a notebook's outputs need; write them once."""
+        found = []
+        for name in sorted(notebook.libraries if notebook else ()):
+            if (source := library_source(name)) is None:
+                continue
+            found.append(f"lib-{name}.js")
+            path = self._folder / "assets" / found[-1]
+            if not path.exists():
+                path.parent.mkdir(exist_ok=True)
+                write_atomic(path, library_script(name, source))
+        return found
 
     def _rendered(self, variant: Variant) -> tuple[RenderedNotebook | None, str]:
         """Return the notebook as HTML, or why there is none."""
@@ -100,9 +108,11 @@ class VariantPages:
         for path in _own_files(variant.folder):
             name = path.relative_to(variant.folder).as_posix()
             size = path.stat().st_size
-            if size > _MAX_FILE and name not in _ALWAYS:
-                yield File(name, None, f"{_size(size)}, stays in the run's folder")
-                continue
+            if name not in _ALWAYS:
+                if size > min(_MAX_FILE, self._room):
+                    yield File(name, None, f"{_size(size)}, stays in the run's folder")
+                    continue
+                self._room -= size
             target = self._folder / "files" / variant.name / name
             target.parent.mkdir(parents=True, exist_ok=True)
             _link(path, target)
@@ -170,9 +180,9 @@ def _text_of(value: Any) -> str:
     return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
 
 
-def _curves(stage: Stage, variant: Variant, logged: list[Entry]) -> dict[str, Any] | None:
+def _curves(stage: Stage, variant: Variant) -> dict[str, Any] | None:
     """Return the data of the page's curves, in the form of a stage's with one row."""
-    found = curves([logged])
+    found = curves([variant.logged()])
     if not found:
         return None
     return {

@@ -1,0 +1,77 @@
+"""Writes the report of a run: a folder of static pages."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbexp import __version__
+from nbexp.errors import UsageError
+from nbexp.files import write_atomic
+from nbexp.reports.data import Run
+from nbexp.reports.pages import copy_assets
+from nbexp.reports.site import Site
+
+_MARK = "nbexp-report"  # a file that says that a folder is a report, and may be replaced
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that has been written.
+
+    Attributes:
+        index: Its first page.
+        pages: How many pages it has.
+        seconds: How long it took.
+    """
+
+    index: Path
+    pages: int
+    seconds: float
+
+
+def write_report(run: Path, target: Path | None = None) -> Report:
+    """Write the report of a run.
+
+    It is written beside its place and renamed, so that a report is never half there.
+
+    Args:
+        run: The run's folder.
+        target: The report's folder, ``report`` in the run's by default. An earlier report in it is
+            replaced.
+
+    Raises:
+        UsageError: The target is there already, and no report.
+    """
+    started = time.monotonic()
+    target = target or run / "report"
+    if target.exists() and not (target / _MARK).is_file() and any(target.iterdir()):
+        raise UsageError(
+            f"{target} is there already, and is no report. Name another folder with --to."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        count = _write(Run.read(run), beside)
+        beside.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target)
+        beside.rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return Report(target / "index.html", count, time.monotonic() - started)
+
+
+def _write(run: Run, folder: Path) -> int:
+    """Write all pages, and return their number."""
+    copy_assets(folder / "assets")
+    site = Site(run, folder)
+    paths = site.paths()
+    for path in paths:
+        (folder / path).parent.mkdir(exist_ok=True)
+        write_atomic(folder / path, site.render(path))
+    write_atomic(folder / _MARK, f"{__version__}\n")
+    return sum(path.endswith(".html") for path in paths)

@@ -1,0 +1,92 @@
+"""Single notebooks as files, and runs as tables."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from nbexp.cli._main import cli
+from nbexp.errors import UsageError
+from nbexp.reports import exports
+
+
+@pytest.fixture
+def project(runs, small) -> Path:
+    runs.make(small())
+    return runs.folder
+
+
+def run(*words: str | Path) -> str:
+    done = CliRunner().invoke(cli, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_one_file_of_html_stands_alone(project: Path, tmp_path: Path) -> None:
+    target = tmp_path / "own.html"
+    run("export", "train-3", "--dir", project, "--to", target)
+    text = target.read_text()
+    assert "One variant." in text
+    assert "<script src" not in text
+    assert not re.search(r'(?:src|href)="(?!#|data:)', text)
+
+
+def test_markdown_has_its_outputs(project: Path, tmp_path: Path) -> None:
+    target = tmp_path / "own.md"
+    run("export", "train-3", "--dir", project, "--to", target)
+    assert "# Training" in target.read_text()
+    assert "lr=0.001" in target.read_text()
+
+
+@pytest.mark.skipif(
+    not any(map(shutil.which, ("chromium", "google-chrome"))), reason="needs Chromium"
+)
+def test_pdf_is_printed(project: Path, tmp_path: Path) -> None:
+    target = tmp_path / "own.pdf"
+    run("export", "train-3", "--dir", project, "--to", target)
+    assert target.read_bytes().startswith(b"%PDF-")
+
+
+def test_pdf_without_a_browser_says_what_to_do(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    notebook = next(project.glob("runs/*/variants/train-3/notebook.ipynb"))
+    with pytest.raises(UsageError, match="Install chromium, or use --format html"):
+        exports.export_notebook(notebook, "pdf", tmp_path / "own.pdf")
+    assert not (tmp_path / "own.pdf").exists()
+
+
+def test_what_is_no_notebook_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "odd.ipynb").write_text("{")
+    done = CliRunner().invoke(cli, ["export", str(tmp_path / "odd.ipynb")])
+    assert done.exit_code == 2
+    assert "is not a readable notebook" in done.output
+
+
+def test_table_keeps_whole_numbers_whole(runs, made) -> None:
+    variants = {
+        "prepare-1": made("prepare", {"size": 3}),
+        "train-1": made("train", {"hidden": 64, "layers": [1, 2]}, metric=0.5),
+        "train-2": made("train", {"hidden": 32, "layers": [3], "lr": 0.1}, metric=0.25),
+    }
+    runs.make(variants)
+    text = run("table", "--dir", runs.folder)
+    assert 'train-1,train,finished,0.5,1.5,,64,"[1, 2]",' in text.replace("'", "")
+    assert "params.size" not in run("table", "--dir", runs.folder, "--stage", "train")
+    assert r"train-2 & train & finished & 0.25 & 1.5 & 32" in run(
+        "table", "--dir", runs.folder, "--stage", "train", "--format", "latex"
+    )
+
+
+def test_table_as_parquet(project: Path, tmp_path: Path) -> None:
+    run("table", "--dir", project, "--format", "parquet", "--to", tmp_path / "t.parquet")
+    assert len(pd.read_parquet(tmp_path / "t.parquet")) == 13
+    done = CliRunner().invoke(cli, ["table", "--dir", str(project), "--format", "parquet"])
+    assert "name a file with --to FILE" in done.output
+    assert done.exit_code == 2
