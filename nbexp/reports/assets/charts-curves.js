@@ -1,0 +1,314 @@
+/* Learning curves, one over another: the best ones stand out, pruned ones end early. */
+(function () {
+  "use strict";
+  const nbexp = (window.nbexp = window.nbexp || {});
+  const { element, shape } = nbexp;
+  const charts = (nbexp.charts = nbexp.charts || {});
+  const COLOURS = 8; // --chart-1 … --chart-8
+  const LEADERS = 5; // stand out where there are more lines than colours
+  const NEAR = 24; // pixels at which the pointer finds a line
+  const WIDE = 620; // pixels from which lines are labelled at their ends
+  const WAIT_MS = 120;
+
+  /** Exponential moving average, corrected for its start as in Kingma and Ba, Adam (2015). */
+  function smoothed(values, weight) {
+    if (!weight) return values;
+    let [mean, count] = [0, 0];
+    return values.map(function (value) {
+      if (!Number.isFinite(value)) return value;
+      mean = weight * mean + (1 - weight) * value;
+      count += 1;
+      return mean / (1 - weight ** count);
+    });
+  }
+
+  /** Spread heights so that labels do not cover one another. */
+  function spread(labels, gap, least, most) {
+    const sorted = [...labels].sort((a, b) => a.y - b.y);
+    let limit = least;
+    for (const label of sorted) {
+      label.y = Math.max(label.y, limit);
+      limit = label.y + gap;
+    }
+    limit = most;
+    for (const label of sorted.reverse()) {
+      label.y = Math.min(label.y, limit);
+      limit = label.y - gap;
+    }
+  }
+
+  class Curves {
+    constructor(box, data, options) {
+      this.set = nbexp.dataset(data);
+      this.data = data;
+      this.options = options;
+      this.names = Object.keys(data.curves || {});
+      this.name = this.names.includes(data.metric) ? data.metric : this.names[0];
+      [this.smoothing, this.isLog, this.shown] = [0, false, null];
+      box.append(this.makeControls());
+      this.chart = nbexp.chart(box, (svg, width) => this.draw(svg, width));
+      this.legend = element("ul", { class: "legend" });
+      this.key = element("p", { class: "note" });
+      box.append(this.legend, this.key);
+      this.listen();
+    }
+
+    makeControls() {
+      const redraw = (change) => (value) => {
+        change(value);
+        this.chart.redraw();
+      };
+      const choices = this.names.map((name) => [name, name]);
+      const name = nbexp.select("Curve", choices, this.name, redraw((key) => (this.name = key)));
+      const log = nbexp.toggle("Log scale", false, redraw((isOn) => (this.isLog = isOn)));
+      return element("div", { class: "controls" }, name, this.makeSlider(redraw), log);
+    }
+
+    makeSlider(redraw) {
+      const shown = element("output", {}, "0");
+      const change = redraw((value) => {
+        this.smoothing = value;
+        shown.textContent = String(value);
+      });
+      const slider = element("input", {
+        type: "range", min: 0, max: 0.98, step: 0.02, value: 0,
+        oninput: (event) => change(Number(event.target.value)),
+      });
+      return element("label", { class: "control" }, element("span", {}, "Smoothing"), slider, shown);
+    }
+
+    /** The lines to draw: for each row its steps, values, and smoothed values. */
+    read() {
+      const lines = [];
+      this.data.curves[this.name].forEach((curve, row) => {
+        if (!curve || (this.shown && !this.shown.has(row))) return;
+        const raw = curve[1].map(nbexp.toNumber);
+        const isPruned = Boolean(this.data.pruned && this.data.pruned[row]);
+        const values = smoothed(raw, this.smoothing);
+        lines.push({ row, steps: curve[0], raw, values, isPruned });
+      });
+      return lines;
+    }
+
+    /** Give colours to the lines that stand out, the best first. */
+    colour() {
+      const isFew = this.lines.length <= COLOURS;
+      const byRow = new Map(this.lines.map((line) => [line.row, line]));
+      const best = this.set.best.filter((row) => byRow.has(row));
+      const order = isFew || !best.length ? [...byRow.keys()] : best;
+      const leaders = order.slice(0, isFew ? COLOURS : LEADERS).map((row) => byRow.get(row));
+      leaders.forEach((line, index) => (line.colour = `var(--chart-${index + 1})`));
+      return leaders;
+    }
+
+    draw(svg, width) {
+      this.lines = this.read();
+      const leaders = this.colour();
+      const isLabelled = width >= WIDE;
+      const height = Math.round(Math.min(440, Math.max(280, width * 0.45)));
+      const right = width - (isLabelled ? labelRoom(this.set, leaders, width) : 14);
+      this.area = { left: 56, right, top: 30, bottom: height - 42 };
+      this.scaleBy(this.lines);
+      const [x, y] = [{ scale: this.x, title: "step" }, { scale: this.y, title: this.name }];
+      nbexp.drawAxes(svg, this.area, x, y);
+      this.drawLines(svg, leaders);
+      if (isLabelled) this.label(svg, leaders, width - right - 22);
+      this.explain(leaders, isLabelled);
+      return { height, label: this.words() };
+    }
+
+    scaleBy(lines) {
+      this.x = nbexp.numberScale(lines.flatMap((line) => line.steps), { log: false });
+      const values = lines.flatMap((line) => line.values);
+      this.y = nbexp.numberScale(values, { log: this.isLog, pad: 0.04 });
+      const { left, right, top, bottom } = this.area;
+      this.toX = (step) => left + this.x.place(step) * (right - left);
+      this.toY = (value) => {
+        const place = this.y.place(value);
+        return place === null ? null : bottom - place * (bottom - top);
+      };
+    }
+
+    pathOf(steps, values) {
+      let [path, isDown] = ["", false];
+      steps.forEach((step, index) => {
+        const y = this.toY(values[index]);
+        const point = y === null ? "" : `${this.toX(step).toFixed(1)} ${y.toFixed(1)}`;
+        path += point && (isDown ? "L" : "M") + point;
+        isDown = y !== null;
+      });
+      return path;
+    }
+
+    drawLines(svg, leaders) {
+      const isCrowd = this.lines.length > 60;
+      const group = shape("g", { class: isCrowd ? "lines is-crowd" : "lines" });
+      const others = this.lines.filter((line) => !line.colour);
+      others.sort((a, b) => b.isPruned - a.isPruned);
+      for (const line of [...others, ...[...leaders].reverse()]) group.append(...this.makeLine(line));
+      this.top = shape("path", { class: "line is-hovered", visibility: "hidden" });
+      this.dot = shape("circle", { class: "ring", r: 4, visibility: "hidden" });
+      svg.append(group, this.top, this.dot);
+    }
+
+    makeLine(line) {
+      const classes = ["line", line.isPruned && "is-pruned", line.colour && "is-leader"];
+      const style = line.colour ? `stroke: ${line.colour}` : null;
+      line.d = this.pathOf(line.steps, line.values);
+      line.end = this.endOf(line);
+      const path = shape("path", { class: classes.filter(Boolean).join(" "), d: line.d, style });
+      const made = line.end ? [path, this.makeEnd(line, style)] : [path];
+      if (!line.colour || !this.smoothing) return made;
+      const raw = this.pathOf(line.steps, line.raw);
+      return [shape("path", { class: "line is-raw", d: raw, style }), ...made];
+    }
+
+    /** A bar where a line was cut, a dot where one that stands out ended. */
+    makeEnd(line, style) {
+      const [x, y] = line.end;
+      const cut = line.colour ? "cut is-leader" : "cut";
+      if (line.isPruned) return shape("path", { class: cut, d: `M${x} ${y - 4}V${y + 4}`, style });
+      if (!line.colour) return "";
+      return shape("circle", { class: "end", cx: x, cy: y, r: 3, style: `fill: ${line.colour}` });
+    }
+
+    endOf({ steps, values }) {
+      for (let index = steps.length - 1; index >= 0; index--) {
+        const y = this.toY(values[index]);
+        if (y !== null) return [this.toX(steps[index]), y];
+      }
+      return null;
+    }
+
+    label(svg, leaders, room) {
+      const labels = leaders.filter((line) => line.end)
+        .map((line) => ({ line, y: line.end[1], text: this.set.title(line.row) }));
+      spread(labels, 15, this.area.top, this.area.bottom);
+      const x = this.area.right + 16;
+      for (const { line, y, text } of labels) {
+        const d = `M${line.end[0] + 5} ${line.end[1]}L${x - 4} ${y}`;
+        const style = `stroke: ${line.colour}`;
+        const title = shape("title", {}, text);
+        const attributes = { class: "label", x, y: y + 4, style: `fill: ${line.colour}` };
+        svg.append(shape("path", { class: "leader", d, style }),
+          shape("text", attributes, nbexp.clipText(text, room), title));
+      }
+    }
+
+    explain(leaders, isLabelled) {
+      const items = leaders.map(({ colour, row }) => element("li", {},
+        element("span", { class: "swatch", style: `background: ${colour}` }), this.set.title(row)));
+      this.legend.replaceChildren(...(isLabelled ? [] : items));
+      const others = this.lines.length - leaders.length;
+      const pruned = this.lines.filter((line) => line.isPruned).length;
+      const parts = [
+        others > 0 && `${leaders.length} best of ${this.lines.length} in colour.`,
+        pruned > 0 && `Dashed with a bar at the end: ${pruned} pruned.`,
+      ];
+      this.key.textContent = parts.filter(Boolean).join(" ");
+    }
+
+    words() {
+      const pruned = this.lines.filter((line) => line.isPruned).length;
+      const ended = pruned ? `, ${pruned} of them pruned` : "";
+      const lines = `${this.name} over steps, ${this.lines.length} variants${ended}`;
+      return lines + nbexp.bestInWords(this.set);
+    }
+
+    listen() {
+      const { svg } = this.chart;
+      svg.addEventListener("pointermove", (event) => this.onMove(event));
+      svg.addEventListener("pointerleave", () => this.onLine(null));
+      svg.addEventListener("click", () => {
+        const target = this.hovered && this.data.links && this.data.links[this.hovered.row];
+        if (target) window.location.href = target;
+      });
+    }
+
+    onMove(event) {
+      const found = this.nearest(nbexp.pointerAt(this.chart.svg, event));
+      this.onLine(found ? found.line : null);
+      if (!found) return;
+      const { line, index } = found;
+      this.dot.setAttribute("cx", this.toX(line.steps[index]));
+      this.dot.setAttribute("cy", this.toY(line.values[index]));
+      this.dot.setAttribute("visibility", "visible");
+      const name = this.set.name(line.row);
+      const title = this.set.title(line.row);
+      const smooth = this.smoothing ? ` (smoothed ${nbexp.short(line.values[index])})` : "";
+      nbexp.showTip(event, [title, ...(name === title ? [] : [name]),
+        `step ${line.steps[index]}: ${nbexp.short(line.raw[index])}${smooth}`,
+        ...(line.isPruned ? ["pruned"] : [])]);
+    }
+
+    nearest([x, y]) {
+      const step = this.x.value((x - this.area.left) / (this.area.right - this.area.left));
+      let [found, least] = [null, NEAR];
+      for (const line of this.lines) {
+        const index = nearestIndex(line.steps, step);
+        const height = this.toY(line.values[index]);
+        if (height === null || Math.abs(this.toX(line.steps[index]) - x) > this.reach(line)) continue;
+        const distance = Math.abs(height - y);
+        if (distance < least) [found, least] = [{ line, index }, distance];
+      }
+      return found;
+    }
+
+    /** How far from a point of a line, across, the pointer still means it. */
+    reach({ steps }) {
+      const widest = steps.length > 1 ? this.toX(steps[1]) - this.toX(steps[0]) : 0;
+      return Math.max(12, widest);
+    }
+
+    onLine(line) {
+      if (!line) nbexp.hideTip();
+      if (!line && this.dot) this.dot.setAttribute("visibility", "hidden");
+      if (line === this.hovered) return;
+      this.hovered = line;
+      this.chart.svg.classList.toggle("is-pointing", Boolean(line));
+      this.highlight(line ? line.row : null);
+      if (this.options.onHover) this.options.onHover(line ? line.row : null);
+    }
+
+    highlight(row) {
+      if (!this.top) return;
+      const line = row === null ? null : this.lines.find((each) => each.row === row);
+      this.top.setAttribute("visibility", line ? "visible" : "hidden");
+      if (line) this.top.setAttribute("d", line.d);
+    }
+
+    show(rows) {
+      this.shown = rows;
+      clearTimeout(this.waiting);
+      this.waiting = setTimeout(() => this.chart.redraw(), WAIT_MS);
+    }
+  }
+
+  function labelRoom(set, leaders, width) {
+    const longest = leaders.reduce((most, line) => Math.max(most, set.title(line.row).length), 0);
+    return Math.min(longest * 6.2 + 30, width * 0.34);
+  }
+
+  function nearestIndex(steps, step) {
+    let [low, high] = [0, steps.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (steps[middle] < step) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 && step - steps[low - 1] < steps[low] - step ? low - 1 : low;
+  }
+
+  /** Whether there are curves. */
+  charts.hasCurves = (data) =>
+    Object.values(data.curves || {}).some((lines) => lines.some((line) => line));
+
+  /**
+   * Draw learning curves; the metric, smoothing and a logarithmic scale can be chosen.
+   * @param {HTMLElement} box
+   * @param {Object} data With curves and labels; links, pruned, columns, rows and metric if known.
+   * @param {{onHover: function(?number)}} [options]
+   * @returns {{show: function(?Set), highlight: function(?number)}} To show only some rows.
+   */
+  charts.curves = (box, data, options = {}) => new Curves(box, data, options);
+})();

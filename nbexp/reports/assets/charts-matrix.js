@@ -1,0 +1,107 @@
+/* Confusion matrices, as tables: true labels down, predicted ones across. */
+(function () {
+  "use strict";
+  const nbexp = (window.nbexp = window.nbexp || {});
+  const { element } = nbexp;
+  const charts = (nbexp.charts = nbexp.charts || {});
+  const MANY = 24; // labels from which cells are small
+
+  const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+  const percent = (share) => `${(share * 100).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`;
+
+  class Matrices {
+    constructor(box, data) {
+      this.data = data;
+      this.set = nbexp.dataset(data);
+      this.matrices = this.sorted();
+      [this.chosen, this.isShare] = [0, false];
+      this.place = element("div", {});
+      box.append(this.makeControls(), this.place);
+      this.draw();
+    }
+
+    /** The matrices, those of the best variants first. */
+    sorted() {
+      const rank = new Map(this.set.best.map((row, index) => [row, index]));
+      const of = ({ row }) => (rank.has(row) ? rank.get(row) : Infinity);
+      return [...this.data.matrices].sort((a, b) => of(a) - of(b) || a.row - b.row);
+    }
+
+    makeControls() {
+      const isOneName = new Set(this.matrices.map((matrix) => matrix.name)).size === 1;
+      const choices = this.matrices.map((matrix, index) => {
+        const title = this.set.title(matrix.row);
+        return [String(index), isOneName ? title : `${title} — ${matrix.name}`];
+      });
+      const choose = nbexp.select("Variant", choices, "0", (value) => {
+        this.chosen = Number(value);
+        this.draw();
+      });
+      const share = nbexp.toggle("Shares of the true label", false, (value) => {
+        this.isShare = value;
+        this.draw();
+      });
+      return element("div", { class: "controls" }, choose, share);
+    }
+
+    draw() {
+      const matrix = this.matrices[this.chosen];
+      const words = `${matrix.name}: true labels down, predicted labels across`;
+      const caption = element("caption", { class: "visually-hidden" }, words);
+      const lines = matrix.counts.map((counts, index) => this.makeLine(matrix, counts, index));
+      const size = matrix.labels.length > MANY ? "matrix is-small" : "matrix";
+      const body = element("tbody", {}, ...lines);
+      const table = element("table", { class: size }, caption, makeHead(matrix.labels), body);
+      const region = { class: "table-box", tabindex: "0", role: "region", "aria-label": words };
+      const finding = element("p", {}, inWords(matrix));
+      this.place.replaceChildren(finding, element("div", region, table));
+    }
+
+    makeLine(matrix, counts, index) {
+      const total = sum(counts) || 1;
+      const cells = counts.map((count, at) => {
+        const share = count / total;
+        const kind = at === index ? "is-right" : "is-wrong";
+        const depth = at === index ? share : Math.sqrt(share); // so that few mistakes are seen
+        const classes = [kind, depth > 0.6 && "is-strong", count === 0 && "is-zero"];
+        const names = `${matrix.labels[index]} taken for ${matrix.labels[at]}`;
+        return element("td", {
+          class: classes.filter(Boolean).join(" "),
+          style: `--share: ${depth.toFixed(3)}`,
+          title: `${names}: ${nbexp.short(count)} (${percent(share)})`,
+        }, this.isShare ? percent(share) : nbexp.short(count));
+      });
+      return element("tr", {}, element("th", { scope: "row" }, matrix.labels[index]), ...cells);
+    }
+  }
+
+  function makeHead(labels) {
+    const across = { colspan: labels.length, scope: "colgroup" };
+    const names = labels.map((label) => element("th", { scope: "col" }, label));
+    return element("thead", {},
+      element("tr", {}, element("td", {}), element("th", across, "predicted")),
+      element("tr", {}, element("th", { scope: "col" }, "true"), ...names));
+  }
+
+  /** The finding of a matrix: how much is right, and what is confused most. */
+  function inWords({ labels, counts }) {
+    const right = sum(counts.map((line, index) => line[index]));
+    const all = sum(counts.map(sum)) || 1;
+    let worst = { count: 0 };
+    counts.forEach((line, from) => line.forEach((count, to) => {
+      if (from !== to && count > worst.count) worst = { count, from, to };
+    }));
+    const start = `${nbexp.short(right)} of ${nbexp.short(all)} right (${percent(right / all)})`;
+    if (worst.count === 0) return `${start}.`;
+    const names = `${labels[worst.from]} taken for ${labels[worst.to]}`;
+    return `${start}. Confused most: ${names}, ${nbexp.short(worst.count)} times.`;
+  }
+
+  /**
+   * Show confusion matrices, of one variant at a time.
+   * @param {HTMLElement} box
+   * @param {{matrices: Array<{row: number, name: string, labels: string[], counts: number[][]}>,
+   *   labels: string[]}} data Of a stage.
+   */
+  charts.matrix = (box, data) => new Matrices(box, data);
+})();

@@ -1,0 +1,78 @@
+/* Elements of the page, made without HTML text, so that nothing in the data can be markup. */
+(function () {
+  "use strict";
+  const nbexp = (window.nbexp = window.nbexp || {});
+  const SVG = "http://www.w3.org/2000/svg";
+
+  function fill(node, attributes, children) {
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (value === null || value === undefined || value === false) continue;
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else node.setAttribute(name, value === true ? "" : value);
+    }
+    node.append(...children.filter((child) => child !== null && child !== undefined));
+    return node;
+  }
+
+  /**
+   * Make an HTML element.
+   * @param {string} tag
+   * @param {Object} [attributes] Those named on… are listeners; null and false are left out.
+   * @param {...(Node|string|null)} children
+   * @returns {HTMLElement}
+   */
+  nbexp.element = (tag, attributes, ...children) =>
+    fill(document.createElement(tag), attributes, children);
+
+  /** Make an SVG element; arguments are those of `nbexp.element`. */
+  nbexp.shape = (tag, attributes, ...children) =>
+    fill(document.createElementNS(SVG, tag), attributes, children);
+
+  /**
+   * Make a labelled select.
+   * @param {string} label
+   * @param {Array<[string, string]>} choices Value and text of each.
+   * @param {string} value The one chosen at first.
+   * @param {function(string): void} onChange
+   */
+  nbexp.select = function (label, choices, value, onChange) {
+    const options = choices.map(([key, text]) =>
+      nbexp.element("option", { value: key, selected: key === value }, text)
+    );
+    const select = nbexp.element("select", { onchange: () => onChange(select.value) }, ...options);
+    return nbexp.element("label", { class: "control" }, nbexp.element("span", {}, label), select);
+  };
+
+  /** Make a labelled check box. */
+  nbexp.toggle = function (label, checked, onChange) {
+    const listener = (event) => onChange(event.target.checked);
+    const box = nbexp.element("input", { type: "checkbox", checked, onchange: listener });
+    return nbexp.element("label", { class: "control" }, box, nbexp.element("span", {}, label));
+  };
+
+  let tip = null;
+
+  /**
+   * Show lines of text beside the pointer; the first one stands out.
+   * @param {{clientX: number, clientY: number}} pointer
+   * @param {string[]} lines
+   */
+  nbexp.showTip = function (pointer, lines) {
+    if (!tip) {
+      tip = nbexp.element("div", { class: "tip", "aria-hidden": "true" });
+      document.body.append(tip);
+    }
+    tip.replaceChildren(...lines.map((line) => nbexp.element("div", {}, line)));
+    tip.hidden = false;
+    const { offsetWidth: width, offsetHeight: height } = tip;
+    const left = Math.min(pointer.clientX + 14, document.documentElement.clientWidth - width - 8);
+    const below = pointer.clientY + 16;
+    const top = below + height > window.innerHeight ? pointer.clientY - height - 10 : below;
+    tip.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
+  };
+
+  /** Hide what `nbexp.showTip` shows. */
+  nbexp.hideTip = function () {
+    if (tip) tip.hidden = true;
+  };
+})();

@@ -1,0 +1,168 @@
+/* From values to places on an axis, and the ticks that a person would choose. */
+(function () {
+  "use strict";
+  const nbexp = (window.nbexp = window.nbexp || {});
+  const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+  const STOPS = 5; // --ramp-0 … --ramp-4 in report.css
+  const SHADES = 32;
+
+  /** Return the 1, 2 or 5 times a power of ten that divides a span into about `count` steps. */
+  function niceStep(span, count) {
+    const rough = span / Math.max(1, count);
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const ratio = rough / power;
+    return power * (ratio < 1.42 ? 1 : ratio < 3.17 ? 2 : ratio < 7.08 ? 5 : 10);
+  }
+
+  function linearTicks(low, high, count, isWhole) {
+    const step = Math.max(niceStep(high - low, count), isWhole ? 1 : 0);
+    const first = Math.ceil(low / step - 1e-9);
+    const last = Math.floor(high / step + 1e-9);
+    const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    const ticks = [];
+    for (let index = first; index <= last; index++) {
+      const value = Number((index * step).toPrecision(12));
+      ticks.push({ value, label: tickLabel(value, step, places) });
+    }
+    return ticks;
+  }
+
+  function tickLabel(value, step, places) {
+    if (value === 0) return "0";
+    if (step >= 1e6) return `${Number((value / 1e6).toPrecision(6))}M`;
+    if (step >= 1e3) return `${Number((value / 1e3).toPrecision(6))}k`;
+    return places > 5 ? nbexp.short(value) : value.toFixed(places);
+  }
+
+  function logTicks(low, high, count) {
+    const first = Math.floor(Math.log10(low) + 1e-9);
+    const last = Math.ceil(Math.log10(high) - 1e-9);
+    const every = Math.ceil((last - first + 1) / Math.max(2, count));
+    const isWide = first < -4 || last > 4;
+    const kinds = every > 1 ? [[[1], 1]] : [[[1], 4], [[1, 3], 4], [[1, 2, 5], 3], [[1], 3]];
+    for (const [steps, least] of kinds) {
+      const ticks = [];
+      for (let power = Math.ceil(first / every) * every; power <= last; power += every)
+        for (const step of steps)
+          ticks.push({ value: step * 10 ** power, label: powerLabel(step, power, isWide) });
+      const fitting = ticks.filter(({ value }) => value >= low * 0.9999 && value <= high * 1.0001);
+      if (fitting.length >= least && fitting.length <= count + 2) return fitting;
+    }
+    return linearTicks(low, high, Math.min(count, 4), false);
+  }
+
+  function powerLabel(step, power, isWide) {
+    if (!isWide || Math.abs(power) < 2)
+      return nbexp.short(Number((step * 10 ** power).toPrecision(3)));
+    const exponent = String(Math.abs(power)).replace(/\d/g, (digit) => SUPERSCRIPTS[digit]);
+    return `${step === 1 ? "" : `${step}·`}10${power < 0 ? "⁻" : ""}${exponent}`;
+  }
+
+  /** Whether values are better seen on a logarithmic axis: over two decades, or crowded low. */
+  function isSkewed(values) {
+    const sorted = [...values].sort((a, b) => a - b);
+    const [low, high] = [sorted[0], sorted[sorted.length - 1]];
+    if (!(low > 0)) return false;
+    if (high / low > 100) return true;
+    const middle = sorted[Math.floor((sorted.length - 1) / 2)];
+    return high / low >= 8 && (middle - low) / (high - low) < 0.3;
+  }
+
+  /**
+   * Make a scale of numbers.
+   * @param {Array<?number>} values Those that are not finite are left out.
+   * @param {Object} [options]
+   * @param {boolean} [options.log] Whether it is logarithmic; found out by default.
+   * @param {number} [options.pad] Share of the span that is added at both ends.
+   * @param {boolean} [options.atValues] Whether ticks may stand at the values, where they are few.
+   * @returns {{isLog: boolean, low: number, high: number, place: function(number): ?number,
+   *   value: function(number): number, ticks: function(number): Array}} Places are from 0 to 1.
+   */
+  nbexp.numberScale = function (values, { log = null, pad = 0, atValues = false } = {}) {
+    const finite = values.filter((value) => Number.isFinite(value));
+    const usable = log ? finite.filter((value) => value > 0) : finite;
+    const isLog = usable.length > 0 && (log === null ? isSkewed(usable) : log);
+    const to = isLog ? Math.log10 : (value) => value;
+    const from = isLog ? (value) => 10 ** value : (value) => value;
+    const [low, high] = padded(usable.map(to), pad);
+    const place = (value) =>
+      Number.isFinite(value) && (!isLog || value > 0) ? (to(value) - low) / (high - low) : null;
+    const few = atValues ? fewValues(usable, place) : null;
+    const isWhole = finite.every(Number.isInteger);
+    return {
+      isLog,
+      low: from(low),
+      high: from(high),
+      place,
+      value: (at) => from(low + at * (high - low)),
+      ticks: (count) => few || (isLog ? logTicks(from(low), from(high), count)
+        : linearTicks(low, high, count, isWhole)),
+    };
+  };
+
+  function padded(values, pad) {
+    const low = values.reduce((a, b) => Math.min(a, b), Infinity);
+    const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+    if (low > high) return [0, 1];
+    const room = Math.max(Math.abs(low) * 0.1, 0.1);
+    if (low === high) return [low - room, high + room];
+    return [low - pad * (high - low), high + pad * (high - low)];
+  }
+
+  function fewValues(values, place) {
+    const distinct = [...new Set(values)].sort((a, b) => a - b);
+    const isApart = distinct.every((value, index) =>
+      index === 0 || place(value) - place(distinct[index - 1]) > 0.07);
+    if (distinct.length > 8 || !isApart) return null;
+    return distinct.map((value) => ({ value, label: nbexp.short(value, 3) }));
+  }
+
+  /** Make a scale of categories, evenly spaced in natural order. */
+  nbexp.categoryScale = function (values) {
+    const texts = values.filter((value) => value !== null && value !== undefined).map(String);
+    const categories = [...new Set(texts)].sort(nbexp.collator.compare);
+    const at = new Map(categories.map((text, index) => [text, (index + 0.5) / categories.length]));
+    const every = (count) => Math.ceil(categories.length / Math.max(1, count));
+    return {
+      isLog: false,
+      categories,
+      place: (value) => (at.has(String(value)) ? at.get(String(value)) : null),
+      ticks: (count) => categories.filter((_, index) => index % every(count) === 0)
+        .map((text) => ({ value: text, label: text })),
+    };
+  };
+
+  /**
+   * Make the scale of a column, and return it with the column's values as the scale takes them.
+   * @param {Object} set From `nbexp.dataset`.
+   * @param {Object} column
+   * @param {Object} [options] As for `nbexp.numberScale`.
+   */
+  nbexp.columnScale = function (set, column, options) {
+    const values = nbexp.isNumeric(column) ? set.numbers(column) : set.values(column);
+    const isNumeric = nbexp.isNumeric(column) && values.some((value) => Number.isFinite(value));
+    const scale = isNumeric ? nbexp.numberScale(values, options) : nbexp.categoryScale(values);
+    return { column, values, scale, places: values.map((value) => scale.place(value)) };
+  };
+
+  /** Return the colour of a share from 0 (worst) to 1 (best); it follows the theme by itself. */
+  nbexp.ramp = function (share) {
+    const at = (Math.round(Math.min(1, Math.max(0, share)) * SHADES) / SHADES) * (STOPS - 1);
+    const stop = Math.min(STOPS - 2, Math.floor(at));
+    const part = Math.round((at - stop) * 100);
+    return `color-mix(in oklab, var(--ramp-${stop}), var(--ramp-${stop + 1}) ${part}%)`;
+  };
+
+  /** Return how good each row's metric is, from 0 to 1, or null. */
+  nbexp.goodness = function (set) {
+    if (!set.metric) return [];
+    const { places } = nbexp.columnScale(set, set.metric);
+    return places.map((at) => (at === null ? null : set.data.mode === "min" ? 1 - at : at));
+  };
+
+  /** Shorten a text to about a number of pixels, at the charts' font size. */
+  nbexp.clipText = function (text, width) {
+    const most = Math.max(3, Math.floor(width / 6));
+    return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+  };
+})();

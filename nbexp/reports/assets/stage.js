@@ -1,0 +1,83 @@
+/* A stage's page: its table and its charts, all of which follow the table's filter. */
+(function () {
+  "use strict";
+  const nbexp = (window.nbexp = window.nbexp || {});
+  const { element } = nbexp;
+  const STATE = "#view:"; // begins the fragment of an address that holds the table's state
+
+  /** Fill a section of the page; without data, hide it and what leads to it. */
+  function fill(id, hasData, make) {
+    const section = document.getElementById(id);
+    if (!section) return null;
+    if (!hasData) {
+      section.hidden = true;
+      for (const link of document.querySelectorAll(`a[href="#${id}"]`))
+        (link.closest("li") || link).hidden = true;
+      return null;
+    }
+    const box = element("div", {});
+    section.append(box);
+    return make(box);
+  }
+
+  function readState() {
+    if (!location.hash.startsWith(STATE)) return null;
+    const given = new URLSearchParams(location.hash.slice(STATE.length));
+    const list = (name) => (given.get(name) || "").split("\n").filter(Boolean);
+    return { filter: given.get("filter"), sort: list("sort"), columns: list("columns") };
+  }
+
+  /** Keep the table's state in the address, so that a view can be linked to. */
+  function keepState({ filter, sort, columns }) {
+    const parts = { filter, sort: sort.join("\n"), columns: columns.join("\n") };
+    const given = new URLSearchParams(Object.entries(parts).filter(([, text]) => text));
+    if (!String(given) && !location.hash.startsWith(STATE)) return;
+    const target = location.pathname + location.search + (String(given) ? STATE + given : "");
+    try {
+      history.replaceState(null, "", target);
+    } catch {
+      // from some places browsers don't let addresses be changed, or not as often
+    }
+  }
+
+  function showStage(data) {
+    const { charts } = nbexp;
+    const views = [];
+    let table = null;
+    const onHover = (row) => [table, ...views].forEach((view) => view && view.highlight(row));
+    const onFilter = (rows, conditions) => {
+      const shown = rows.length === data.rows.length ? null : new Set(rows);
+      for (const view of views) view.show(shown, conditions);
+    };
+    const onBrush = (column, comparisons) => table && table.replace(column, comparisons);
+    const onChange = () => table && keepState(table.state());
+    const told = { onFilter, onHover, onChange };
+    const options = { compare: "../compare.html", caption: `Variants of ${data.stage}`, ...told };
+    const add = (id, hasData, draw, extra) => {
+      const view = fill(id, hasData, (box) => draw(box, data, { onHover, ...extra }));
+      if (view) views.push(view);
+    };
+    table = fill("table", data.rows.length > 0, (box) => nbexp.table(box, data, options));
+    add("parallel", charts.hasParallel(data), charts.parallel, { onBrush });
+    add("scatter", charts.hasScatter(data), charts.scatter);
+    add("curves", charts.hasCurves(data), charts.curves);
+    const importance = data.importance || [];
+    const hasBars = importance.length > 0 || Boolean(data.importance_note);
+    fill("importance", hasBars, (box) => charts.importance(box, data));
+    fill("matrices", (data.matrices || []).length > 0, (box) => charts.matrix(box, data));
+    const state = readState();
+    if (table && state) table.restore(state);
+  }
+
+  /**
+   * Draw learning curves into an element, of data in the form of a stage's.
+   * @param {HTMLElement} box
+   * @param {Object} data With curves and labels; links, pruned, columns, rows, metric if known.
+   */
+  nbexp.curves = (box, data) => nbexp.charts.curves(box, data);
+
+  const source = document.getElementById("stage-data");
+  const { stage } = document.body.dataset;
+  if (source) showStage(JSON.parse(source.textContent));
+  else if (stage && nbexp.data) showStage(nbexp.data[stage]);
+})();
