@@ -235,9 +235,9 @@ def test_csv_has_the_rows_and_columns_shown_at_full_precision(open_page: Open) -
 def test_many_rows_are_drawn_as_they_are_scrolled_to_and_all_for_print(open_page: Open) -> None:
     page = open_page(stage_data(2000, wide=True))
     rows = page.locator("#table tbody tr")
-    assert rows.count() == 200
+    assert rows.count() == 80
     page.evaluate("document.querySelector('#table .table-box').scrollTop = 1e6")
-    page.wait_for_function("document.querySelectorAll('#table tbody tr').length > 200")
+    page.wait_for_function("document.querySelectorAll('#table tbody tr').length > 80")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert rows.count() == 2000
 

@@ -141,8 +141,8 @@
     }
 
     drawLines(svg, leaders) {
-      const isCrowd = this.lines.length > 60;
-      const group = shape("g", { class: isCrowd ? "lines is-crowd" : "lines" });
+      const strength = Math.min(0.45, Math.max(0.05, 18 / this.lines.length));
+      const group = shape("g", { class: "lines", style: `--strength: ${strength}` });
       const others = this.lines.filter((line) => !line.colour);
       others.sort((a, b) => b.isPruned - a.isPruned);
       for (const line of [...others, ...[...leaders].reverse()]) group.append(...this.makeLine(line));

@@ -31,7 +31,7 @@
       const least = AREA.left + AREA.right + (this.axes.length - 1) * SPACING;
       this.chart = nbexp.chart(box, (svg, width) => this.draw(svg, width), { least });
       const help = "Drag along an axis to filter; click it to clear.";
-      box.append(element("p", { class: "note" }, help));
+      box.append(element("p", { class: "note help" }, help));
       this.listen();
     }
 
@@ -40,7 +40,7 @@
       const step = (width - AREA.left - AREA.right) / Math.max(1, this.axes.length - 1);
       this.across = this.axes.map((_, index) => AREA.left + index * step);
       this.heights = this.rows.map((row) => this.axes.map((axis) => this.heightOf(axis.places[row])));
-      const strength = Math.min(0.9, Math.max(0.22, 6 / Math.sqrt(this.rows.length)));
+      const strength = Math.min(0.9, Math.max(0.12, 6 / Math.sqrt(this.rows.length)));
       const lines = shape("g", { class: "lines", style: `--strength: ${strength}` });
       const order = [...this.rows].sort((a, b) => this.goodness[a] - this.goodness[b]);
       this.lines = new Map(order.map((row) => [row, this.makeLine(row)]));
@@ -90,7 +90,7 @@
       const x = this.across[index];
       const isLast = index === this.axes.length - 1;
       const room = (isLast ? AREA.right : Math.min(step, AREA.left)) - 14;
-      const side = { x: isLast ? x + 12 : x - 8, "text-anchor": isLast ? "start" : "end" };
+      const side = { x: isLast ? x + 12 : x - 10, "text-anchor": isLast ? "start" : "end" };
       const ticks = scale.ticks(scale.categories ? 20 : 6)
         .map(({ value, label }) => [this.heightOf(scale.place(value)), nbexp.clipText(label, room)]);
       if (places.includes(null)) ticks.push([this.heightOf(null), "none"]);
@@ -156,8 +156,8 @@
         (this.brushes.get(axis.column) || []).map(([low, high]) => {
           const y = this.heightOf(Math.min(1, high)) - 1;
           const height = Math.max(3, this.heightOf(Math.max(0, low)) - y + 2);
-          const x = this.across[index] - 8;
-          return shape("rect", { class: "brush", x, width: 16, y, height, rx: 2 });
+          const x = this.across[index] - 6;
+          return shape("rect", { class: "brush", x, width: 12, y, height, rx: 2 });
         })));
     }
 

@@ -6,6 +6,7 @@
   const { element, shape } = nbexp;
   const charts = (nbexp.charts = nbexp.charts || {});
   const NEAR = 9; // pixels at which the pointer finds a point
+  const CROWD = 300; // points from which they are small
 
   /**
    * Make the frame of a chart: an SVG as wide as its box, drawn when it comes near the screen,
@@ -23,7 +24,7 @@
     let width = 0;
     let isNear = false;
     const redraw = function () {
-      if (!width || !isNear) return;
+      if (!width || !isNear) return; // as long as it is far away, or hidden
       svg.replaceChildren();
       const { height, label } = draw(svg, width);
       svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -39,7 +40,8 @@
     const appear = function () {
       if (isNear) return;
       isNear = true;
-      redraw();
+      if (width) redraw();
+      else measure();
     };
     box.append(frame);
     new ResizeObserver(() => requestAnimationFrame(measure)).observe(frame);
@@ -50,7 +52,6 @@
     }, { rootMargin: "600px" });
     watcher.observe(frame);
     window.addEventListener("beforeprint", appear);
-    measure();
     return { svg, redraw };
   };
 
@@ -172,7 +173,7 @@
       const colour = this.goodness[row] === null ? "var(--muted)" : nbexp.ramp(this.goodness[row]);
       const isHollow = pruned && pruned[row];
       const style = isHollow ? `stroke: ${colour}` : `fill: ${colour}`;
-      const dot = shape("circle", { cx, cy, r: 4.5, style, class: isHollow ? "is-hollow" : null });
+      const dot = shape("circle", { cx, cy, r: this.goodness.length > CROWD ? 3 : 4.5, style, class: isHollow ? "is-hollow" : null });
       const label = nbexp.rowLines(this.set, row, [this.x, this.y]).join(", ");
       const target = links && links[row];
       if (!target) return dot;

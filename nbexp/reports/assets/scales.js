@@ -38,17 +38,20 @@
     const first = Math.floor(Math.log10(low) + 1e-9);
     const last = Math.ceil(Math.log10(high) - 1e-9);
     const every = Math.ceil((last - first + 1) / Math.max(2, count));
-    const isWide = first < -4 || last > 4;
     const kinds = every > 1 ? [[[1], 1]] : [[[1], 4], [[1, 3], 4], [[1, 2, 5], 3], [[1], 3]];
     for (const [steps, least] of kinds) {
       const ticks = [];
       for (let power = Math.ceil(first / every) * every; power <= last; power += every)
-        for (const step of steps)
-          ticks.push({ value: step * 10 ** power, label: powerLabel(step, power, isWide) });
+        ticks.push(...steps.map((step) => ({ step, power, value: step * 10 ** power })));
       const fitting = ticks.filter(({ value }) => value >= low * 0.9999 && value <= high * 1.0001);
-      if (fitting.length >= least && fitting.length <= count + 2) return fitting;
+      if (fitting.length >= least && fitting.length <= count + 2) return labelled(fitting);
     }
     return linearTicks(low, high, Math.min(count, 4), false);
+  }
+
+  function labelled(ticks) {
+    const isWide = ticks.some(({ power }) => Math.abs(power) > 4);
+    return ticks.map(({ step, power, value }) => ({ value, label: powerLabel(step, power, isWide) }));
   }
 
   function powerLabel(step, power, isWide) {

@@ -5,20 +5,18 @@
   const { element } = nbexp;
   const STATE = "#view:"; // begins the fragment of an address that holds the table's state
 
-  /** Fill a section of the page; without data, hide it and what leads to it. */
-  function fill(id, hasData, make) {
+  /** Return what fills a section of the page; without data, hide it and what leads to it. */
+  function prepare(id, hasData, make) {
     const section = document.getElementById(id);
-    if (!section) return null;
-    if (!hasData) {
-      section.hidden = true;
-      for (const link of document.querySelectorAll(`a[href="#${id}"]`))
-        (link.closest("li") || link).hidden = true;
-      return null;
-    }
-    const box = element("div", {});
-    section.append(box);
-    return make(box);
+    if (!section) return () => null;
+    if (hasData) return () => make(section.appendChild(element("div")));
+    section.hidden = true;
+    for (const link of document.querySelectorAll(`a[href="#${id}"]`))
+      (link.closest("li") || link).hidden = true;
+    return () => null;
   }
+
+  const afterPaint = (action) => requestAnimationFrame(() => setTimeout(action));
 
   function readState() {
     if (!location.hash.startsWith(STATE)) return null;
@@ -40,33 +38,39 @@
     }
   }
 
-  function showStage(data) {
+  /** What each section but the table is drawn by, and whether it has anything to show. */
+  function sections(data, onHover, onBrush) {
     const { charts } = nbexp;
+    const hasBars = (data.importance || []).length > 0 || Boolean(data.importance_note);
+    const draw = (chart, options) => (box) => chart(box, data, options);
+    return [
+      ["parallel", charts.hasParallel(data), draw(charts.parallel, { onHover, onBrush })],
+      ["scatter", charts.hasScatter(data), draw(charts.scatter, { onHover })],
+      ["importance", hasBars, draw(charts.importance)],
+      ["curves", charts.hasCurves(data), draw(charts.curves, { onHover })],
+      ["matrices", (data.matrices || []).length > 0, draw(charts.matrix)],
+    ];
+  }
+
+  function showStage(data) {
     const views = [];
     let table = null;
     const onHover = (row) => [table, ...views].forEach((view) => view && view.highlight(row));
+    const onBrush = (column, comparisons) => table && table.replace(column, comparisons);
+    const onChange = () => table && keepState(table.state());
     const onFilter = (rows, conditions) => {
       const shown = rows.length === data.rows.length ? null : new Set(rows);
       for (const view of views) view.show(shown, conditions);
     };
-    const onBrush = (column, comparisons) => table && table.replace(column, comparisons);
-    const onChange = () => table && keepState(table.state());
     const told = { onFilter, onHover, onChange };
     const options = { compare: "../compare.html", caption: `Variants of ${data.stage}`, ...told };
-    const add = (id, hasData, draw, extra) => {
-      const view = fill(id, hasData, (box) => draw(box, data, { onHover, ...extra }));
-      if (view) views.push(view);
-    };
-    table = fill("table", data.rows.length > 0, (box) => nbexp.table(box, data, options));
-    add("parallel", charts.hasParallel(data), charts.parallel, { onBrush });
-    add("scatter", charts.hasScatter(data), charts.scatter);
-    add("curves", charts.hasCurves(data), charts.curves);
-    const importance = data.importance || [];
-    const hasBars = importance.length > 0 || Boolean(data.importance_note);
-    fill("importance", hasBars, (box) => charts.importance(box, data));
-    fill("matrices", (data.matrices || []).length > 0, (box) => charts.matrix(box, data));
-    const state = readState();
-    if (table && state) table.restore(state);
+    table = prepare("table", data.rows.length > 0, (box) => nbexp.table(box, data, options))();
+    const waiting = sections(data, onHover, onBrush).map((each) => prepare(...each));
+    afterPaint(() => {
+      views.push(...waiting.map((start) => start()).filter((view) => view && view.show));
+      const state = readState();
+      if (table && state) table.restore(state);
+    });
   }
 
   /**

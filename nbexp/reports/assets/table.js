@@ -3,7 +3,8 @@
   "use strict";
   const nbexp = (window.nbexp = window.nbexp || {});
   const { element } = nbexp;
-  const WINDOW = 200; // rows drawn at once
+  const FIRST = 80; // rows drawn at once, which is more than a screen shows
+  const MORE = 200; // rows drawn when the last ones are scrolled to
   const LONG = 24; // characters from which a text may be cut
   const GROUPS = { param: "Parameters", lineage: "From", scrap: "Results", logged: "Logged last" };
 
@@ -58,7 +59,7 @@
     }
 
     watch() {
-      const grow = (entries) => entries.some((entry) => entry.isIntersecting) && this.draw(WINDOW);
+      const grow = (entries) => entries.some((entry) => entry.isIntersecting) && this.draw(MORE);
       const nearby = { root: this.box, rootMargin: "1200px" };
       this.watcher = new IntersectionObserver(grow, nearby);
       window.addEventListener("beforeprint", () => this.draw(Infinity));
@@ -100,7 +101,7 @@
       this.body.replaceChildren();
       this.drawn = 0;
       this.box.scrollTop = 0;
-      this.draw(WINDOW);
+      this.draw(FIRST);
     }
 
     /** Draw rows that are not drawn yet. */
