@@ -26,6 +26,7 @@ demo: $(INSTALLED)
 	@$(BIN)/nbexp run $(PIPELINE)
 	@echo
 	@echo "==> Done. What to look at next:"
+	@echo "  the report, in a browser:      $$(ls -d $$PWD/notebooks/digits/runs/*/report/index.html | tail -n 1)"
 	@echo "  the run, variant by variant:   $(BIN)/nbexp show -C notebooks/digits"
 	@echo "  the comparison, in a notebook: $(BIN)/jupyter lab $$(ls -d notebooks/digits/runs/*/variants/compare-*/notebook.ipynb | tail -n 1)"
 	@echo "  the same in MLflow:            (cd notebooks/digits && ../../$(BIN)/mlflow ui)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -37,13 +38,22 @@ class Site:
         run: The run.
         folder: Where files go that pages refer to.
         shared: Values for all pages, such as another `policy`.
+        brings_files: Whether what variants left is brought into the folder; if not, it is to be
+            found at the same addresses by other means.
     """
 
-    def __init__(self, run: Run, folder: Path, shared: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        folder: Path,
+        shared: Mapping[str, Any] | None = None,
+        *,
+        brings_files: bool = True,
+    ) -> None:
         self._run = run
         self._stages = {stage.name: stage for stage in run.stages}
         self._of = {each.name: (stage, each) for stage in run.stages for each in stage.variants}
-        self._variants = VariantPages(run, folder)
+        self._variants = VariantPages(run, folder, brings_files=brings_files)
         told = {"run": run, "more_pages": _MORE, "now": time.time(), "version": __version__}
         self._pages = Pages(told | dict(shared or {}))
         self._logged: dict[str, list[list[Logged]]] = {}
@@ -135,9 +145,13 @@ class Site:
             {
                 "title": f"Best {metric} of {stage}, run after run",
                 "metric": metric,
-                "values": [entry.best.get((stage, metric)) for entry in self._entries],
+                "mode": next(
+                    e.history.metrics[stage][1] for e in self._entries if (stage, metric) in e.best
+                ),
+                "runs": [entry.id for entry in self._entries],
+                "values": [_finite(entry.best.get((stage, metric))) for entry in self._entries],
             }
-            for stage, metric in metrics
+            for stage, metric in (metrics if len(self._entries) > 1 else ())
         ]
         return self._page(
             "history.html",
@@ -195,6 +209,10 @@ def _settings(source: Mapping[str, Any]) -> list[tuple[str, Any]]:
         for name, value in source.items()
         if name not in ("name", "stages")
     ]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _text(path: Path) -> str:

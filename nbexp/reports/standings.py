@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nbexp.pipeline import Mode
 from nbexp.reports.chronicle import Entry, metrics_of
-from nbexp.reports.data import Run
+from nbexp.reports.data import Run, flat
+from nbexp.reports.tables import text_of
 from nbexp.results import best_first
-from nbexp.run import VariantHistory
+from nbexp.run import RunFolder, VariantHistory, VariantRecord
 
 _PLACES = 50
 
@@ -22,12 +23,14 @@ class Place:
         rank: From 1; equal values share one.
         run: Name of the first run that has the variant.
         variant: The variant.
+        params: The parameters in which the variants of the board differ, in words.
         link: Its page, where it is part of the report's own run.
     """
 
     rank: int
     run: str
     variant: VariantHistory
+    params: str
     link: str | None
 
 
@@ -69,12 +72,29 @@ def _board(run: Run, entries: Sequence[Entry], stage: str, metric: str) -> Board
         for variant in entry.history.of_stage(stage):
             if variant.metric is not None:
                 first.setdefault((variant.name, variant.metric), (entry.id, variant))
-    runs = {id(variant): run_id for run_id, variant in first.values()}
     ordered = best_first([variant for _, variant in first.values()], mode)
+    runs = {id(variant): run_id for run_id, variant in first.values()}
+    folders = {entry.id: entry.folder for entry in entries}
+    params = [_params(folders[runs[id(each)]], each.name) for each in ordered[:_PLACES]]
     places: list[Place] = []
-    for number, variant in enumerate(ordered[:_PLACES], 1):
+    for number, (variant, label) in enumerate(zip(ordered, _labels(params), strict=False), 1):
         is_tie = bool(places) and places[-1].variant.metric == variant.metric
         rank = places[-1].rank if is_tie else number
         link = f"variants/{variant.name}.html" if variant.name in own else None
-        places.append(Place(rank, runs[id(variant)], variant, link))
+        places.append(Place(rank, runs[id(variant)], variant, label, link))
     return Board(stage, metric, mode, tuple(places), len(ordered))
+
+
+def _params(run: RunFolder, variant: str) -> dict[str, str]:
+    record = VariantRecord.read(run.variant(variant))
+    return {name: text_of(value) for name, value in flat(record.params if record else {}).items()}
+
+
+def _labels(params: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Yield for each variant those of its parameters in which any differ."""
+    values: dict[str, set[str]] = {}
+    for each in params:
+        for name, text in each.items():
+            values.setdefault(name, set()).add(text)
+    for each in params:
+        yield " ".join(f"{name}={text}" for name, text in each.items() if len(values[name]) > 1)

@@ -6,16 +6,20 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeGuard
 
 from nbexp.files import to_json
 from nbexp.metrics import Entry
 from nbexp.reports.data import Stage, flat
 from nbexp.states import State
+from nbexp.wording import number_text
 
 _MAX_TEXT = 200  # characters
+_MAX_VALUE = 300  # characters, where there is more room
 _MAX_POINTS = 20_000  # of all curves of one name
 _SCRAPS_SHOWN = 8
+_MAX_CLASSES = 100
+_MATRICES = 50  # variants, the best ones
 _ARTIFACTS = "artifacts"
 
 
@@ -132,6 +136,15 @@ def short_reference(value: Any) -> Any:
     return value
 
 
+def text_of(value: Any) -> str:
+    """Return a value of a parameter or a scrap as a text that is not too long."""
+    value = short_reference(value)
+    if isinstance(value, float):
+        return number_text(value)
+    text = value if isinstance(value, str) else to_json(value)
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
+
+
 def _by_name(tables: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """Return the values of each name that any table has, a table after another."""
     names = dict.fromkeys(name for table in tables for name in table)
@@ -188,25 +201,27 @@ def _every(values: list[Any], number: int) -> list[Any]:
 
 
 def _matrices(stage: Stage) -> list[dict[str, Any]]:
-    """Return the confusion matrices that variants have glued."""
+    """Return the confusion matrices that the best variants have glued.
+
+    A scrap is one if its name says so, and it is a square list of counts, or a table with such a
+    ``matrix`` and maybe ``labels``.
+    """
     found = []
-    for row, variant in enumerate(stage.variants):
-        for name, value in variant.scraps.items():
-            if (counts := _counts(value)) is not None:
-                labels = value.get("labels") if isinstance(value, dict) else None
-                size = range(len(counts))
-                texts = [str(label) for label in labels] if labels else [str(n) for n in size]
-                found.append({"row": row, "name": name, "labels": texts, "counts": counts})
+    for row, variant in enumerate(stage.variants[:_MATRICES]):
+        for name, scrap in variant.scraps.items():
+            table = scrap if isinstance(scrap, dict) else {"matrix": scrap}
+            counts = table.get("matrix")
+            if "confusion" not in name.lower() or not _is_square(counts):
+                continue
+            labels = [str(label) for label in table.get("labels") or range(len(counts))]
+            found.append({"row": row, "name": name, "labels": labels, "counts": counts})
     return found
 
 
-def _counts(value: Any) -> list[list[float]] | None:
-    """Return a square matrix of counts, if a scrap is one or has one as ``matrix``."""
-    matrix = value.get("matrix", value.get("counts")) if isinstance(value, dict) else value
-    if not isinstance(matrix, list) or not 2 <= len(matrix) <= 100:
-        return None
-    is_square = all(isinstance(row, list) and len(row) == len(matrix) for row in matrix)
-    if not is_square:
-        return None
-    is_count = (isinstance(n, int | float) and n >= 0 for row in matrix for n in row)
-    return matrix if all(is_count) else None
+def _is_square(matrix: Any) -> TypeGuard[list[list[float]]]:
+    """Whether a value is a square matrix of counts."""
+    if not isinstance(matrix, list) or not 2 <= len(matrix) <= _MAX_CLASSES:
+        return False
+    rows = [row for row in matrix if isinstance(row, list) and len(row) == len(matrix)]
+    counts = [count for row in rows for count in row if isinstance(count, int | float)]
+    return len(counts) == len(matrix) ** 2 and min(counts) >= 0

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from nbexp.files import to_json, write_atomic
+from nbexp.files import write_atomic
 from nbexp.reports.data import Run, Stage, Variant, flat
 from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
 from nbexp.reports.pages import CHART_SCRIPTS, library_script
-from nbexp.reports.tables import curves, short_reference
+from nbexp.reports.tables import curves, text_of
 from nbexp.states import State
 from nbexp.wording import duration_text, number_text, time_text
 
 _MAX_FILE = 20_000_000  # bytes; larger ones stay with the run
 _MAX_FILES = 500_000_000  # of all variants together, notebooks and logs left out
 _LOG_LINES = 500
-_MAX_VALUE = 300  # characters
 _LINEAGE_SHOWN = 30
 _SCRIPTS = (*CHART_SCRIPTS, "stage.js", "embedded.js")
 _USAGE = {"cpu_s": ("processors", "s"), "memory_mib": ("memory at most", "MiB")}
@@ -50,10 +49,12 @@ class VariantPages:
     Args:
         run: The run.
         folder: The report's folder, into which files go that pages refer to.
+        brings_files: Whether what variants left is brought into that folder.
     """
 
-    def __init__(self, run: Run, folder: Path) -> None:
+    def __init__(self, run: Run, folder: Path, *, brings_files: bool = True) -> None:
         self._folder = folder
+        self._brings_files = brings_files
         self._down = _descendants(run)
         self._room = _MAX_FILES
 
@@ -104,10 +105,14 @@ class VariantPages:
         return render_notebook(notebook, aside=aside, aside_url=quote(variant.name)), ""
 
     def _files(self, variant: Variant) -> Iterator[File]:
-        """Bring the files of a variant into the report, and yield them."""
+        """Yield the files of a variant, and bring them into the report."""
         for path in _own_files(variant.folder):
             name = path.relative_to(variant.folder).as_posix()
             size = path.stat().st_size
+            url = f"../files/{quote(variant.name)}/{quote(name)}"
+            if not self._brings_files:
+                yield File(name, url, _size(size))
+                continue
             if name not in _ALWAYS:
                 if size > min(_MAX_FILE, self._room):
                     yield File(name, None, f"{_size(size)}, stays in the run's folder")
@@ -116,7 +121,7 @@ class VariantPages:
             target = self._folder / "files" / variant.name / name
             target.parent.mkdir(parents=True, exist_ok=True)
             _link(path, target)
-            yield File(name, f"../files/{quote(variant.name)}/{quote(name)}", _size(size))
+            yield File(name, url, _size(size))
 
     def _lineage(self, variant: Variant) -> list[tuple[str, list[str]]]:
         exploited = [
@@ -169,15 +174,7 @@ def _tables(variant: Variant) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _texts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(name, _text_of(value)) for name, value in values.items()]
-
-
-def _text_of(value: Any) -> str:
-    value = short_reference(value)
-    if isinstance(value, float):
-        return number_text(value)
-    text = value if isinstance(value, str) else to_json(value)
-    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
+    return [(name, text_of(value)) for name, value in values.items()]
 
 
 def _curves(stage: Stage, variant: Variant) -> dict[str, Any] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from nbexp import RunResult, State
 
@@ -57,6 +59,15 @@ def test_all_variants_are_compared(result: RunResult) -> None:
 
     assert compared.scraps["variant_count"] == 12
     assert compared.scraps["best"] == kept.name
+
+
+def test_report_is_written_and_kept_in_mlflow(result: RunResult) -> None:
+    pages = result.folder / "report"
+    assert "val_accuracy" in (pages / "index.html").read_text()
+    assert "confusion_matrix" in (pages / "data" / "evaluate.js").read_text()
+    tracking = json.loads((result.folder / "tracking.json").read_text())
+    kept = MlflowClient(tracking["uri"]).list_artifacts(tracking["run_id"], "report")
+    assert "report/index.html" in [file.path for file in kept]
 
 
 @pytest.mark.parametrize(
