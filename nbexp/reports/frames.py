@@ -33,6 +33,7 @@ frame without an origin can't be named. `library_source` gives what
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from html import escape
 from importlib import import_module
@@ -48,8 +49,11 @@ _HERE = Path(__file__).parent / "frame"
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
     "img-src data: blob:; font-src data:; media-src data: blob:; worker-src 'none'; "
-    "base-uri 'none'; form-action 'none'; webrtc 'block'"
+    "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types default"
 )
+# What `guard.js` keeps scripts from making, in what is there before they run.
+_BARRED = re.compile(r"<(/?)(?=iframe|frame|object|embed|portal|fencedframe|link|meta)", re.IGNORECASE)
+_TAME = r"<\1nb-"
 _PLOTLY = """nbexp.library("plotly").then(() => {
   const figure = JSON.parse(document.getElementById("data").textContent);
   const config = { responsive: true, displaylogo: false, ...figure.config };
@@ -139,13 +143,13 @@ def _drawing(data: Any, script: str) -> str:
 
 def _document(content: str) -> str:
     head, helper = _head()
-    return f"{head}{helper}</head><body>{content}</body></html>"
+    return f"{head}{helper}</head><body>{_BARRED.sub(_TAME, content)}</body></html>"
 
 
 @lru_cache(maxsize=1)
 def _head() -> tuple[str, str]:
     style = (_HERE / "frame.css").read_text(encoding="utf-8")
-    script = (_HERE / "frame.js").read_text(encoding="utf-8")
+    scripts = [(_HERE / name).read_text(encoding="utf-8") for name in ("guard.js", "frame.js")]
     head = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -153,4 +157,4 @@ def _head() -> tuple[str, str]:
         '<meta name="viewport" content="width=device-width">'
         f"<title>Output</title><style>{style}</style>"
     )
-    return head, f"<script>{script}</script>"
+    return head, "".join(f"<script>{script}</script>" for script in scripts)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 60_000  # characters; longer source is shown without colours
 _LONGEST_LINE = 4_000
+_SHORT_LINES = 28  # lines that fit a block of text output
+_WIDE = re.compile(r"[^\n]{45}")  # what a phone can't show without scrolling
 _LONG = re.compile(rf"[^\n]{{{_LONGEST_LINE}}}")
 
 
@@ -42,6 +44,12 @@ def _lexer(language: str) -> Any:
         return get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return None
+
+
+def focusable(text: str) -> str:
+    """Return the attribute by which a block that may have to scroll is reached by keyboard."""
+    is_tall = text.count("\n") > _SHORT_LINES
+    return ' tabindex="0"' if is_tall or _WIDE.search(text) else ""
 
 
 def language_of(metadata: Mapping[str, Any]) -> str:

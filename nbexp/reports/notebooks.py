@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.reports.aside import Aside
-from nbexp.reports.highlighting import highlight, language_of
+from nbexp.reports.highlighting import focusable, highlight, language_of
 from nbexp.reports.markup import Anchors, Heading, prose
 from nbexp.reports.outputs import Outputs, image_source, joined
 
@@ -173,7 +173,10 @@ class _Rendering:
         parts = [
             f'<span class="nb-number">[{count if isinstance(count, int) else " "}]</span>',
             f'<span class="nb-first">{escape(about.first_line)}</span>',
-            *(f'<span class="nb-tag">{label}</span>' for label in _labels(about)),
+            *(
+                f'<span class="nb-tag" data-label="{label}">{label}</span>'
+                for label in _labels(about)
+            ),
             f'<span class="nb-lines">{lines} line{"s" if lines > 1 else ""}</span>',
             _time(about.seconds),
         ]
@@ -181,7 +184,7 @@ class _Rendering:
         return (
             f'<details class="nb-source"{" open" if is_open else ""}>'
             f"<summary>{''.join(parts)}</summary>"
-            f'<pre class="nb-code" tabindex="0"><code>{code}</code></pre></details>'
+            f'<pre class="nb-code"{focusable(source)}><code>{code}</code></pre></details>'
         )
 
     def _markdown(self, cell: Mapping[str, Any], source: str, _: CellInfo) -> str:

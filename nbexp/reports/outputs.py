@@ -20,6 +20,7 @@ from nbexp.reports.frames import (
     vega_frame,
 )
 from nbexp.reports.glued import scrap_lines
+from nbexp.reports.highlighting import focusable
 from nbexp.reports.markup import clean_html, prose
 from nbexp.reports.mathml import to_mathml
 from nbexp.reports.widgets import Widgets
@@ -104,16 +105,16 @@ class Outputs:
         """Return text as in a terminal; of long text the start, the end and a link to all of it."""
         text = settle(text)
         if not self._aside.is_big(len(text)):
-            return f'<pre class="nb-text {name}">{to_html(text)}</pre>'
+            return _block(text, name)
         head, tail = _ends(text)
         lines = text.count("\n") + 1
         url = self._aside.write(".txt", plain(text) if "\x1b" in text else text)
         left_out = lines - head.count("\n") - tail.count("\n") - 1
         return (
-            f'<pre class="nb-text {name}">{to_html(head)}</pre>'
+            f"{_block(head, name)}"
             f'<p class="nb-more"><a href="{escape(url)}">Show all {lines:,} lines</a> '
             f"({_size(len(text))}; {max(left_out, 0):,} are left out here)</p>"
-            f'<pre class="nb-text {name}">{to_html(tail)}</pre>'
+            f"{_block(tail, name)}"
         )
 
     def _error(self, output: Table) -> str:
@@ -247,6 +248,10 @@ def image_source(mime: str, value: Any, aside: Aside) -> str | None:
     if aside.is_big(len(text)):
         return aside.write(suffix, content)
     return f"data:{mime};base64,{''.join(text.split())}"
+
+
+def _block(text: str, name: str) -> str:
+    return f'<pre class="nb-text {name}"{focusable(text)}>{to_html(text)}</pre>'
 
 
 def _merged(outputs: Any) -> Iterator[Table]:

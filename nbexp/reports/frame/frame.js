@@ -53,6 +53,14 @@
     }
   });
 
+  // A link to elsewhere would be refused, and leave the frame without its content.
+  const stay = (event) => {
+    const link = event.composedPath().find((each) => each instanceof Element && each.closest("a"));
+    const target = link ? link.closest("a").getAttribute("href") : null;
+    if (target && !target.startsWith("#") && !target.startsWith("javascript:")) event.preventDefault();
+  };
+  window.addEventListener("click", stay, true);
+
   const fail = (error) => {
     const note = document.createElement("p");
     note.className = "note";
