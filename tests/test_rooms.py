@@ -21,7 +21,7 @@ SEAMS = {
     "papermill": {"execute"},
     "nbclient": {"execute"},
     "mlflow": {"tracking", "notebook", "cli"},
-    "boto3": {"artifacts"},
+    "boto3": {"artifacts", "server"},
 }
 # What the kernel imports, and what a driver needs only when it comes to it.
 HEAVY = ("numpy", "pandas", "torch", "ray", "mlflow", "boto3", "sklearn",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nbexp.cli import _options
 from nbexp.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from nbexp.cli._screen import Screen
 
 KINDS = ("html", "pdf", "md")
 FORMATS = ("csv", "latex", "parquet")
@@ -18,12 +22,11 @@ FORMATS = ("csv", "latex", "parquet")
 @click.option(
     "--to",
     "target",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder of the report; report/ in the run's folder by default.",
+    metavar="DIR|s3://…",
+    help="Folder of the report, or where in S3; report/ in the run's folder by default.",
 )
 @_options.directory
-def report(run: str | None, *, target: Path | None, root: Path) -> None:
+def report(run: str | None, *, target: str | None, root: Path) -> None:
     """Write the report of a run.
 
     A folder of static pages that open from a file, without a network: overview, stages with
@@ -32,24 +35,37 @@ def report(run: str | None, *, target: Path | None, root: Path) -> None:
     from nbexp.cli._screen import Screen
     from nbexp.reports import write_report
     from nbexp.run import find_run
-    from nbexp.tracking import log_report
     from nbexp.wording import counted, duration_text
 
     folder = find_run(root, run)
-    written = write_report(folder.path, target)
+    is_remote = target is not None and "://" in target
+    written = write_report(folder.path, None if is_remote or not target else Path(target))
     screen = Screen()
     screen.line(
         (folder.id, "bold"),
         f"  {counted(written.pages, 'page')} in {duration_text(written.seconds)}",
     )
     screen.line("  open it in a browser: ", (str(written.index.absolute()), "bold"))
-    if (folder.path / "tracking.json").is_file():
-        try:
-            log_report(folder.path, written.index.parent)
-        except RunError as error:
-            screen.line(("! ", "bold yellow"), f"not kept in MLflow: {error}")
-        else:
-            screen.line("  kept in MLflow, as artifacts of the run")
+    _keep(screen, folder.path, written.index.parent)
+    if target is not None and is_remote:
+        from nbexp.artifacts.s3 import upload_folder
+
+        place = upload_folder(written.index.parent, target, last=[written.index.name])
+        screen.line("  published: ", (f"{place}/index.html", "bold"))
+
+
+def _keep(screen: Screen, run: Path, report: Path) -> None:
+    """Keep a report in MLflow, if the run is there."""
+    from nbexp.tracking import log_report
+
+    if not (run / "tracking.json").is_file():
+        return
+    try:
+        log_report(run, report)
+    except RunError as error:
+        screen.line(("! ", "bold yellow"), f"not kept in MLflow: {error}")
+    else:
+        screen.line("  kept in MLflow, as artifacts of the run")
 
 
 @click.command()
