@@ -43,7 +43,7 @@ def opened(chromium: Any, folder: Path, html: str, scripts: str = "") -> tuple[A
 
 def library(folder: Path, name: str, source: str) -> str:
     (folder / f"lib-{name}.js").write_text(library_script(name, source), encoding="utf-8")
-    return f'<script src="lib-{name}.js" defer></script>'
+    return f'<script src="lib-{name}.js"></script>'
 
 
 def height_of(page: Any, height: int) -> None:
