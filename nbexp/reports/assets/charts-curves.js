@@ -74,7 +74,8 @@
         type: "range", min: 0, max: 0.98, step: 0.02, value: 0,
         oninput: (event) => change(Number(event.target.value)),
       });
-      return element("label", { class: "control" }, element("span", {}, "Smoothing"), slider, shown);
+      const word = element("span", {}, "Smoothing");
+      return element("label", { class: "control" }, word, slider, shown);
     }
 
     /** The lines to draw: for each row its steps, values, and smoothed values. */
@@ -134,7 +135,7 @@
       steps.forEach((step, index) => {
         const y = this.toY(values[index]);
         const point = y === null ? "" : `${this.toX(step).toFixed(1)} ${y.toFixed(1)}`;
-        path += point && (isDown ? "L" : "M") + point;
+        path += point && (isDown ? `L${point}` : `M${point}h0`); // h0: also a lone point is drawn
         isDown = y !== null;
       });
       return path;
@@ -145,7 +146,8 @@
       const group = shape("g", { class: "lines", style: `--strength: ${strength}` });
       const others = this.lines.filter((line) => !line.colour);
       others.sort((a, b) => b.isPruned - a.isPruned);
-      for (const line of [...others, ...[...leaders].reverse()]) group.append(...this.makeLine(line));
+      const upwards = [...others, ...[...leaders].reverse()];
+      group.append(...upwards.flatMap((line) => this.makeLine(line)));
       this.top = shape("path", { class: "line is-hovered", visibility: "hidden" });
       this.dot = shape("circle", { class: "ring", r: 4, visibility: "hidden" });
       svg.append(group, this.top, this.dot);
@@ -247,7 +249,8 @@
       for (const line of this.lines) {
         const index = nearestIndex(line.steps, step);
         const height = this.toY(line.values[index]);
-        if (height === null || Math.abs(this.toX(line.steps[index]) - x) > this.reach(line)) continue;
+        const aside = Math.abs(this.toX(line.steps[index]) - x);
+        if (height === null || aside > this.reach(line)) continue;
         const distance = Math.abs(height - y);
         if (distance < least) [found, least] = [{ line, index }, distance];
       }

@@ -63,10 +63,9 @@
         const share = count / total;
         const kind = at === index ? "is-right" : "is-wrong";
         const depth = at === index ? share : Math.sqrt(share); // so that few mistakes are seen
-        const classes = [kind, depth > 0.6 && "is-strong", count === 0 && "is-zero"];
         const names = `${matrix.labels[index]} taken for ${matrix.labels[at]}`;
         return element("td", {
-          class: classes.filter(Boolean).join(" "),
+          class: count === 0 ? `${kind} is-zero` : kind,
           style: `--share: ${depth.toFixed(3)}`,
           title: `${names}: ${nbexp.short(count)} (${percent(share)})`,
         }, this.isShare ? percent(share) : nbexp.short(count));

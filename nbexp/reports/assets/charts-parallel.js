@@ -5,8 +5,10 @@
   const { element, shape } = nbexp;
   const charts = (nbexp.charts = nbexp.charts || {});
   const HEIGHT = 360;
-  const AREA = { left: 64, right: 76, top: 44, bottom: 46 }; // margins
+  const AREA = { left: 64, right: 76, top: 44, bottom: 14 }; // margins
+  const MISSING = 28; // pixels below the axes, where rows without a value go
   const SPACING = 104; // least distance of axes
+  const SHADES = 40; // of colour along the axis of the metric
   const NEAR = 8; // pixels at which the pointer finds a line
   const MOST_CATEGORIES = 40;
 
@@ -36,10 +38,12 @@
     }
 
     draw(svg, width) {
-      this.bottom = HEIGHT - AREA.bottom;
+      const hasMissing = this.axes.some((axis) => axis.places.includes(null));
+      this.bottom = HEIGHT - AREA.bottom - (hasMissing ? MISSING : 0);
       const step = (width - AREA.left - AREA.right) / Math.max(1, this.axes.length - 1);
       this.across = this.axes.map((_, index) => AREA.left + index * step);
-      this.heights = this.rows.map((row) => this.axes.map((axis) => this.heightOf(axis.places[row])));
+      const heightsOf = (row) => this.axes.map((axis) => this.heightOf(axis.places[row]));
+      this.heights = this.rows.map(heightsOf);
       const strength = Math.min(0.9, Math.max(0.12, 6 / Math.sqrt(this.rows.length)));
       const lines = shape("g", { class: "lines", style: `--strength: ${strength}` });
       const order = [...this.rows].sort((a, b) => this.goodness[a] - this.goodness[b]);
@@ -57,7 +61,7 @@
     }
 
     heightOf(place) {
-      return place === null ? this.bottom + 24 : this.bottom - place * (this.bottom - AREA.top);
+      return place === null ? this.bottom + MISSING : this.bottom - place * (this.bottom - AREA.top);
     }
 
     pathOf(row) {
@@ -92,23 +96,26 @@
       const room = (isLast ? AREA.right : Math.min(step, AREA.left)) - 14;
       const side = { x: isLast ? x + 12 : x - 10, "text-anchor": isLast ? "start" : "end" };
       const ticks = scale.ticks(scale.categories ? 20 : 6)
-        .map(({ value, label }) => [this.heightOf(scale.place(value)), nbexp.clipText(label, room)]);
+        .map(({ value, label }) => [this.heightOf(scale.place(value)), label]);
       if (places.includes(null)) ticks.push([this.heightOf(null), "none"]);
       return ticks.flatMap(([y, label]) => [
         shape("line", { class: "axis", x1: x - 3, x2: x + 3, y1: y, y2: y }),
-        shape("text", { ...side, class: "tick", y: y + 4 }, label),
+        shape("text", { ...side, class: "tick", y: y + 4 }, nbexp.clipText(label, room)),
       ]);
     }
 
     /** The colours of the lines, along the axis of the metric. */
     makeRamp(x) {
-      const parts = 24;
-      const size = (this.bottom - AREA.top) / parts;
-      return Array.from({ length: parts }, (_, index) => {
-        const good = (index + 0.5) / parts;
-        const fill = nbexp.ramp(this.set.data.mode === "min" ? 1 - good : good);
+      const { places } = this.axes[this.axes.length - 1];
+      const rows = this.set.best.filter((row) => places[row] !== null);
+      const size = (this.bottom - AREA.top) / SHADES;
+      return Array.from({ length: rows.length ? SHADES : 0 }, (_, index) => {
+        const at = (index + 0.5) / SHADES;
+        const away = (row) => Math.abs(places[row] - at);
+        const nearest = rows.reduce((a, b) => (away(b) < away(a) ? b : a));
+        const style = `fill: ${nbexp.ramp(this.goodness[nearest])}`;
         const y = this.bottom - (index + 1) * size;
-        return shape("rect", { x: x - 3, y, width: 6, height: size + 0.5, style: `fill: ${fill}` });
+        return shape("rect", { x: x - 3, y, width: 6, height: size + 0.5, style });
       });
     }
 

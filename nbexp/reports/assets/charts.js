@@ -12,7 +12,7 @@
    * Make the frame of a chart: an SVG as wide as its box, drawn when it comes near the screen,
    * and anew when its width changes.
    * @param {HTMLElement} box
-   * @param {function(SVGElement, number): {height: number, label: string}} draw Draws it for a width.
+   * @param {function(SVGElement, number): {height: number, label: string}} draw Draws it as wide.
    * @param {Object} [options]
    * @param {number} [options.least] Least width in pixels; in a narrower box it scrolls sideways.
    * @param {string} [options.role] Its role for screen readers; img by default.
@@ -29,7 +29,9 @@
       const { height, label } = draw(svg, width);
       svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
       svg.setAttribute("aria-label", label);
-      svg.style.minWidth = least > frame.clientWidth ? `${least}px` : "";
+      const isScrolled = least > frame.clientWidth;
+      svg.style.minWidth = isScrolled ? `${least}px` : "";
+      frame.tabIndex = isScrolled ? 0 : -1; // so that the keyboard can scroll it
     };
     const measure = function () {
       const now = Math.max(least, Math.round(frame.clientWidth));
@@ -74,7 +76,7 @@
     const acrossOf = (at) => area.left + at * (area.right - area.left);
     const downOf = (at) => area.bottom - at * (area.bottom - area.top);
     const write = (attributes, label) => shape("text", attributes, nbexp.clipText(label, 84));
-    for (const { value, label } of x.scale.ticks(Math.max(3, (area.right - area.left) / 90))) {
+    for (const { value, label } of x.scale.ticks(Math.max(3, (area.right - area.left) / 110))) {
       const at = acrossOf(x.scale.place(value));
       grid.append(
         shape("line", { class: "grid", x1: at, x2: at, y1: area.top, y2: area.bottom }),
@@ -130,6 +132,8 @@
       this.shown = null;
       box.append(this.makeControls());
       this.chart = nbexp.chart(box, (svg, width) => this.draw(svg, width), { role: "group" });
+      if ((data.pruned || []).includes(true))
+        box.append(element("p", { class: "note" }, "Hollow: pruned."));
       this.listen();
     }
 
@@ -173,7 +177,8 @@
       const colour = this.goodness[row] === null ? "var(--muted)" : nbexp.ramp(this.goodness[row]);
       const isHollow = pruned && pruned[row];
       const style = isHollow ? `stroke: ${colour}` : `fill: ${colour}`;
-      const dot = shape("circle", { cx, cy, r: this.goodness.length > CROWD ? 3 : 4.5, style, class: isHollow ? "is-hollow" : null });
+      const r = this.goodness.length > CROWD ? 3 : 4.5;
+      const dot = shape("circle", { cx, cy, r, style, class: isHollow ? "is-hollow" : null });
       const label = nbexp.rowLines(this.set, row, [this.x, this.y]).join(", ");
       const target = links && links[row];
       if (!target) return dot;

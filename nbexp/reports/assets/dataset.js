@@ -83,10 +83,10 @@
     const sizes = finite.map(Math.abs).filter((size) => size > 0);
     const most = sizes.reduce((a, b) => Math.max(a, b), 0);
     const least = sizes.reduce((a, b) => Math.min(a, b), Infinity);
-    const isPlain = finite.every((number) => String(number).length <= 7);
-    if (finite.every(Number.isInteger) || (column.role === "param" && isPlain)) return nbexp.short;
+    if (finite.every(Number.isInteger) || column.role === "param") return nbexp.short;
     if (least < 1e-4 || most >= 1e6 || most / least > 1e3) return nbexp.short;
-    const wanted = Math.max(0, 3 - Math.floor(Math.log10(most)));
+    const isWide = most / least > 30; // then a place more, for the small ones
+    const wanted = Math.max(0, 3 - Math.floor(Math.log10(most))) + Number(isWide);
     const needed = finite.reduce((count, number) => Math.max(count, decimals(number)), 0);
     const places = Math.min(wanted, needed);
     return (number) => (Number.isFinite(number) ? number.toFixed(places) : nbexp.short(number));

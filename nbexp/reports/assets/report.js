@@ -154,6 +154,12 @@
     for (const target of links.keys()) watcher.observe(target);
   }
 
+  /** On a narrow screen, have the name of this page in view among the others. */
+  function showPlace() {
+    const link = document.querySelector(".page-nav [aria-current]");
+    if (link) link.parentElement.scrollLeft = link.offsetLeft - link.parentElement.offsetLeft - 48;
+  }
+
   function onKey(event) {
     const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
     if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -179,6 +185,7 @@
 
   function start() {
     nameTheme();
+    showPlace();
     if (nbexp.recall("code") === "folded") foldCode(true);
     addCopyButtons();
     watchSections();

@@ -51,7 +51,8 @@
 
   function labelled(ticks) {
     const isWide = ticks.some(({ power }) => Math.abs(power) > 4);
-    return ticks.map(({ step, power, value }) => ({ value, label: powerLabel(step, power, isWide) }));
+    const label = ({ step, power }) => powerLabel(step, power, isWide);
+    return ticks.map((tick) => ({ value: tick.value, label: label(tick) }));
   }
 
   function powerLabel(step, power, isWide) {
@@ -156,16 +157,28 @@
     return `color-mix(in oklab, var(--ramp-${stop}), var(--ramp-${stop + 1}) ${part}%)`;
   };
 
-  /** Return how good each row's metric is, from 0 to 1, or null. */
+  /**
+   * Return how good each row's metric is, from 0 to 1, or null: half by its value and half by its
+   * rank, so that those that are close to one another can still be told apart.
+   */
   nbexp.goodness = function (set) {
     if (!set.metric) return [];
     const { places } = nbexp.columnScale(set, set.metric);
-    return places.map((at) => (at === null ? null : set.data.mode === "min" ? 1 - at : at));
+    const isLess = set.data.mode === "min";
+    const last = Math.max(1, set.best.length - 1);
+    const good = places.map(() => null);
+    let rank = 0;
+    set.best.forEach((row, index) => {
+      if (index > 0 && places[row] !== places[set.best[index - 1]]) rank = index; // ties share one
+      const byValue = isLess ? 1 - places[row] : places[row];
+      good[row] = (byValue + 1 - rank / last) / 2;
+    });
+    return good;
   };
 
   /** Shorten a text to about a number of pixels, at the charts' font size. */
   nbexp.clipText = function (text, width) {
-    const most = Math.max(3, Math.floor(width / 6));
+    const most = Math.max(3, Math.floor(width / 6.4));
     return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
   };
 })();

@@ -19,6 +19,7 @@
       this.number = element("span", { class: "muted" });
       const summary = element("summary", {}, "Columns ", this.number);
       this.menu = element("details", { class: "menu" }, summary, this.columns);
+      this.menu.hidden = table.columns.length === 0;
       closeOutside(this.menu);
       this.choice = element("span", { class: "choice" });
       const word = element("span", {}, "Filter");
@@ -62,7 +63,8 @@
         ...of(role).map((each) => this.makeBox(each))));
       const all = table.columns.map((column) => column.key);
       const buttons = element("div", { class: "controls" },
-        button("All", () => table.show(all)), button("As at first", () => table.show(table.defaults)));
+        button("All", () => table.show(all)),
+        button("As at first", () => table.show(table.defaults)));
       this.columns.replaceChildren(...parts, buttons);
     }
 
@@ -79,7 +81,8 @@
 
     update() {
       const { table } = this;
-      for (const box of this.columns.querySelectorAll("input")) box.checked = table.shown.has(box.value);
+      for (const box of this.columns.querySelectorAll("input"))
+        box.checked = table.shown.has(box.value);
       this.number.textContent = `${table.visible.length} of ${table.columns.length}`;
       this.updateHint();
       this.updateChoice();
@@ -111,7 +114,8 @@
     save() {
       const blob = new Blob([this.table.csv()], { type: "text/csv" });
       const address = URL.createObjectURL(blob);
-      element("a", { href: address, download: `${this.table.data.stage || "variants"}.csv` }).click();
+      const download = `${this.table.data.stage || "variants"}.csv`;
+      element("a", { href: address, download }).click();
       setTimeout(() => URL.revokeObjectURL(address), 10000);
     }
   }

@@ -173,10 +173,10 @@
         ? element("th", { scope: "colgroup", colspan: count }, element("span", {}, GROUPS[role]))
         : element("td", { colspan: count }));
       const name = this.makeHeading(this.nameColumn || { key: "variant", title: "variant" });
-      this.head.replaceChildren(
-        element("tr", { class: "groups" }, element("td", { class: "corner" }), ...over),
-        element("tr", {}, name, ...columns.map((column) => this.makeHeading(column)))
-      );
+      const isGrouped = groups.some(({ role }) => GROUPS[role]);
+      const top = isGrouped ? [element("tr", { class: "groups" }, element("td"), ...over)] : [];
+      const headings = columns.map((column) => this.makeHeading(column));
+      this.head.replaceChildren(...top, element("tr", {}, name, ...headings));
     }
 
     makeHeading(column) {
