@@ -56,13 +56,13 @@ _BARRED = re.compile(r"<(/?)(?=iframe|frame|object|embed|portal|fencedframe|link
 _TAME = r"<\1nb-"
 _PLOTLY = """nbexp.library("plotly").then(() => {
   const figure = JSON.parse(document.getElementById("data").textContent);
-  const config = { responsive: true, displaylogo: false, ...figure.config };
+  const config = { ...figure.config, responsive: true, displaylogo: false };
+  config.modeBarButtonsToRemove = ["toImage", "sendDataToCloud"]; // a frame can't save files
   return Plotly.newPlot("output", { ...figure, config });
 }).catch(nbexp.fail);"""
 _VEGA = """nbexp.library("vega").then(() => {
   const spec = JSON.parse(document.getElementById("data").textContent);
-  const actions = { export: true, source: false, compiled: false, editor: false };
-  return vegaEmbed("#output", spec, { actions, renderer: "svg" });
+  return vegaEmbed("#output", spec, { actions: false, renderer: "svg" });
 }).catch(nbexp.fail);"""
 _SCRIPT = """try {
   const source = JSON.parse(document.getElementById("data").textContent);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 from nbexp.reports.ansi import plain, settle, to_html
@@ -39,6 +39,11 @@ _IMAGES = {
 }
 _SUFFIXES = {"application/pdf": ".pdf", "text/csv": ".csv", "application/zip": ".zip"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# What IPython's IFrame and libraries for maps and reports write.
+_INNER = re.compile(
+    r"""(?:\s|</?div[^>]*>)*<iframe((?:[^>"']|"[^"]*"|'[^']*')*)>\s*(?:</iframe>)?(?:\s|</?div>)*""",
+    re.IGNORECASE,
+)
 _FORMULA = re.compile(r"\s*(\$\$?|\\\[)(.*?)(?:\$\$?|\\\])\s*", re.DOTALL)
 
 
@@ -161,7 +166,7 @@ class Outputs:
         return vega_frame(value, self._aside)
 
     def _html(self, _: str, value: Any, __: Table) -> str | None:
-        text = joined(value)
+        text = _unframed(joined(value))
         if not text.strip():
             return None
         if is_lively(text) or self._aside.is_big(len(text)):
@@ -248,6 +253,24 @@ def image_source(mime: str, value: Any, aside: Aside) -> str | None:
     if aside.is_big(len(text)):
         return aside.write(suffix, content)
     return f"data:{mime};base64,{''.join(text.split())}"
+
+
+def _unframed(html: str) -> str:
+    """Return what a lone inner frame holds, or a link in its place where it is elsewhere."""
+    frame = _INNER.fullmatch(html) if "<iframe" in html[:2_000] else None
+    if frame is None:
+        return html
+    content, address = _attribute(frame[1], "srcdoc"), _attribute(frame[1], "src")
+    if content:
+        return content
+    is_elsewhere = address.startswith(("http:", "https:"))
+    link = f'<a href="{escape(address)}">{escape(address)}</a>'
+    return f"<p>A frame that is not loaded: {link}</p>" if is_elsewhere else html
+
+
+def _attribute(tag: str, name: str) -> str:
+    found = re.search(rf"""\s{name}=(?:"([^"]*)"|'([^']*)')""", tag)
+    return unescape(found[1] or found[2] or "") if found else ""
 
 
 def _block(text: str, name: str) -> str:

@@ -214,6 +214,22 @@ def test_frames_are_only_as_tall_as_they_may_be(seen: Seen) -> None:
     assert max(seen.heights) <= 5_000
 
 
+def test_frame_that_never_ends_does_not_hold_up_the_page(tmp_path: Path) -> None:
+    endless = "setTimeout(() => { for (;;) alert() }, 50); parent.postMessage('begun', '*')"
+    output = {"output_type": "display_data", "data": {"application/javascript": endless}}
+    cell = {"cell_type": "code", "source": "", "outputs": [output]}
+    notebook = {"cells": [cell], "metadata": {}}
+    html = render_notebook(notebook, aside=tmp_path, aside_url="aside").html
+    note = "<script>onmessage = (event) => { window.begun ||= event.data === 'begun' }</script>"
+    with browser() as chromium:
+        page = chromium.new_page()
+        page.goto(write_page(tmp_path, html, note).as_uri())
+        page.wait_for_function("window.begun")
+        page.wait_for_timeout(200)  # it has begun by then
+        page.locator("button[data-action=theme]").click(timeout=5_000)
+        assert page.locator("button[data-action=theme]").inner_text() == "Theme: light"
+
+
 def test_big_output_shows_nothing_when_it_is_opened_by_itself(tmp_path: Path) -> None:
     trap = Trap()
     script = f"<script>document.title = 'ran'; location = 'http://{trap.host}'</script>"

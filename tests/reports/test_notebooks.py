@@ -184,6 +184,11 @@ def test_papermills_markers_become_one_line(tmp_path: Path) -> None:
         ({"text/plain": "p", "application/json": {"a": [1]}}, "JSON, 1 items"),
         ({"text/plain": "p", "application/javascript": "x"}, '<iframe class="nb-frame"'),
         ({"text/plain": "p", "text/html": "<script>x</script>"}, 'sandbox="allow-scripts"'),
+        ({"text/html": "<div><iframe srcdoc='&lt;b&gt;in&lt;/b&gt;'></iframe></div>"}, "<b>in</b>"),
+        (
+            {"text/html": '<iframe src="https://x.org/?a=1"></iframe>'},
+            '<a href="https://x.org/?a=1"',
+        ),
         ({"text/plain": "<p>", "application/x-new": "?"}, "&lt;p&gt;</pre>"),
         ({"text/plain": "p", "text/html": "  "}, ">p</pre>"),
         ({"application/x-new": "b?ytes"}, 'download="cell-1.bin"'),

@@ -14,7 +14,9 @@
 
   const measure = () => {
     const body = document.body;
-    const height = Math.ceil(Math.max(root.getBoundingClientRect().height, body ? body.scrollHeight : 0));
+    const content = Math.max(root.getBoundingClientRect().height, body ? body.scrollHeight : 0);
+    const bar = window.innerHeight - root.clientHeight; // of scrolling sideways
+    const height = Math.ceil(content) + bar;
     if (Math.abs(height - told) > 1) {
       told = height;
       tell({ nbexp: "height", value: height }, "*");
