@@ -88,6 +88,7 @@ def _cleaner() -> Any:
         tags=_TAGS,
         clean_content_tags=_words("script style title textarea noscript template svg"),
         attributes=_ATTRIBUTES,
+        tag_attribute_values={"pre": {"tabindex": {"0"}}},
         attribute_filter=_kept,
         filter_style_properties=_STYLES,
         allowed_classes={

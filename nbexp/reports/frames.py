@@ -2,7 +2,8 @@
 
 A frame is ``<iframe class="nb-frame" sandbox="allow-scripts">``: its origin is none, so that it
 reaches neither the page nor what other frames, files or sites keep. Its own content security
-policy stands before all else in it, and lets it load nothing. Big ones are files beside the page
+policy stands before all else in it, and lets it load nothing; what that leaves open, a script
+(``frame/guard.js``) closes before others run. Big ones are files beside the page
 (``src``), which show nothing when they are opened by themselves; others are in ``srcdoc``.
 
 **Protocol.** Messages are plain objects sent by ``postMessage``; each has a field ``nbexp``.
@@ -52,7 +53,9 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types default"
 )
 # What `guard.js` keeps scripts from making, in what is there before they run.
-_BARRED = re.compile(r"<(/?)(?=iframe|frame|object|embed|portal|fencedframe|link|meta)", re.IGNORECASE)
+_BARRED = re.compile(
+    r"<(/?)(?=iframe|frame|object|embed|portal|fencedframe|link|meta)", re.IGNORECASE
+)
 _TAME = r"<\1nb-"
 _PLOTLY = """nbexp.library("plotly").then(() => {
   const figure = JSON.parse(document.getElementById("data").textContent);

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from nbexp.reports.cleaning import clean
-from nbexp.reports.highlighting import highlight
+from nbexp.reports.highlighting import focusable, highlight
 from nbexp.reports.mathml import to_mathml
 
 _LONGEST = 50_000  # characters of Markdown; more is shown as it was written
@@ -29,7 +29,7 @@ _DOWNLOAD = re.compile(
     r"data:(?:text/(?:csv|plain)|application/(?:json|zip|gzip|octet-stream|vnd\.[\w.+-]+))[;,]"
 )
 _OUTSIDE = ' rel="noopener noreferrer" target="_blank"'
-_REGION = '<div class="nb-scroll" role="region" aria-label="Table" tabindex="0">'
+_SCROLLER = '<div class="nb-scroll" role="group" aria-label="Table" tabindex="0">'
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ def _parser() -> Any:
 
 
 def _fence(source: str, language: str, _: str) -> str:
-    return f'<pre class="nb-code"><code>{highlight(source, language)}</code></pre>'
+    code = highlight(source, language)
+    return f'<pre class="nb-code"{focusable(source)}><code>{code}</code></pre>'
 
 
 def _formula(latex: str, options: Mapping[str, Any]) -> str:
@@ -207,7 +208,7 @@ class _Fitting:
         self._tables += -1 if is_end else 1
         if is_end:
             return tag if self._tables else f"{tag}</div>"
-        return tag if self._tables > 1 else f"{_REGION}{tag}"
+        return tag if self._tables > 1 else f"{_SCROLLER}{tag}"
 
     def _heading(self, level: int, is_end: bool) -> str:
         shown = f"h{min(level + _SHIFT, 6)}"

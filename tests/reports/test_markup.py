@@ -40,7 +40,7 @@ def test_fenced_code_is_highlighted() -> None:
 
 def test_wide_tables_scroll_by_themselves() -> None:
     html = prose("|a|\n|-|\n|1|").html
-    assert html.startswith('<div class="nb-scroll" role="region"')
+    assert html.startswith('<div class="nb-scroll" role="group"')
     assert html.rstrip().endswith("</table></div>")
 
 
