@@ -183,8 +183,8 @@
       const isBusy = event.buttons !== 0 || event.target.closest(".handle");
       const row = isBusy ? null : this.rowAt(nbexp.pointerAt(this.chart.svg, event));
       this.onRow(row);
-      if (row !== null)
-        nbexp.showTip(event, nbexp.rowLines(this.set, row, this.axes.map((axis) => axis.column)));
+      const columns = this.set.metric ? [this.set.metric] : [];
+      if (row !== null) nbexp.showTip(event, nbexp.rowLines(this.set, row, columns));
     }
 
     rowAt([x, y]) {

@@ -112,7 +112,7 @@
     });
     const [name, title] = [set.name(row), set.title(row)];
     const told = state ? [String(set.values(state)[row])] : [];
-    return [name === title ? name : `${name}  ${title}`, ...values, ...told];
+    return [title, ...(name === title ? [] : [name]), ...values, ...told];
   };
 
   const isPlottable = (set, column) =>
