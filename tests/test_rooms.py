@@ -22,6 +22,7 @@ SEAMS = {
     "nbclient": {"execute"},
     "mlflow": {"tracking", "notebook", "cli"},
     "boto3": {"artifacts", "server"},
+    "tornado": {"server"},
 }
 # What the kernel imports, and what a driver needs only when it comes to it.
 HEAVY = ("numpy", "pandas", "torch", "ray", "mlflow", "boto3", "sklearn",

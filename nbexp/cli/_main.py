@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from nbexp import __version__
-from nbexp.cli import _project, _reports, _run, _runs
+from nbexp.cli import _project, _reports, _run, _runs, _viewing
 from nbexp.errors import NbexpError, PipelineError, UsageError
 
 MISTAKE, CTRL_C = 2, 130
@@ -55,8 +55,9 @@ def cli() -> None:
     """
 
 
-for _command in (*_project.COMMANDS, *_run.COMMANDS, *_runs.COMMANDS, *_reports.COMMANDS):
-    cli.add_command(_command)
+for _room in (_project, _run, _runs, _reports, _viewing):
+    for _command in _room.COMMANDS:
+        cli.add_command(_command)
 
 
 def main() -> None:

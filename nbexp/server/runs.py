@@ -1,0 +1,170 @@
+"""Runs while they go: their pages, made anew when something happened, and how far they are."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nbexp.reports.ansi import settle, to_html
+from nbexp.reports.data import Run
+from nbexp.reports.site import Site
+from nbexp.results import best_by_stage, run_duration_s, run_state
+from nbexp.run import RunFolder, RunHistory, read_history
+from nbexp.states import State
+from nbexp.wording import counts_text, duration_text, number_text, time_text
+
+_LINES = 2_000  # of a log, when it is first shown
+_CHUNK = 1_000_000  # bytes of a log that are sent at once
+_UNFINISHED = 4_000  # characters of a line that has no end yet
+_REST = 4  # times as long as pages took to make, they are shown before they are made anew
+
+Version = tuple[int, int, bool]
+
+
+class LiveRun:
+    """A run that someone looks at; its methods may be called by many threads.
+
+    Args:
+        folder: The run's folder.
+        aside: Where files go that its pages refer to.
+        shared: Values for all its pages; ``live`` among them, a table.
+    """
+
+    def __init__(self, folder: Path, aside: Path, shared: Mapping[str, Any]) -> None:
+        self.folder = RunFolder(folder)
+        self.aside = aside
+        self._shared = shared
+        self._lock = threading.Lock()
+        self._known: tuple[Version, RunHistory] | None = None
+        self._site: tuple[Version, Site] | None = None
+        self._rests_until = 0.0
+
+    def render(self, page: str) -> str:
+        """Return a page, or the data of one, as the run stands now.
+
+        Raises:
+            KeyError: There is no such page.
+        """
+        with self._lock:
+            started = time.monotonic()
+            version = self._version()
+            is_old = self._site is None or self._site[0] != version
+            if self._site is None or (is_old and started > self._rests_until):
+                self._site = (version, self._make())
+            page_text = self._site[1].render(page)
+            took = time.monotonic() - started
+            if is_old:
+                self._rests_until = time.monotonic() + _REST * took
+            return page_text
+
+    def history(self) -> RunHistory:
+        """Return what has happened so far."""
+        version = self._version()
+        if self._known is None or self._known[0] != version:
+            self._known = (version, read_history(self.folder))
+        return self._known[1]
+
+    def progress(self, variant: str) -> dict[str, Any]:
+        """Return how far the run is; ``version`` and ``files`` change when pages would.
+
+        Args:
+            variant: Name of the variant that is looked at, if it is one.
+        """
+        history = self.history()
+        counts = history.counts
+        followed = self.folder.variant(variant) if variant in history.variants else None
+        files = ("notebook.ipynb", "metrics.jsonl", "result.json")
+        stamps = [_stamp(followed / name) for name in files] if followed else []
+        return {
+            "state": run_state(history),
+            "is_alive": history.state is None,
+            "version": _text(self._version()),
+            "files": str(stamps),
+            "done": sum(count for state, count in counts.items() if state.is_final),
+            "total": sum(counts.values()),
+            "running": counts[State.RUNNING],
+            "counts": counts_text(counts),
+            "took": duration_text(run_duration_s(history)),
+        }
+
+    def console(self, variant: str, offset: int | None) -> dict[str, Any]:
+        """Return what a variant printed since an offset; by default its last lines.
+
+        ``html`` holds whole lines, ``rest`` the unfinished one, and ``offset`` is where to go on;
+        ``is_new`` says that it begins anew.
+        """
+        history = self.history()
+        state = history.variants[variant].state
+        path = self.folder.variant(variant) / "log.txt"
+        size, _ = _stamp(path)
+        is_new = offset is None or offset > size  # a retry begins a new log
+        start = max(0, size - _CHUNK) if is_new else offset or 0
+        data = _bytes(path, start)
+        whole = data if len(data) == _CHUNK else data[: data.rfind(b"\n") + 1]
+        shown = _last_lines(whole, cut=start > 0) if is_new else whole
+        rest = data[len(whole) :].decode(errors="replace")[-_UNFINISHED:]
+        return {
+            "html": to_html(settle(shown.decode(errors="replace"))),
+            "rest": to_html(settle(rest)),
+            "offset": start + len(whole),
+            "is_new": is_new,
+            "left_out": is_new and len(shown) < start + len(whole),
+            "state": state,
+            "is_alive": not state.is_final and history.state is None,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a list of runs tells of it."""
+        history = self.history()
+        best = [
+            f"{history.metrics[stage][0]} {number_text(variant.metric)}"
+            for stage, variant in best_by_stage(history).items()
+        ]
+        return {
+            "state": run_state(history),
+            "started": time_text(history.started),
+            "took": duration_text(run_duration_s(history)),
+            "counts": counts_text(history.counts),
+            "best": ", ".join(best),
+            "order": history.started,
+        }
+
+    def _make(self) -> Site:
+        live = {**self._shared["live"], "version": _text(self._version())}
+        run = Run.of(self.folder, self.history())
+        return Site(run, self.aside, {**self._shared, "live": live}, brings_files=False)
+
+    def _version(self) -> Version:
+        is_alive = self.folder.is_alive()  # asked first: its last event comes before its end
+        return (*_stamp(self.folder.events), is_alive)
+
+
+def _text(version: Version) -> str:
+    return "-".join(map(str, version))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return size and time of a file; zeros where it is not there."""
+    try:
+        about = path.stat()
+    except OSError:
+        return 0, 0
+    return about.st_size, about.st_mtime_ns
+
+
+def _bytes(path: Path, start: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(_CHUNK)
+    except OSError:
+        return b""
+
+
+def _last_lines(data: bytes, *, cut: bool) -> bytes:
+    """Return the last lines; the first one left out where it may have been cut."""
+    lines = data.splitlines(keepends=True)[1 if cut else 0 :]
+    return b"".join(lines[-_LINES:])

@@ -1,0 +1,180 @@
+"""The search over notebooks: by name, by parameter and by text."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nbexp.server.contents import Catalogue, Contents
+from nbexp.server.stores import Entry
+from nbexp.wording import number_text
+
+_CONDITION = re.compile(r"([A-Za-z_][\w.]*)(<=|>=|!=|==|=|<|>)(.+)", re.DOTALL)
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_AROUND = 60  # characters shown on each side of what matched
+_PLACES = 3  # shown of a notebook
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something matched.
+
+    Attributes:
+        where: ``name``, ``parameter`` or ``cell 3``.
+        before: The text before it.
+        match: What matched.
+        after: The text after it.
+        cell: The number of the cell, if it is in one.
+    """
+
+    where: str
+    before: str
+    match: str
+    after: str
+    cell: int | None = None
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A notebook that was found.
+
+    Attributes:
+        entry: The notebook.
+        places: Where it matched; the first few.
+    """
+
+    entry: Entry
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a parameter must be.
+
+    Attributes:
+        name: The parameter, such as ``lr`` or ``optimizer.lr``.
+        relation: Such as ``<``.
+        value: What it is compared with.
+    """
+
+    name: str
+    relation: str
+    value: Any
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value fulfils it."""
+        wanted = self.value
+        if isinstance(value, bool) or isinstance(wanted, bool) or not _is_number(value):
+            value, wanted = str(value).lower(), str(wanted).lower()
+            if self.relation in ("<", "<=", ">", ">="):
+                return False  # order is for numbers
+        elif not _is_number(wanted):
+            return self.relation == "!="
+        return _COMPARE[self.relation](value, wanted)
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched for; all of it must match.
+
+    Attributes:
+        words: Each stands in the notebook's path, in a source or in a text output.
+        conditions: Each holds for a parameter.
+    """
+
+    words: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+
+    @classmethod
+    def read(cls, text: str) -> Query:
+        """Return the query that someone typed: ``word "two words" lr<0.01 optimizer=adam``."""
+        try:
+            parts = shlex.split(text)
+        except ValueError:  # a quote that was not closed
+            parts = text.split()
+        found = [_CONDITION.fullmatch(part) for part in parts]
+        return cls(
+            tuple(part.lower() for part, match in zip(parts, found, strict=True) if not match),
+            tuple(Condition(m[1], m[2], _value(m[3])) for m in found if m),
+        )
+
+    def match(self, entry: Entry, contents: Contents) -> Hit | None:
+        """Return where a notebook matches; None if not all does."""
+        places: list[Place] = []
+        for condition in self.conditions:
+            found = _param(condition, contents)
+            if found is None:
+                return None
+            places.append(found)
+        for word in self.words:
+            matches = [*_limited(_in_texts(word, entry, contents))]
+            if not matches:
+                return None
+            places += matches
+        return Hit(entry, tuple(places))
+
+
+def search(query: Query, notebooks: Iterator[Entry], catalogue: Catalogue) -> Iterator[Hit]:
+    """Yield the notebooks that match, in their order."""
+    for entry in notebooks:
+        if hit := query.match(entry, catalogue.contents(entry)):
+            yield hit
+
+
+def _param(condition: Condition, contents: Contents) -> Place | None:
+    """Return the parameter that fulfils a condition; the end of its name will do."""
+    for name, value in contents.params.items():
+        is_named = name == condition.name or name.endswith(f".{condition.name}")
+        if is_named and condition.holds(value):
+            shown = number_text(value) if isinstance(value, float) else str(value)
+            return Place("parameter", "", f"{name} = {shown}", "")
+    return None
+
+
+def _in_texts(word: str, entry: Entry, contents: Contents) -> Iterator[Place]:
+    if word in entry.path.lower():
+        yield _place("name", entry.path, word, None)
+    for each in contents.texts:
+        if word in each.text.lower():
+            yield _place(f"cell {each.cell}", each.text, word, each.cell)
+
+
+def _place(where: str, text: str, word: str, cell: int | None) -> Place:
+    at = text.lower().index(word)
+    end = at + len(word)
+    before, after = text[max(0, at - _AROUND) : at], text[end : end + _AROUND]
+    if cell is not None:  # the line alone
+        before, after = before.rpartition("\n")[2].lstrip(), after.partition("\n")[0]
+    return Place(where, before, text[at:end], after, cell)
+
+
+def _limited(places: Iterator[Place]) -> Iterator[Place]:
+    for _, place in zip(range(_PLACES), places, strict=False):
+        yield place
+
+
+def _value(text: str) -> Any:
+    """Return what someone wrote as a value: a number, ``true``, or a text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
