@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from nbexp.reports.texts import size_text
+
 _SCRAP = re.compile(r"application/scrapbook\.scrap\.[\w.-]+\+json")
 _RECORD = "application/papermill.record+json"
 _LONGEST = 100  # characters
@@ -29,7 +31,15 @@ def _values(data: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
         if mime == _RECORD:
             yield from payload.items()
         elif _SCRAP.fullmatch(mime) and "name" in payload:
-            yield payload["name"], payload.get("data")
+            yield payload["name"], _plain(payload)
+
+
+def _plain(payload: Mapping[str, Any]) -> Any:
+    """Return the value; of one that is kept in a form for machines, what it is."""
+    data, encoder = payload.get("data"), payload.get("encoder", "json")
+    if encoder in ("json", "text", "string") or not isinstance(data, str):
+        return data
+    return f"{encoder}, {size_text(len(data) * 3 // 4)}"
 
 
 def _short(value: Any) -> str:

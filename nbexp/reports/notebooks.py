@@ -11,13 +11,14 @@ from typing import Any
 
 from nbexp.reports.aside import Aside
 from nbexp.reports.highlighting import focusable, highlight, language_of
+from nbexp.reports.images import IMAGES, image_of
 from nbexp.reports.markup import Anchors, Heading, prose
-from nbexp.reports.outputs import Outputs, image_source, joined
+from nbexp.reports.outputs import Outputs
+from nbexp.reports.texts import joined
 
 __all__ = ["CellInfo", "Heading", "RenderedNotebook", "render_notebook"]
 
 _MARKER = "papermill-error-cell-tag"
-_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _LONGEST_KEY = 80
 _SHORTEST_S = 0.01  # less is not worth a reader's eye
 _MANY_LINES = 200_000  # characters of source above which a cell starts folded
@@ -199,11 +200,11 @@ class _Rendering:
         """Return the URLs of the images that are attached to a cell."""
         found = {}
         for name, bundle in _table(cell, "attachments").items():
-            for mime in _PICTURES:
+            for mime in IMAGES:
                 value = bundle.get(mime) if isinstance(bundle, Mapping) else None
-                source = image_source(mime, value, self._aside) if value else None
-                if source:
-                    found[str(name)] = source
+                image = image_of(mime, value, self._aside) if value else None
+                if image:
+                    found[str(name)] = image.url
         return found
 
     def _marker(self, position: int) -> str:

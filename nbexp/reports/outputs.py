@@ -21,24 +21,17 @@ from nbexp.reports.frames import (
 )
 from nbexp.reports.glued import scrap_lines
 from nbexp.reports.highlighting import focusable
+from nbexp.reports.images import image_of
 from nbexp.reports.markup import clean_html, prose
 from nbexp.reports.mathml import to_mathml
+from nbexp.reports.texts import ends, joined, size_text
 from nbexp.reports.widgets import Widgets
 
 Table = Mapping[str, Any]
 
-_HEAD_LINES, _TAIL_LINES = 200, 50
-_HEAD_CHARACTERS, _TAIL_CHARACTERS = 40_000, 10_000
 _OPEN_JSON = 1_500  # characters up to which JSON is unfolded
 _DEEPEST = 5  # outputs within widgets within outputs
-_IMAGES = {
-    "image/png": (b"\x89PNG\r\n\x1a\n", ".png"),
-    "image/jpeg": (b"\xff\xd8\xff", ".jpg"),
-    "image/gif": (b"GIF8", ".gif"),
-    "image/webp": (b"RIFF", ".webp"),
-}
 _SUFFIXES = {"application/pdf": ".pdf", "text/csv": ".csv", "application/zip": ".zip"}
-_SURROGATE = re.compile("[\ud800-\udfff]")
 # What IPython's IFrame and libraries for maps and reports write.
 _INNER = re.compile(
     r"""(?:\s|</?div[^>]*>)*<iframe((?:[^>"']|"[^"]*"|'[^']*')*)>\s*(?:</iframe>)?(?:\s|</?div>)*""",
@@ -111,14 +104,14 @@ class Outputs:
         text = settle(text)
         if not self._aside.is_big(len(text)):
             return _block(text, name)
-        head, tail = _ends(text)
+        head, tail = ends(text)
         lines = text.count("\n") + 1
         url = self._aside.write(".txt", plain(text) if "\x1b" in text else text)
         left_out = lines - head.count("\n") - tail.count("\n") - 1
         return (
             f"{_block(head, name)}"
             f'<p class="nb-more"><a href="{escape(url)}">Show all {lines:,} lines</a> '
-            f"({_size(len(text))}; {max(left_out, 0):,} are left out here)</p>"
+            f"({size_text(len(text))}; {max(left_out, 0):,} are left out here)</p>"
             f"{_block(tail, name)}"
         )
 
@@ -178,20 +171,18 @@ class Outputs:
 
         text = joined(value)
         source = f"data:image/svg+xml;base64,{b64encode(text.encode()).decode()}"
-        image = f'<img src="{source}" alt="{_words(output)}" loading="lazy"{_sides(mime, output)}>'
+        image = _picture(source, output, _sides(mime, output))
         # Opened by itself, a file of SVG would run its scripts; as an image it never does.
         if self._aside.is_big(len(source)):
             return html_frame(image, self._aside, height=480)
         return f'<div class="nb-image">{image}</div>'
 
     def _image(self, mime: str, value: Any, output: Table) -> str | None:
-        source = image_source(mime, value, self._aside)
-        if source is None:
+        image = image_of(mime, value, self._aside)
+        if image is None:
             return _note(f"This image can't be shown: its data is no {mime} in base64.")
-        return (
-            f'<div class="nb-image"><img src="{escape(source)}" alt="{_words(output)}" '
-            f'loading="lazy"{_sides(mime, output)}></div>'
-        )
+        sides = _sides(mime, output) or image.sides
+        return f'<div class="nb-image">{_picture(image.url, output, sides)}</div>'
 
     def _markdown(self, _: str, value: Any, __: Table) -> str | None:
         html = prose(joined(value)).html.replace(' id="\0"', "")
@@ -208,7 +199,7 @@ class Outputs:
         text = json.dumps(value, indent=2, ensure_ascii=False)
         kind = f"{len(value):,} items" if isinstance(value, dict | list) else "a value"
         unfolded = " open" if len(text) <= _OPEN_JSON else ""
-        body = self.text(_SURROGATE.sub("\ufffd", text), "nb-plain")
+        body = self.text(joined(text), "nb-plain")
         return f'<details class="nb-json"{unfolded}><summary>JSON, {kind}</summary>{body}</details>'
 
     def _script(self, _: str, value: Any, __: Table) -> str | None:
@@ -231,28 +222,10 @@ class Outputs:
         if self._aside.is_big(len(url)):
             url = self._aside.write(suffix, content)
         name = f"cell-{self._aside.cell}{suffix}"
-        link = f'<a href="{escape(url)}" download="{name}">download it</a> ({_size(len(content))})'
+        link = (
+            f'<a href="{escape(url)}" download="{name}">download it</a> ({size_text(len(content))})'
+        )
         return f'<p class="nb-note">An output of the kind <code>{escape(mime)}</code>: {link}</p>'
-
-
-def joined(value: Any) -> str:
-    """Return text that notebooks keep as a string or as a list of lines."""
-    if isinstance(value, list):
-        value = "".join(each for each in value if isinstance(each, str))
-    text = value if isinstance(value, str) else "" if value is None else str(value)
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
-
-
-def image_source(mime: str, value: Any, aside: Aside) -> str | None:
-    """Return the URL of an image given in base64, or None where it is broken."""
-    text = joined(value)
-    content = decoded(text)
-    magic, suffix = _IMAGES[mime]
-    if content is None or not content.startswith(magic):
-        return None
-    if aside.is_big(len(text)):
-        return aside.write(suffix, content)
-    return f"data:{mime};base64,{''.join(text.split())}"
 
 
 def _unframed(html: str) -> str:
@@ -312,23 +285,6 @@ def _needs_script(mime: str, value: Any) -> bool:
     return mime == "text/html" and "<script" in joined(value).lower()
 
 
-def _ends(text: str) -> tuple[str, str]:
-    """Return the first and the last lines of a text."""
-    start = -1
-    for _ in range(_HEAD_LINES):
-        start = text.find("\n", start + 1)
-        if start < 0 or start > _HEAD_CHARACTERS:
-            break
-    head = text[: start if 0 < start <= _HEAD_CHARACTERS else _HEAD_CHARACTERS]
-    end = len(text)
-    for _ in range(_TAIL_LINES):
-        end = text.rfind("\n", 0, end)
-        if end < 0 or len(text) - end > _TAIL_CHARACTERS:
-            break
-    is_short = end >= 0 and len(text) - end <= _TAIL_CHARACTERS
-    return head, text[end + 1 :] if is_short else text[-_TAIL_CHARACTERS:]
-
-
 def _without_last(trace: str, last: str) -> str:
     """Return a traceback without its last line, which is picked out below it."""
     lines = trace.rstrip().split("\n")
@@ -343,6 +299,11 @@ def _caption(output: Table) -> str:
     name = scrap.get("name") if isinstance(scrap, Mapping) else None
     label = '<span class="nb-label">glued</span>'
     return f"<figcaption>{label} {escape(str(name)[:200])}</figcaption>" if name else ""
+
+
+def _picture(url: str, output: Table, sides: str) -> str:
+    lazy = "" if url.startswith("data:") else ' loading="lazy"'
+    return f'<img src="{escape(url)}" alt="{_words(output)}"{sides}{lazy}>'
 
 
 def _words(output: Table) -> str:
@@ -366,7 +327,3 @@ def _sides(mime: str, output: Table) -> str:
 
 def _note(text: str) -> str:
     return f'<p class="nb-note">{escape(text[:400])}</p>'
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1_000_000 else f"{max(count / 1e3, 0.1):.1f} kB"

@@ -207,7 +207,19 @@ def test_broken_image_leaves_a_note(tmp_path, value) -> None:
 def test_image_keeps_its_size_and_its_words(tmp_path: Path) -> None:
     about = {"image/png": {"width": 300, "height": "x"}, "alt": "A 'curve'"}
     html = shown(tmp_path, {"image/png": PNG, "text/plain": "<Figure>"}, about)
-    assert 'alt="A &#x27;curve&#x27;" loading="lazy" width="300">' in html
+    assert 'alt="A &#x27;curve&#x27;" width="300">' in html
+
+
+def test_image_has_the_size_that_its_file_tells(tmp_path: Path) -> None:
+    head = (
+        b"\x89PNG\r\n\x1a\n"
+        + b"\0\0\0\rIHDR"
+        + (640).to_bytes(4, "big")
+        + (0x1E0).to_bytes(4, "big")
+    )
+    html = shown(tmp_path, {"image/png": base64.b64encode(head).decode()})
+    assert 'width="640" height="480"' in html
+    assert "width" not in shown(tmp_path, {"image/png": PNG})
 
 
 def test_attached_images_are_shown(tmp_path: Path) -> None:
