@@ -19,7 +19,7 @@
    * @returns {{svg: SVGElement, redraw: function()}}
    */
   nbexp.chart = function (box, draw, { least = 0, role = "img" } = {}) {
-    const svg = shape("svg", { class: "plot", role });
+    const svg = shape("svg", { class: "plot", role, "aria-label": "Chart" }); // until it is drawn
     const frame = element("div", { class: "chart" }, svg);
     let width = 0;
     let isNear = false;

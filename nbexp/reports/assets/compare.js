@@ -146,18 +146,20 @@
       "aria-labelledby": "cells-title" }, ...columns));
   }
 
-  /** Return the longest list that two lists of keys have in common, as pairs of positions. */
-  function common(a, b) {
+  /** Return the longest list of cells that two notebooks have in common, as pairs of positions. */
+  function common(one, other) {
+    const [a, b] = [one.keys, other.keys];
+    const isSame = (i, j) => a[i] === b[j] || one.sources[i] === other.sources[j];
     const longest = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1));
     for (let i = a.length - 1; i >= 0; i--) {
       for (let j = b.length - 1; j >= 0; j--) {
-        longest[i][j] = a[i] === b[j] ? longest[i + 1][j + 1] + 1
+        longest[i][j] = isSame(i, j) ? longest[i + 1][j + 1] + 1
           : Math.max(longest[i + 1][j], longest[i][j + 1]);
       }
     }
     const pairs = [];
     for (let i = 0, j = 0; i < a.length && j < b.length;) {
-      if (a[i] === b[j]) pairs.push([i++, j++]);
+      if (isSame(i, j)) pairs.push([i++, j++]);
       else if (longest[i + 1][j] >= longest[i][j + 1]) i++;
       else j++;
     }
@@ -169,8 +171,7 @@
     const known = frames.filter((frame) => frame.cells);
     if (!known.length || known.length < frames.length) return;
     const lead = known[0].cells;
-    const partners = known.map((frame) => new Map(common(lead.keys, frame.cells.keys)
-      .map(([mine, other]) => [mine, other])));
+    const partners = known.map((frame) => new Map(common(lead, frame.cells)));
     const places = known.map(() => []);
     const next = known.map(() => 0);
     let top = 0;
@@ -203,9 +204,10 @@
     const frame = frames.find((each) => each.node.contentWindow === event.source);
     const told = event.data;
     if (!frame || !told || told.nbexp !== "cells") return;
-    if (!isList(told.heights) || !isList(told.keys) || told.keys.length !== told.heights.length) return;
+    const lists = [told.heights, told.keys, told.sources];
+    if (!lists.every((list) => isList(list) && list.length === told.heights.length)) return;
     const heights = told.heights.map((height) => Math.min(20000, Math.max(0, Number(height) || 0)));
-    frame.cells = { heights, keys: told.keys.map(String) };
+    frame.cells = { heights, keys: told.keys.map(String), sources: told.sources.map(String) };
     align();
   });
   window.addEventListener("hashchange", draw);

@@ -2,9 +2,16 @@
 (function () {
   "use strict";
   if (window.parent === window || !location.search.includes("embedded")) return;
+  const LONGEST = 1000; // characters
   document.documentElement.classList.add("is-embedded");
 
   const cells = () => [...document.querySelectorAll(".nb-cell")];
+
+  /** Return what a cell says, without its outputs: cells without ids are known by it. */
+  function sourceOf(cell) {
+    const code = cell.querySelector(".nb-source pre");
+    return (code || cell).textContent.slice(0, LONGEST);
+  }
 
   function tell() {
     const heights = cells().map((cell) => {
@@ -14,8 +21,8 @@
       cell.style.minHeight = before;
       return height;
     });
-    const keys = cells().map((cell) => cell.dataset.key || cell.dataset.kind || "");
-    window.parent.postMessage({ nbexp: "cells", heights, keys }, "*");
+    const keys = cells().map((cell) => cell.dataset.key || "");
+    window.parent.postMessage({ nbexp: "cells", heights, keys, sources: cells().map(sourceOf) }, "*");
   }
 
   /** Give each cell the place that the compare page has for it: [top, height] in pixels. */

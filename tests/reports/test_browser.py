@@ -1,0 +1,115 @@
+"""Every kind of page in a real browser: it loads nothing from elsewhere, fits, and can be used."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from nbexp.reports import write_report
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium")
+PAGES = (
+    "index.html", "stages/train.html", "stages/prepare.html", "variants/train-3.html",
+    "variants/train-bad.html", "variants/train-left.html", "history.html", "leaderboard.html",
+    "compare.html#train:train-3,train-4,train-7",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as starter:
+        yield starter.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def report(runs, small, made) -> Path:
+    runs.make({"prepare-1": made("prepare"), "train-a": made("train", {"lr": 1}, metric=0.95)})
+    return write_report(runs.make(small())).index.parent
+
+
+class Watched:
+    """A page, and what went wrong on it."""
+
+    def __init__(self, browser: Browser, *, theme: Any = "light", width: int = 1280) -> None:
+        # axe-core is put into the page, which its policy would not let in.
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=theme, bypass_csp=True
+        )
+        self.page: Page = self.context.new_page()
+        self.troubles: list[str] = []
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.troubles.append(request.url))
+        self.page.on("request", self._watch)
+        self.page.on("console", self._hear)
+
+    def _watch(self, request: Any) -> None:
+        if not request.url.startswith(("file:", "data:", "blob:", "about:")):
+            self.troubles.append(request.url)
+
+    def _hear(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(message.text)
+
+    def open(self, report: Path, path: str) -> None:
+        file, _, place = path.partition("#")
+        self.page.goto((report / file).as_uri() + (f"#{place}" if place else ""))
+        self.page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.parametrize(
+    ("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)]
+)
+def test_pages_load_nothing_fit_and_are_accessible(browser, report, theme, width) -> None:
+    watched = Watched(browser, theme=theme, width=width)
+    for path in PAGES:
+        watched.open(report, path)
+        wide = watched.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{path} is {wide} pixels wide"
+        found = Axe().run(watched.page, options={"preload": False}).response["violations"]
+        grave = [
+            (each["id"], each["nodes"][0]["html"])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert not grave, path
+    assert not watched.troubles
+    watched.context.close()
+
+
+def test_compared_notebooks_have_the_same_cells_beside_each_other(browser, report) -> None:
+    watched = Watched(browser)
+    watched.open(report, PAGES[-1])
+    page = watched.page
+    page.wait_for_function("document.querySelectorAll('iframe.beside').length === 3")
+    page.wait_for_timeout(300)
+    tops = []
+    for frame in page.frames[1:]:
+        cells = frame.locator(".nb-cell")
+        boxes = [cells.nth(number).bounding_box() for number in range(cells.count())]
+        tops.append([round(box["y"]) for box in boxes if box])
+    assert len(tops) == 3
+    assert tops[0] == tops[1] == tops[2]
+    assert page.locator("#differences td.is-best").count() == 1
+    watched.context.close()
+
+
+def test_variants_that_are_ticked_can_be_compared(browser, report) -> None:
+    watched = Watched(browser)
+    watched.open(report, "stages/train.html")
+    page = watched.page
+    for name in ("train-3", "train-4"):
+        page.get_by_role("checkbox", name=name).check()
+    page.get_by_role("link", name="Compare 2").click()
+    page.wait_for_url("**/compare.html#**")
+    assert page.locator(".chip").count() == 2
+    page.get_by_role("button", name="Leave out train-4").click()
+    assert page.locator(".chip").count() == 1
+    assert not watched.troubles
+    watched.context.close()
