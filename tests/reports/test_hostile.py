@@ -151,12 +151,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
 
 def watch(page: Any, result: Seen) -> None:
     def on_request(request: Any) -> None:
-        if not request.url.startswith(("file:", "data:", "blob:", "about:")):
+        is_local = request.url.startswith(("file:", "data:", "blob:", "about:"))
+        if not is_local and request.failure != "csp":  # one that was refused did not leave
             result.requests.append(request.url)
-
-    def on_failure(request: Any) -> None:
-        if request.failure == "csp":  # it was refused, and so did not leave
-            result.requests.remove(request.url)
 
     def on_dialog(dialog: Any) -> None:
         result.surprises.append(f"dialog {dialog.message}")
@@ -166,8 +163,8 @@ def watch(page: Any, result: Seen) -> None:
         if frame.parent_frame is None and not frame.url.endswith("/page.html"):
             result.surprises.append(f"page went to {frame.url}")
 
-    page.on("request", on_request)
-    page.on("requestfailed", on_failure)
+    page.on("requestfinished", on_request)
+    page.on("requestfailed", on_request)
     page.on("websocket", lambda socket: result.requests.append(socket.url))
     page.on("dialog", on_dialog)
     page.on("popup", lambda popup: result.surprises.append(f"popup {popup.url}"))

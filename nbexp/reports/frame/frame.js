@@ -57,9 +57,12 @@
 
   // A link to elsewhere would be refused, and leave the frame without its content.
   const stay = (event) => {
-    const link = event.composedPath().find((each) => each instanceof Element && each.closest("a"));
-    const target = link ? link.closest("a").getAttribute("href") : null;
-    if (target && !target.startsWith("#") && !target.startsWith("javascript:")) event.preventDefault();
+    const isLink = (each) => each.localName === "a" || each.localName === "area";
+    const link = event.composedPath().find(isLink);
+    for (const name of ["href", "xlink:href"]) {
+      const target = link && link.getAttribute(name);
+      if (target && !/^(?:#|javascript:)/.test(target)) link.removeAttribute(name);
+    }
   };
   window.addEventListener("click", stay, true);
 
