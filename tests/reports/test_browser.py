@@ -72,6 +72,7 @@ def test_pages_load_nothing_fit_and_are_accessible(browser, report, theme, width
         watched.open(report, path)
         wide = watched.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{path} is {wide} pixels wide"
+        assert not watched.troubles, path
         found = Axe().run(watched.page, options={"preload": False}).response["violations"]
         grave = [
             (each["id"], each["nodes"][0]["html"])
@@ -79,7 +80,7 @@ def test_pages_load_nothing_fit_and_are_accessible(browser, report, theme, width
             if each["impact"] in ("serious", "critical")
         ]
         assert not grave, path
-    assert not watched.troubles
+        watched.troubles.clear()  # axe-core speaks to frames in ways that warn
     watched.context.close()
 
 
