@@ -70,11 +70,14 @@ def _start(folder: Path) -> tuple[subprocess.Popen[str], str]:
 
 def _listen(process: subprocess.Popen[str], said: list[str], found: threading.Event) -> None:
     """Read what it says until it ends, as it would stand still if nobody did."""
-    for line in process.stdout or ():
-        if not found.is_set():
-            said.append(line)
-        if _ADDRESS.search(line):
-            found.set()
+    if process.stdout is None:
+        return
+    with process.stdout as lines:
+        for line in lines:
+            if not found.is_set():
+                said.append(line)
+            if _ADDRESS.search(line):
+                found.set()
     found.set()
 
 

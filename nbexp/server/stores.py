@@ -15,7 +15,9 @@ from typing import Protocol
 from nbexp.errors import UsageError
 
 NOTEBOOK = ".ipynb"
-_SKIPPED = ("__pycache__", "node_modules")
+# Not searched: they hold no notebooks, or copies of those that lie elsewhere.
+_SKIPPED = ("__pycache__", "node_modules", "mlartifacts", "mlruns")
+_REPORT = "nbexp-report"  # a file in the folder of a report, which has copies too
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ class LocalStore:
         if folder is None:
             return
         for where, folders, files in os.walk(folder):
-            folders[:] = sorted(n for n in folders if n[0] != "." and n not in _SKIPPED)
+            is_copy = _REPORT in files
+            folders[:] = sorted(n for n in folders if not is_copy and _is_searched(n))
             for name in sorted(files):
                 if name.endswith(NOTEBOOK):
                     inside = _relative(Path(where, name), folder)
@@ -161,6 +164,10 @@ def _entry(path: str, found: Path) -> Entry | None:
     if found.is_dir():
         return Entry(path, True, 0, about.st_mtime)
     return Entry(path, False, about.st_size, about.st_mtime) if found.is_file() else None
+
+
+def _is_searched(folder: str) -> bool:
+    return folder[0] != "." and folder not in _SKIPPED
 
 
 def _relative(path: Path, root: Path) -> str:

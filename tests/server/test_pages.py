@@ -1,0 +1,242 @@
+"""Pages of folders, notebooks and runs, as a browser gets them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from nbexp.server import LocalStore
+
+
+@pytest.fixture
+def project(serve, going):
+    """Serve the folder of a project with a run that goes on."""
+    with serve(LocalStore(going.path.parents[1])) as found:
+        yield found
+
+
+def live(served: Any, run: Any, **arguments: str) -> dict[str, Any]:
+    query = "&".join(f"{name}={value}" for name, value in arguments.items())
+    return dict(json.loads(served.get(f"/run/runs/{run.folder.id}/live.json?{query}").text))
+
+
+def console(served: Any, run: Any, offset: str = "") -> dict[str, Any]:
+    path = f"/run/runs/{run.folder.id}/console/train-a.json?offset={offset}"
+    return dict(json.loads(served.get(path).text))
+
+
+def test_root_leads_to_the_folder_or_to_the_run(serve, served, going) -> None:
+    assert served.get("/").headers["Location"] == "/browse/"
+    with serve(LocalStore(going.path)) as of_run:
+        assert of_run.get("/").headers["Location"] == "/run/index.html"
+        assert going.folder.id in of_run.get("/run/index.html").text
+
+
+def test_notebook_looks_as_in_a_report_and_can_be_had(served, notebooks: Path) -> None:
+    page = served.get("/notebook/a%20b/first.ipynb").text
+    assert '<article class="nb-cell" id="cell-2"' in page
+    assert "Accuracy 0.91" in page
+    assert 'href="/browse/a%20b/"' in page
+    raw = served.get("/raw/a%20b/first.ipynb")
+    assert raw.body == (notebooks / "a b" / "first.ipynb").read_bytes()
+
+
+def test_broken_notebook_is_said_to_be(served) -> None:
+    answer = served.get("/notebook/broken.ipynb")
+    assert answer.status == 502
+    assert "broken.ipynb can&#x27;t be read as a notebook" in answer.text
+
+
+def test_big_outputs_have_files_of_their_own_that_stay_without_an_origin(served, notebooks) -> None:
+    script = new_output("display_data", {"text/html": f"<script>x</script>{'y' * 300_000}"})
+    notebook = new_notebook(cells=[new_code_cell("show()", outputs=[script])])
+    nbformat.write(notebook, notebooks / "big.ipynb")
+    page = served.get("/notebook/big.ipynb").text
+    (source,) = re.findall(r'src="(/aside/[^"]+)"', page)
+    answer = served.get(source)
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox allow-scripts;")
+
+
+def test_search_shows_where_it_matched_and_what_to_do_otherwise(served) -> None:
+    text = served.get("/search/?q=accuracy+lr%3C1").text
+    assert "1 notebook" in text
+    assert 'href="/notebook/a%20b/first.ipynb#cell-2"' in text
+    assert "<mark>Accuracy</mark> 0.91" in text
+    assert "Back to the folder" in served.get("/search/a%20b/?q=%3Cnone%3E").text
+    assert served.get("/search/a%20b/?q=+").headers["Location"] == "/browse/a%20b/"
+
+
+def test_folder_shows_its_runs(project, going) -> None:
+    going.start("train-a")
+    going.end_variant("train-a", 0.75)
+    text = project.get("/browse/runs/").text
+    assert f'href="/run/runs/{going.folder.id}/index.html"' in text
+    assert 'data-state="running"' in text
+    assert "score 0.75" in text
+
+
+def test_pages_of_a_run_are_those_of_its_report(project, going) -> None:
+    going.start("train-a", lr=0.5)
+    going.say("train-a", "begun\n")
+    base = f"/run/runs/{going.folder.id}"
+    assert project.get(base).headers["Location"] == f"{base}/index.html"
+    for page in ("index.html", "stages/train.html", "variants/train-a.html", "compare.html",
+                 "history.html", "leaderboard.html", "console/train-a.html"):  # fmt: skip
+        answer = project.get(f"{base}/{page}")
+        assert answer.status == 200, page
+        folder = f"{base}/{page}".rpartition("/")[0]
+        for link in re.findall(r'(?:href|src)="([^"#]+)', answer.text):
+            if not link.startswith("data:"):
+                target = link if link.startswith("/") else f"{folder}/{link}"
+                while "/../" in target:
+                    target = re.sub(r"/[^/]+/\.\./", "/", target, count=1)
+                assert project.get(target).status == 200, (page, link)
+    assert project.get(f"{base}/variants/none.html").status == 404
+    assert project.get(f"{base}/files/train-a/../../events.jsonl").status == 404
+
+
+def test_run_is_shown_as_it_stands_now(project, going) -> None:
+    base = f"/run/runs/{going.folder.id}"
+    before = live(project, going)
+    assert (before["state"], before["done"], before["total"]) == ("running", 0, 3)
+    assert live(project, going) == before
+    going.start("train-a", lr=0.5)
+    going.log("train-a", 1, loss=0.25)
+    now = live(project, going)
+    assert now["version"] != before["version"]
+    assert now["running"] == 1
+    assert now["version"] in project.get(f"{base}/variants/train-a.html").text
+    going.end_variant("train-a", 0.9)
+    going.end()
+    end = live(project, going)
+    assert (end["state"], end["is_alive"], end["done"]) == ("finished", False, 3)
+
+
+def test_notebook_that_grows_is_new_to_who_looks_at_it(project, going) -> None:
+    going.start("train-a")
+    before = live(project, going, variant="train-a")
+    going.write("train-a", "print('more')")
+    now = live(project, going, variant="train-a")
+    assert now["files"] != before["files"]
+    assert now["version"] == before["version"]
+
+
+def test_run_whose_driver_died_has_stopped(project, going) -> None:
+    going.start("train-a")
+    assert live(project, going)["is_alive"]
+    going.folder.unlock()
+    now = live(project, going)
+    assert (now["state"], now["is_alive"], now["running"]) == ("stopped", False, 0)
+
+
+def test_console_goes_on_where_it_was(project, going) -> None:
+    going.start("train-a")
+    going.say("train-a", "one <b>\n\x1b[31mtwo\x1b[0m\nthr")
+    first = console(project, going)
+    assert first["html"] == 'one &lt;b&gt;\n<span class="nb-f1">two</span>\n'
+    assert first["rest"] == "thr"
+    assert first["is_new"]
+    assert not first["left_out"]
+    going.say("train-a", "ee\n")
+    second = console(project, going, str(first["offset"]))
+    assert (second["html"], second["rest"], second["is_new"]) == ("three\n", "", False)
+    assert console(project, going, str(second["offset"]))["html"] == ""
+
+
+def test_console_shows_the_last_lines_and_begins_anew_with_a_new_log(project, going) -> None:
+    going.start("train-a")
+    going.say("train-a", "".join(f"line {n}\n" for n in range(3_000)))
+    shown = console(project, going)
+    assert shown["html"].startswith("line 1000\n")
+    assert shown["left_out"]
+    (going.folder.variant("train-a") / "log.txt").write_text("again\n")
+    again = console(project, going, str(shown["offset"]))
+    assert (again["html"], again["is_new"], again["left_out"]) == ("again\n", True, False)
+
+
+def test_files_of_a_variant_come_from_the_run_itself(project, going) -> None:
+    going.start("train-a")
+    path = going.folder.variant("train-a") / "artifacts" / "model" / "weights <1>.bin"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(3_000_000))
+    base = f"/run/runs/{going.folder.id}"
+    link = "../files/train-a/artifacts/model/weights%20%3C1%3E.bin"
+    assert f'href="{link}"' in project.get(f"{base}/variants/train-a.html").text
+    answer = project.get(f"{base}/{link[3:]}")
+    assert len(answer.body) == 3_000_000
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_search_leads_to_the_page_of_the_variant(project, going) -> None:
+    going.start("train-a")
+    text = project.get("/search/?q=lr%3D0.5").text
+    assert f'href="/run/runs/{going.folder.id}/variants/train-a.html"' in text
+
+
+def test_many_may_look_at_once(project, going) -> None:
+    going.start("train-a")
+    path = f"/run/runs/{going.folder.id}/variants/train-a.html"
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: statuses.append(project.get(path).status)) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 8
+
+
+def test_handlers_can_stand_below_another_servers_address(serve, notebooks: Path) -> None:
+    with serve(LocalStore(notebooks), base_url="/user/me/nbexp/") as mounted:
+        base = "/user/me/nbexp"
+        assert mounted.get(f"{base}/").headers["Location"] == f"{base}/browse/"
+        text = mounted.get(f"{base}/browse/").text
+        for link in re.findall(r'(?:href|src|action)="(/[^"]+)"', text):
+            assert link.startswith(f"{base}/")
+        assert f'href="{base}/notebook/plain.ipynb"' in text
+        assert mounted.get(f"{base}/notebook/plain.ipynb").status == 200
+        assert mounted.get("/browse/").status == 404
+
+
+@pytest.mark.parametrize("does_start", [True, False])
+def test_tensorboard_is_started_once_and_ended_with_the_server(
+    serve, going, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does_start: bool
+) -> None:
+    package = tmp_path / "path" / "tensorboard"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    start = "print('TensorBoard 2 at http://localhost:6543/ (Press CTRL+C)', flush=True)"
+    wait = "import time\ntime.sleep(600)"
+    (package / "main.py").write_text(f"{start}\n{wait}" if does_start else "raise SystemExit('no')")
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    (going.path / "tensorboard").mkdir()
+    with serve(LocalStore(going.path)) as served:
+        assert 'href="tensorboard"' in served.get("/run/index.html").text
+        answers = [served.get("/run/tensorboard") for _ in range(2)]
+        if not does_start:
+            assert "TensorBoard did not start: no" in answers[0].text
+            return
+        assert [a.headers["Location"] for a in answers] == ["http://localhost:6543/"] * 2
+        ((process, _),) = served.view.boards._boards.values()
+        assert process.poll() is None
+    assert process.poll() is not None
+    sys.modules.pop("tensorboard", None)
+
+
+def test_without_tensorboard_there_is_no_link(serve, going, monkeypatch) -> None:
+    monkeypatch.setattr("nbexp.server.view.is_installed", lambda: False)
+    (going.path / "tensorboard").mkdir()
+    with serve(LocalStore(going.path)) as served:
+        assert "tensorboard" not in served.get("/run/index.html").text
+        assert served.get("/run/tensorboard").status == 404
