@@ -152,8 +152,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
 def watch(page: Any, result: Seen) -> None:
     def on_request(request: Any) -> None:
         is_local = request.url.startswith(("file:", "data:", "blob:", "about:"))
-        if not is_local and request.failure != "csp":  # one that was refused did not leave
-            result.requests.append(request.url)
+        is_refused = request.failure in ("csp", "origin")  # before it left; else net::ERR_…
+        if not is_local and not is_refused:
+            result.requests.append(f"{request.url} {request.failure}")
 
     def on_dialog(dialog: Any) -> None:
         result.surprises.append(f"dialog {dialog.message}")
