@@ -123,10 +123,10 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         finally:
             if not self._kernel.is_ipykernel and (noise := self._kernel.output()):
                 self._run.recorder.line(f"--- written by the kernel itself ---\n{noise}")
-            self._run.usage = self._kernel.usage()
             hurries = self._run.ending.reason is not None
             with self._run.timed("shutdown"):
                 await self._kernel.end(_HURRY_S if hurries else _SHUTDOWN_S)
+            self._run.usage = self._kernel.usage
             await cancel(*self._tasks)
 
     def _reports(self) -> contextlib.AbstractAsyncContextManager[None]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -71,6 +72,9 @@ class Kernel:
         info: Its reply to a request for its info: language and version.
         reports: Path of a socket that it may send reports to.
         launched: Time (`time.monotonic`) since which its process exists.
+        usage: What its process had used when it was asked to end: ``cpu_s``, and ``memory_mib``
+            at the most. The processes that it started count for the time once they have ended.
+            Empty where it had ended before, or is out of reach.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class Kernel:
         self.client: Any = None
         self.exit_code: int | None = None
         self.launched = 0.0
+        self.usage: dict[str, float] = {}
         self._imports = imports if self.is_ipykernel else None
         self._name = name
         self._guard = guard
@@ -148,6 +153,7 @@ class Kernel:
         """Ask the kernel to shut down, kill what is left after a while, and clean up."""
         try:
             is_alive = self.client is not None and await self._is_alive()
+            self.usage = self._used() if is_alive else {}
             if is_alive and not (self.is_ipykernel and await self._left()):
                 await self.manager.request_shutdown()
                 await self._is_gone_within(grace_s)
@@ -162,21 +168,6 @@ class Kernel:
             output = (self._folder / "output").read_bytes()[-_OUTPUT_BYTES:]
             return output.decode(errors="replace").strip()
         return ""
-
-    def usage(self) -> dict[str, float]:
-        """Return what its process has used so far: ``cpu_s``, and ``memory_mib`` at the most.
-
-        The processes that it has started count for the time once they have ended. Empty where the
-        process is out of reach.
-        """
-        import psutil
-
-        pid = getattr(self.manager and self.manager.provisioner, "pid", None)
-        try:
-            process = psutil.Process(pid) if pid else None
-            return {} if process is None else _usage_of(process)
-        except psutil.Error:
-            return {}
 
     def death(self) -> KernelDiedError:
         """Return the error that says how the process ended."""
@@ -263,6 +254,15 @@ class Kernel:
         self.exit_code = await self.manager.provisioner.poll()
         return self.exit_code is None
 
+    def _used(self) -> dict[str, float]:
+        import psutil
+
+        pid = getattr(self.manager.provisioner, "pid", None)
+        try:
+            return _usage_of(psutil.Process(pid)) if pid else {}
+        except psutil.Error:
+            return {}
+
     async def _left(self) -> bool:
         """Have IPython's loop end, and return whether the process did.
 
@@ -287,10 +287,12 @@ class Kernel:
         if self._group is None and await self._is_alive():  # a provisioner that runs it elsewhere
             await self.manager.shutdown_kernel(now=True)
         await self._is_gone_within(_KILL_S)  # a process may hang in the system, beyond reach
-        if self.client is not None:
-            self.client.stop_channels()
-        await self.manager.cleanup_resources()
-        self.manager.context.destroy(linger=0)
+        try:
+            if self.client is not None:
+                self.client.stop_channels()
+            await self.manager.cleanup_resources()
+        finally:  # if it were left to Python's collector, that might wait for its sockets for ever
+            self.manager.context.destroy(linger=0)
         self._group = self.client = self.manager = None
 
 
@@ -313,7 +315,8 @@ def _usage_of(process: psutil.Process) -> dict[str, float]:
     times, peak = process.cpu_times(), process.memory_info().rss
     with contextlib.suppress(OSError):
         status = Path(f"/proc/{process.pid}/status").read_text()
-        peak = max(peak, 1024 * int(status.partition("VmHWM:")[2].split()[0]))
+        if found := re.search(r"VmHWM:\s*(\d+) kB", status):  # one that has ended has none
+            peak = max(peak, 1024 * int(found[1]))
     cpu_s = times.user + times.system + times.children_user + times.children_system
     return {"cpu_s": round(cpu_s, 3), "memory_mib": round(peak / 2**20, 1)}
 

@@ -161,6 +161,12 @@ for name in ("model", "both"):
     assert outcome.note == "both glued and saved (links take the glued value): both"
 
 
+def test_what_the_kernel_used_is_told(executor: NotebookExecutor, make_job: MakeJob) -> None:
+    outcome = executor.execute(make_job("data = bytearray(50_000_000)\nsum(range(3_000_000))"))
+    assert outcome.usage["cpu_s"] > 0.01
+    assert 50 < outcome.usage["memory_mib"] < 5000
+
+
 def test_glued_table_becomes_an_artifact(executor: NotebookExecutor, make_job: MakeJob) -> None:
     job = make_job(
         "import pandas as pd, scrapbook as sb\n"
