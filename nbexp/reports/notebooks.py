@@ -141,9 +141,7 @@ class _Rendering:
             status=_status(cell, record) if kind == "code" else "",
             is_parameters="parameters" in tags,
             is_injected="injected-parameters" in tags,
-            first_line=next(
-                (line.strip() for line in source[:2_000].split("\n") if line.strip()), ""
-            )[:120],
+            first_line=_first_line(source, after="injected-parameters" in tags),
             key=self._key(cell, source),
         )
 
@@ -178,7 +176,7 @@ class _Rendering:
                 f'<span class="nb-tag" data-label="{label}">{label}</span>'
                 for label in _labels(about)
             ),
-            f'<span class="nb-lines">{lines} line{"s" if lines > 1 else ""}</span>',
+            f'<span class="nb-lines">{lines} lines</span>' if lines > 1 else "",
             _time(about.seconds),
         ]
         code = highlight(source, self._language)
@@ -231,6 +229,12 @@ def _status(cell: Mapping[str, Any], record: Mapping[str, Any]) -> str:
         return "completed" if "raises-exception" in _tags(cell) else "failed"
     status = record.get("status")
     return status if status in ("completed", "failed", "running", "pending") else ""
+
+
+def _first_line(source: str, *, after: bool) -> str:
+    """Return the first line that says something; `after` papermill's own comment."""
+    lines = [line.strip() for line in source[:2_000].split("\n") if line.strip()]
+    return "".join(lines[1:2] if after and len(lines) > 1 else lines[:1])[:120]
 
 
 def _labels(about: CellInfo) -> Iterator[str]:
