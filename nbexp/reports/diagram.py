@@ -14,6 +14,11 @@ _WIDTH, _HEIGHT = 190, 66
 _GAP_X, _GAP_Y = 56, 22
 _MARGIN = 6
 _LANE = 12
+_STATES = 2  # that a stage's box has room for
+_GRAVEST_FIRST = (
+    State.RUNNING, State.FAILED, State.TIMED_OUT, State.STOPPED, State.PAUSED, State.PENDING,
+    State.SKIPPED, State.FINISHED, State.CACHED, State.PRUNED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,19 +129,18 @@ def _detour(source: Node, target: Node, lane: int) -> str:
 
 def _state(stage: Stage) -> State:
     states = {variant.state for variant in stage.variants}
-    order = (
-        State.RUNNING, State.FAILED, State.TIMED_OUT, State.STOPPED, State.PAUSED, State.PENDING,
-        State.SKIPPED, State.FINISHED, State.CACHED, State.PRUNED,
-    )  # fmt: skip
-    return next((state for state in order if state in states), State.PENDING)
+    return next((state for state in _GRAVEST_FIRST if state in states), State.PENDING)
 
 
 def _counts(stage: Stage) -> str:
+    """Return the variants by state, as far as there is room for it."""
     states = Counter(variant.state for variant in stage.variants)
-    if len(states) == 1:
-        state = next(iter(states))
-        return f"{counted(len(stage.variants), 'variant')} {state}"
-    return ", ".join(f"{count} {state}" for state, count in states.items()) or "no variants"
+    total = counted(len(stage.variants), "variant")
+    if len(states) > _STATES:
+        return f"{total}, {states[_state(stage)]} {_state(stage)}"
+    if len(states) > 1:
+        return ", ".join(f"{count} {state}" for state, count in states.items())
+    return f"{total} {_state(stage)}" if states else "no variants"
 
 
 def _detail(stage: Stage) -> str:

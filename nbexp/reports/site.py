@@ -207,7 +207,7 @@ def _settings(source: Mapping[str, Any]) -> list[tuple[str, Any]]:
         if isinstance(value, dict)
         else (name, value)
         for name, value in source.items()
-        if name not in ("name", "stages")
+        if name not in ("name", "stages", "report") and value not in ({}, None)
     ]
 
 
