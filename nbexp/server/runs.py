@@ -53,7 +53,7 @@ class LiveRun:
             version = self._version()
             is_old = self._site is None or self._site[0] != version
             if self._site is None or (is_old and started > self._rests_until):
-                self._site = (version, self._make())
+                self._site = (version, self._make(version))
             page_text = self._site[1].render(page)
             took = time.monotonic() - started
             if is_old:
@@ -68,12 +68,16 @@ class LiveRun:
         return self._known[1]
 
     def progress(self, variant: str) -> dict[str, Any]:
-        """Return how far the run is; ``version`` and ``files`` change when pages would.
+        """Return how far the run is.
+
+        ``version`` and ``files`` change when pages would, and not again once it ``is_final``.
 
         Args:
             variant: Name of the variant that is looked at, if it is one.
         """
-        history = self.history()
+        newest, history = self._version(), self.history()
+        is_resting = self._site is not None and time.monotonic() < self._rests_until
+        version = self._site[0] if self._site and is_resting else newest
         counts = history.counts
         followed = self.folder.variant(variant) if variant in history.variants else None
         files = ("notebook.ipynb", "metrics.jsonl", "result.json")
@@ -81,7 +85,8 @@ class LiveRun:
         return {
             "state": run_state(history),
             "is_alive": history.state is None,
-            "version": _text(self._version()),
+            "is_final": history.state is not None and version == newest,
+            "version": _text(version),
             "files": str(stamps),
             "done": sum(count for state, count in counts.items() if state.is_final),
             "total": sum(counts.values()),
@@ -132,8 +137,8 @@ class LiveRun:
             "order": history.started,
         }
 
-    def _make(self) -> Site:
-        live = {**self._shared["live"], "version": _text(self._version())}
+    def _make(self, version: Version) -> Site:
+        live = {**self._shared["live"], "version": _text(version)}
         run = Run.of(self.folder, self.history())
         return Site(run, self.aside, {**self._shared, "live": live}, brings_files=False)
 

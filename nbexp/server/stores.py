@@ -17,7 +17,7 @@ from nbexp.errors import UsageError
 NOTEBOOK = ".ipynb"
 # Not searched: they hold no notebooks, or copies of those that lie elsewhere.
 _SKIPPED = ("__pycache__", "node_modules", "mlartifacts", "mlruns")
-_REPORT = "nbexp-report"  # a file in the folder of a report, which has copies too
+_REPORT, _RUN = "nbexp-report", "driver.lock"  # files in the folders of reports and of runs
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,7 @@ class LocalStore:
         if folder is None:
             return
         for where, folders, files in os.walk(folder):
-            is_copy = _REPORT in files
-            folders[:] = sorted(n for n in folders if not is_copy and _is_searched(n))
+            folders[:] = sorted(name for name in folders if _is_searched(name, files))
             for name in sorted(files):
                 if name.endswith(NOTEBOOK):
                     inside = _relative(Path(where, name), folder)
@@ -166,7 +165,10 @@ def _entry(path: str, found: Path) -> Entry | None:
     return Entry(path, False, about.st_size, about.st_mtime) if found.is_file() else None
 
 
-def _is_searched(folder: str) -> bool:
+def _is_searched(folder: str, beside: list[str]) -> bool:
+    """Whether a folder may hold notebooks that lie nowhere else."""
+    if _REPORT in beside or (_RUN in beside and folder == "templates"):
+        return False
     return folder[0] != "." and folder not in _SKIPPED
 
 

@@ -121,6 +121,24 @@ def test_run_is_shown_as_it_stands_now(project, going) -> None:
     assert (end["state"], end["is_alive"], end["done"]) == ("finished", False, 3)
 
 
+def test_pages_that_take_long_to_make_are_not_made_for_each_event(
+    project, going, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/run/runs/{going.folder.id}/index.html"
+    monkeypatch.setattr("nbexp.server.runs._REST", 1e6)  # times the time that it took
+    project.get(path)
+    shown = live(project, going)
+    going.start("train-a")
+    going.end()
+    assert "1 stopped" not in project.get(path).text
+    now = live(project, going)
+    assert now["version"] == shown["version"]
+    assert (now["is_alive"], now["is_final"]) == (False, False)
+    monkeypatch.setattr(project.view.run(path[5:])[0], "_rests_until", 0.0)
+    assert live(project, going)["is_final"]
+    assert "3 stopped" in project.get(path).text
+
+
 def test_notebook_that_grows_is_new_to_who_looks_at_it(project, going) -> None:
     going.start("train-a")
     before = live(project, going, variant="train-a")

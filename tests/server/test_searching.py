@@ -96,10 +96,12 @@ def test_of_a_large_notebook_its_recorded_parameters_are_found(tmp_path: Path) -
     assert not found(tmp_path, "fit")
 
 
-def test_copies_in_reports_and_mlflow_are_left_out(tmp_path: Path) -> None:
-    for folder in ("report/files", "mlartifacts", "own"):
+def test_copies_in_reports_runs_and_mlflow_are_left_out(tmp_path: Path) -> None:
+    for folder in ("report/files", "mlartifacts", "run/templates", "own", "own/templates"):
         (tmp_path / folder).mkdir(parents=True)
         notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         (tmp_path / folder / "n.ipynb").write_text(json.dumps(notebook))
     (tmp_path / "report" / "nbexp-report").touch()
-    assert [hit.entry.path for hit in found(tmp_path, "ipynb")] == ["own/n.ipynb"]
+    (tmp_path / "run" / "driver.lock").touch()
+    hits = found(tmp_path, "ipynb")
+    assert [hit.entry.path for hit in hits] == ["own/n.ipynb", "own/templates/n.ipynb"]

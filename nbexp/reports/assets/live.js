@@ -7,6 +7,7 @@
   const CONSOLE_MS = 1000;
   const CONSOLE_LINES = 10000; // kept on the page
   const IDLE_MS = 2000; // without the reader's doing, before a page is loaded anew
+  const DRAWN_MS = 150; // a chart takes at most, once it is on the page
   const SHOWN_MS = 4000; // at least, before a page is loaded anew
   const KEPT = `nbexp-live:${location.pathname}`;
 
@@ -33,6 +34,13 @@
     }
   }
 
+  /** Call an action once the other scripts have drawn the page, which they do after its paint. */
+  function whenDrawn(action) {
+    document.addEventListener("DOMContentLoaded", () =>
+      requestAnimationFrame(() => setTimeout(() => setTimeout(action)))
+    );
+  }
+
   function make(tag, className, text = "") {
     return Object.assign(document.createElement(tag), { className, textContent: text });
   }
@@ -46,7 +54,7 @@
   // What the reader did to a part of a page, to be done again to what replaces it.
 
   const BOXES = "pre, .table-box, .graph-box, .chart, .toc";
-  const FIELDS = "select, input:not([type=checkbox]), input[type=checkbox]";
+  const FIELDS = "select, input";
 
   /** Return the way from an element to one in it, as numbers of children. */
   function way(from, to) {
@@ -131,30 +139,42 @@
     })));
   }
 
-  /** Draw the curves of a variant again, with what was chosen. */
+  /** Draw the curves of a variant again, with what was chosen; out of sight until they are there. */
   function redrawCurves(page) {
     const [now, shown] = [page, document].map((each) => each.getElementById("stage-data"));
     const section = document.getElementById("curves");
     if (!now || !section || (shown && shown.textContent === now.textContent)) return;
     if (shown) shown.textContent = now.textContent;
     else document.body.append(document.importNode(now, true));
-    const fields = [...section.querySelectorAll(FIELDS)].map((each) => [each.value, each.checked]);
-    const state = remember(section);
-    for (const old of section.querySelectorAll(":scope > div")) old.remove();
-    nbexp.curves(section.appendChild(document.createElement("div")), JSON.parse(now.textContent));
-    section.querySelectorAll(FIELDS).forEach(function (each, at) {
-      if (!(at in fields) || (each.value === fields[at][0] && each.checked === fields[at][1])) return;
-      [each.value, each.checked] = fields[at];
-      for (const kind of ["input", "change"]) each.dispatchEvent(new Event(kind, { bubbles: true }));
+    const old = section.querySelector(":scope > div");
+    const box = section.appendChild(document.createElement("div"));
+    const width = section.clientWidth;
+    if (old) box.style.cssText = `position: absolute; visibility: hidden; width: ${width}px`;
+    nbexp.curves(box, JSON.parse(now.textContent));
+    if (old) setTimeout(() => takeOver(old, box), DRAWN_MS);
+  }
+
+  function takeOver(old, box) {
+    const fields = box.querySelectorAll(FIELDS);
+    old.querySelectorAll(FIELDS).forEach(function ({ value, checked }, at) {
+      if (!fields[at] || (fields[at].value === value && fields[at].checked === checked)) return;
+      Object.assign(fields[at], { value, checked });
+      for (const kind of ["input", "change"])
+        fields[at].dispatchEvent(new Event(kind, { bubbles: true }));
     });
-    restore(section, state);
+    const state = remember(old);
+    old.remove();
+    box.removeAttribute("style");
+    restore(box, state);
   }
 
   class Swapped {
     constructor(main) {
       this.main = main;
-      this.before = main.cloneNode(true); // as the server made it: scripts come later
+      this.before = main.cloneNode(true); // as the server made it: other scripts come later
     }
+
+    start() {}
 
     async refresh() {
       if (!document.getSelection().isCollapsed) return false; // someone copies
@@ -178,7 +198,10 @@
       const note = () => (this.acted = performance.now());
       for (const kind of ["pointerdown", "pointermove", "keydown", "wheel", "touchmove"])
         window.addEventListener(kind, note, { passive: true });
-      this.comeBack();
+      this.kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
+      sessionStorage.removeItem(KEPT);
+      if (this.kept) document.body.style.minHeight = `${this.kept.height}px`; // so that none jumps
+      if (this.kept) window.scrollTo(0, this.kept.y);
     }
 
     async refresh() {
@@ -196,21 +219,15 @@
       return new Promise(() => {}); // nothing comes after it
     }
 
-    comeBack() {
-      const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
-      sessionStorage.removeItem(KEPT);
+    /** Once all is drawn, do again what the reader did. */
+    start() {
+      const { kept } = this;
       if (!kept) return;
-      document.body.style.minHeight = `${kept.height}px`; // there is no jump while it is drawn
-      window.scrollTo(0, kept.y);
-      requestAnimationFrame(() => setTimeout(() => setTimeout(() => this.restore(kept))));
-    }
-
-    restore(kept) {
       for (const each of this.main.querySelectorAll("tbody input"))
         if (kept.picked.includes(each.getAttribute("aria-label"))) each.click();
       restore(this.main, kept);
-      document.body.style.minHeight = "";
       window.scrollTo(0, kept.y);
+      setTimeout(() => (document.body.style.minHeight = ""), 1000);
     }
   }
 
@@ -249,10 +266,13 @@
       const isNew = now.version !== version || now.files !== files;
       const isDone = !isNew || !page || (await page.refresh());
       if (isDone) ({ version, files } = now);
-      return now.is_alive || !isDone;
+      return !now.is_final || !isDone;
     }
     const onFailure = () => box.replaceChildren(make("span", "muted", "no answer"));
-    repeat(look, POLL_MS, onFailure);
+    whenDrawn(function () {
+      if (page) page.start();
+      repeat(look, POLL_MS, onFailure);
+    });
   }
 
   // A console.
