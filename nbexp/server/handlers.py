@@ -76,7 +76,7 @@ class Page(RequestHandler):
         except (KeyError, FileNotFoundError) as error:
             raise HTTPError(404) from error
         except NbexpError as error:
-            raise HTTPError(502, reason="It can't be shown", log_message=str(error)) from error
+            raise HTTPError(502, reason="It can't be shown") from error
 
     async def head(self, *arguments: str) -> None:
         """Answer as to GET; tornado leaves the body out."""
@@ -87,7 +87,8 @@ class Page(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write a page that says what is wrong, and what to do."""
         error = kwargs.get("exc_info", (None, None))[1]
-        told = (error.log_message or "") if isinstance(error, HTTPError) else ""
+        cause = error.__cause__ if isinstance(error, HTTPError) else None
+        told = str(cause) if isinstance(cause, NbexpError) else ""
         remedy = told or _REMEDIES.get(status_code, "The server's own output says more.")
         self.finish(_notice(f"{status_code}: {self._reason}", remedy))
 

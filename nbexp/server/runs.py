@@ -54,11 +54,10 @@ class LiveRun:
             is_old = self._site is None or self._site[0] != version
             if self._site is None or (is_old and started > self._rests_until):
                 self._site = (version, self._make(version))
-            page_text = self._site[1].render(page)
-            took = time.monotonic() - started
-            if is_old:
-                self._rests_until = time.monotonic() + _REST * took
-            return page_text
+            text = self._site[1].render(page)
+            now = time.monotonic()
+            self._rests_until = max(self._rests_until, now + _REST * (now - started))
+            return text
 
     def history(self) -> RunHistory:
         """Return what has happened so far."""
