@@ -19,6 +19,7 @@ CHART_SCRIPTS = (
     "elements.js", "dataset.js", "scales.js", "filter.js", "table-controls.js", "table.js",
     "charts.js", "charts-parallel.js", "charts-curves.js", "charts-matrix.js",
 )  # fmt: skip
+_OF_A_SERVER = ("live.js", "browse.css")
 # Frames take over the scripts' part, and have stricter ones of their own; outside of frames,
 # nothing of a notebook's gets in that has not been sanitised.
 POLICY = "; ".join(
@@ -55,7 +56,7 @@ class Pages:
 
 def copy_assets(target: Path) -> None:
     """Write the style sheets and the scripts."""
-    shutil.copytree(_HERE / "assets", target)
+    shutil.copytree(_HERE / "assets", target, ignore=shutil.ignore_patterns(*_OF_A_SERVER))
 
 
 def asset(name: str) -> str:

@@ -127,11 +127,12 @@ class VariantPages:
         exploited = [
             str(event["donor"]) for event in variant.course if event.get("event") == "exploited"
         ]
-        return [
+        found = [
             ("from", list(variant.history.lineage.values())),
             ("went on from", exploited),
             ("leads to", self._down.get(variant.name, [])),
         ]
+        return [(word, others) for word, others in found if others]
 
 
 def _descendants(run: Run) -> dict[str, list[str]]:
