@@ -12,7 +12,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "nbexp"
 FILES = sorted(ROOT.rglob("*.py"))
-TOP = {"__init__", "__main__", "api", "machine", "results", "course", "wording", "errors", "states", "files", "metrics"}
+TOP = {
+    "__init__",
+    "__main__",
+    "api",
+    "machine",
+    "results",
+    "course",
+    "wording",
+    "errors",
+    "states",
+    "files",
+    "metrics",
+}
 
 # The rooms that may import a system. MLflow also in `notebook`, whose hooks patch it in the
 # kernel, and all in `cli`, whose doctor looks at each.
