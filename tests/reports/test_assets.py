@@ -188,12 +188,12 @@ def test_a_wrong_filter_says_so_and_hides_nothing(many: Any, text: str, problem:
 
 def test_what_does_not_differ_is_hidden_until_it_is_chosen(open_page: Open) -> None:
     page = open_page(stage_data())
-    assert head(page, "epochs").count() == 0
+    expect(head(page, "epochs")).to_have_count(0)
     page.click("#table .menu > summary")
     page.check('#table .menu input[value="epochs"]')
     assert column(page, "epochs") == ["30"] * 12
     page.uncheck('#table .menu input[value="lr"]')
-    assert head(page, "lr").count() == 0
+    expect(head(page, "lr")).to_have_count(0)
     page.keyboard.press("Escape")
     assert not page.locator("#table .menu").get_attribute("open")
     page.click("#table .menu > summary")
@@ -206,7 +206,7 @@ def test_what_matters_is_picked_out(open_page: Open) -> None:
     assert page.locator("#table th.is-varying").all_text_contents() == ["hidden", "lr", "optimizer"]
     best = max(column(page, "val_accuracy"))
     assert page.locator("#table td.is-best").text_content() == f"{best} (best)"
-    assert page.locator("#table .tag").count() == 1
+    expect(page.locator("#table .tag")).to_have_count(1)
 
 
 def test_chosen_variants_are_compared(open_page: Open) -> None:
@@ -214,7 +214,7 @@ def test_chosen_variants_are_compared(open_page: Open) -> None:
     page = open_page(data)
     boxes = page.locator('#table tbody input[type="checkbox"]')
     boxes.nth(3).check()
-    assert page.locator("#table .choice a").count() == 0
+    expect(page.locator("#table .choice a")).to_have_count(0)
     boxes.nth(1).check()
     head(page, "lr").click()
     link = page.locator("#table .choice a")
@@ -222,7 +222,7 @@ def test_chosen_variants_are_compared(open_page: Open) -> None:
     assert link.get_attribute("href") == f"../compare.html#train:{names}"
     assert link.text_content() == "Compare 2"
     page.locator("#table .choice button").click()
-    assert page.locator("#table .is-selected").count() == 0
+    expect(page.locator("#table .is-selected")).to_have_count(0)
 
 
 def test_csv_has_the_rows_and_columns_shown_at_full_precision(open_page: Open) -> None:
@@ -243,11 +243,11 @@ def test_csv_has_the_rows_and_columns_shown_at_full_precision(open_page: Open) -
 def test_many_rows_are_drawn_as_they_are_scrolled_to_and_all_for_print(open_page: Open) -> None:
     page = open_page(stage_data(2000, wide=True))
     rows = page.locator("#table tbody tr")
-    assert rows.count() == 80
+    expect(rows).to_have_count(80)
     page.evaluate("document.querySelector('#table .table-box').scrollTop = 1e6")
     page.wait_for_function("document.querySelectorAll('#table tbody tr').length > 80")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    assert rows.count() == 2000
+    expect(rows).to_have_count(2000)
 
 
 def test_many_rows_open_and_sort_quickly(open_page: Open) -> None:
@@ -281,12 +281,12 @@ def test_the_view_is_kept_in_the_address(open_page: Open) -> None:
 def test_charts_follow_the_filter(open_page: Open) -> None:
     page = open_page(stage_data())
     show_all(page)
-    assert page.locator("#curves .line:not(.is-hovered)").count() == 11
+    expect(page.locator("#curves .line:not(.is-hovered)")).to_have_count(11)
     filter_by(page, "hidden=64")
-    assert page.locator("#parallel .line.is-out").count() == 8
-    assert page.locator("#scatter .is-out").count() == 8
+    expect(page.locator("#parallel .line.is-out")).to_have_count(8)
+    expect(page.locator("#scatter .is-out")).to_have_count(8)
     page.wait_for_function("document.querySelectorAll('#curves .line').length === 4")
-    assert page.locator("#parallel .brush").count() == 1
+    expect(page.locator("#parallel .brush")).to_have_count(1)
 
 
 def test_dragging_along_an_axis_filters(open_page: Open) -> None:
@@ -310,16 +310,16 @@ def test_pointing_at_a_row_shows_it_in_the_charts(open_page: Open) -> None:
     page = open_page(stage_data())
     show_all(page)
     page.locator("#table tbody tr").nth(2).hover()
-    assert page.locator('#parallel .line.is-hovered[visibility="visible"]').count() == 1
-    assert page.locator('#curves .line.is-hovered[visibility="visible"]').count() == 1
-    assert page.locator('#scatter .ring[visibility="visible"]').count() == 1
+    expect(page.locator('#parallel .line.is-hovered[visibility="visible"]')).to_have_count(1)
+    expect(page.locator('#curves .line.is-hovered[visibility="visible"]')).to_have_count(1)
+    expect(page.locator('#scatter .ring[visibility="visible"]')).to_have_count(1)
 
 
 def test_pruned_curves_end_early_with_a_mark(open_page: Open) -> None:
     page = open_page(stage_data())
     show_all(page)
-    assert page.locator("#curves .line.is-pruned").count() == 2
-    assert page.locator("#curves .cut").count() == 2
+    expect(page.locator("#curves .line.is-pruned")).to_have_count(2)
+    expect(page.locator("#curves .cut")).to_have_count(2)
     widths = page.evaluate(
         "[...document.querySelectorAll('#curves .lines .line')].map((line) => "
         "[line.classList.contains('is-pruned'), line.getBBox().width])"
@@ -335,7 +335,7 @@ def test_curves_can_be_smoothed_logarithmic_and_of_another_name(open_page: Open)
     page.get_by_label("Log scale").check()
     page.get_by_label("Smoothing").fill("0.6")
     assert page.locator("#curves .axis-title").all_text_contents() == ["step", "train_loss (log)"]
-    assert page.locator("#curves .is-raw").count() == 5
+    expect(page.locator("#curves .is-raw")).to_have_count(5)
     assert "NaN" not in page.locator("#curves svg").inner_html()
 
 
@@ -507,5 +507,5 @@ def test_markup_in_values_stays_text(open_page: Open) -> None:
     page = open_page(data)
     show_all(page)
     page.locator("#table tbody tr").first.hover()
-    assert page.locator("main img").count() == 0
+    expect(page.locator("main img")).to_have_count(0)
     assert page.locator("body").get_attribute("data-hit") is None

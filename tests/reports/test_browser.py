@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, expect, sync_playwright
 
 from nbexp.reports import write_report
 
@@ -84,19 +85,22 @@ def test_pages_load_nothing_fit_and_are_accessible(browser, report, theme, width
     watched.context.close()
 
 
+def cell_tops(frame: Frame) -> tuple[int, ...]:
+    """Return where the cells of a frame begin, in whole pixels from the top of the page."""
+    cells = frame.locator(".nb-cell")
+    boxes = [cells.nth(number).bounding_box() for number in range(cells.count())]
+    return tuple(round(box["y"]) for box in boxes if box)
+
+
 def test_compared_notebooks_have_the_same_cells_beside_each_other(browser, report) -> None:
     watched = Watched(browser)
     watched.open(report, PAGES[-1])
     page = watched.page
     page.wait_for_function("document.querySelectorAll('iframe.beside').length === 3")
-    page.wait_for_timeout(300)
-    tops = []
-    for frame in page.frames[1:]:
-        cells = frame.locator(".nb-cell")
-        boxes = [cells.nth(number).bounding_box() for number in range(cells.count())]
-        tops.append([round(box["y"]) for box in boxes if box])
-    assert len(tops) == 3
-    assert tops[0] == tops[1] == tops[2]
+    deadline = time.monotonic() + 10
+    while len(set(tops := [cell_tops(frame) for frame in page.frames[1:]])) > 1 or not tops[0]:
+        assert time.monotonic() < deadline, tops
+        page.wait_for_timeout(50)
     assert page.locator("#differences td.is-best").count() == 1
     watched.context.close()
 
@@ -109,8 +113,8 @@ def test_variants_that_are_ticked_can_be_compared(browser, report) -> None:
         page.get_by_role("checkbox", name=name).check()
     page.get_by_role("link", name="Compare 2").click()
     page.wait_for_url("**/compare.html#**")
-    assert page.locator(".chip").count() == 2
+    expect(page.locator(".chip")).to_have_count(2)
     page.get_by_role("button", name="Leave out train-4").click()
-    assert page.locator(".chip").count() == 1
+    expect(page.locator(".chip")).to_have_count(1)
     assert not watched.troubles
     watched.context.close()
