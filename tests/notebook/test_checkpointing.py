@@ -35,6 +35,11 @@ def there_and_back(kernel, make, change):
     return first, second
 
 
+def shown(value):
+    """Return what tells 1 from True and 0.0 from -0.0; a set has no order."""
+    return sorted(map(repr, value)) if isinstance(value, set) else repr(value)
+
+
 @pytest.mark.parametrize(
     ("make", "change"),
     [
@@ -51,7 +56,7 @@ def there_and_back(kernel, make, change):
 )
 def test_plain_data_is_set_back_in_place(kernel, eager, make, change):
     first, second = there_and_back(kernel, make, change)
-    assert repr(second) == repr(first)
+    assert shown(second) == shown(first)
 
 
 @pytest.mark.parametrize(
