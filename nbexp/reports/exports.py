@@ -67,7 +67,7 @@ def _page(notebook: Any, title: str) -> str:
     libraries = [library_script(name, source) for name, source in known.items() if source]
     scripts = [asset("report.js"), *libraries]
     return pages.render(
-        "single.html", title=title, notebook=rendered, styles=styles, scripts=scripts
+        "single.html", title=title, notebook=rendered, styles=styles, own_scripts=scripts
     )
 
 

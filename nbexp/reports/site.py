@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,7 @@ def _about(run: Run) -> list[tuple[str, str]]:
 
 
 def _about_stage(stage: Stage) -> list[tuple[str, str]]:
-    counts = counts_text({v.state: 0 for v in stage.variants} | _counts(stage.variants))
+    counts = counts_text(Counter(variant.state for variant in stage.variants))
     better = "larger is better" if stage.mode == "max" else "smaller is better"
     return [
         ("variants", f"{counted(len(stage.variants), 'variant')}: {counts}"),
@@ -194,11 +195,6 @@ def _about_stage(stage: Stage) -> list[tuple[str, str]]:
         ("after", ", ".join(stage.sources)),
         ("notebooks took", duration_text(stage.duration_s)),
     ]
-
-
-def _counts(variants: Sequence[Variant]) -> dict[Any, int]:
-    states = [variant.state for variant in variants]
-    return {state: states.count(state) for state in states}
 
 
 def _settings(source: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -35,12 +35,12 @@ class File:
     Attributes:
         name: Its path in the variant's folder.
         url: Where it is in the report; None if it is not.
-        note: Its size.
+        size: In bytes.
     """
 
     name: str
     url: str | None
-    note: str
+    size: int
 
 
 class VariantPages:
@@ -111,17 +111,17 @@ class VariantPages:
             size = path.stat().st_size
             url = f"../files/{quote(variant.name)}/{quote(name)}"
             if not self._brings_files:
-                yield File(name, url, _size(size))
+                yield File(name, url, size)
                 continue
             if name not in _ALWAYS:
                 if size > min(_MAX_FILE, self._room):
-                    yield File(name, None, f"{_size(size)}, stays in the run's folder")
+                    yield File(name, None, size)
                     continue
                 self._room -= size
             target = self._folder / "files" / variant.name / name
             target.parent.mkdir(parents=True, exist_ok=True)
             _link(path, target)
-            yield File(name, url, _size(size))
+            yield File(name, url, size)
 
     def _lineage(self, variant: Variant) -> list[tuple[str, list[str]]]:
         exploited = [
@@ -226,11 +226,3 @@ def _tail(path: Path) -> tuple[str, int]:
     left_out = len(lines) - _LOG_LINES
     head = [f"… {left_out} lines before; the file has them …"] if left_out > 0 else []
     return "\n".join([*head, *lines[-_LOG_LINES:]]), len(lines)
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
