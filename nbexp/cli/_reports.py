@@ -121,7 +121,7 @@ def export(
     source, name = _notebook(notebook, run, root)
     kind = kind or (target.suffix[1:] if target and target.suffix[1:] in KINDS else "html")
     target = target or Path(f"{name}.{kind}")
-    export_notebook(source, kind, target)
+    export_notebook(source, kind, target, name)
     Screen().line((str(target), "bold"))
 
 

@@ -24,13 +24,14 @@ _RECORDS = ("application/scrapbook.scrap", "application/papermill.record")
 _WHOLE = 1 << 62  # bytes: everything stays in the page
 
 
-def export_notebook(notebook: Path, kind: str, target: Path) -> None:
+def export_notebook(notebook: Path, kind: str, target: Path, title: str | None = None) -> None:
     """Write an executed notebook as one file.
 
     Args:
         notebook: The notebook.
         kind: ``html``, ``pdf`` or ``md``; Markdown has its images in a folder beside it.
         target: The file.
+        title: What it is called; the file's own name by default.
 
     Raises:
         UsageError: The notebook can't be read, or there is no browser that could print it.
@@ -42,7 +43,7 @@ def export_notebook(notebook: Path, kind: str, target: Path) -> None:
         "pdf": _write_pdf,
         "md": _write_markdown,
     }
-    write[kind](content, notebook.stem, target)
+    write[kind](content, title or notebook.stem, target)
 
 
 def _read(path: Path) -> Any:

@@ -32,6 +32,7 @@ def test_one_file_of_html_stands_alone(project: Path, tmp_path: Path) -> None:
     run("export", "train-3", "--dir", project, "--to", target)
     text = target.read_text()
     assert "One variant." in text
+    assert "<title>train-3</title>" in text
     assert "<script src" not in text
     assert not re.search(r'(?:src|href)="(?!#|data:)', text)
 
