@@ -1,8 +1,8 @@
 """nbexp: experiments in notebooks.
 
-In a notebook: `glue`, `save` and `load`; `log`, `loop` and `checkpoint`; `curves`. Around
-notebooks: `Pipeline` with `Stage`, links such as ``"@train.model"``, and search spaces: `grid`,
-`uniform`, `loguniform`, `choice` and the others.
+In a notebook: `glue`, `save` and `load`; `log`, `loop` and `checkpoint`; `curves` and
+`importance`. Around notebooks: `Pipeline` with `Stage`, links such as ``"@train.model"``, and
+search spaces: `grid`, `uniform`, `loguniform`, `choice` and the others.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbexp.api import Pipeline, Stage
     from nbexp.errors import NbexpError, PipelineError
-    from nbexp.notebook import checkpoint, curves, glue, load, log, loop, save
+    from nbexp.notebook import checkpoint, curves, glue, importance, load, log, loop, save
     from nbexp.pipeline.code import (
         choice,
         grid,
@@ -35,7 +35,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "nbexp.api": ("Pipeline", "Stage"),
     "nbexp.errors": ("NbexpError", "PipelineError"),
-    "nbexp.notebook": ("checkpoint", "curves", "glue", "load", "log", "loop", "save"),
+    "nbexp.notebook": (
+        "checkpoint", "curves", "glue", "importance", "load", "log", "loop", "save",
+    ),
     "nbexp.pipeline.code": (
         "choice", "grid", "lograndint", "loguniform", "normal", "qlograndint", "qloguniform",
         "qnormal", "qrandint", "quniform", "randint", "secret", "uniform",
@@ -57,6 +59,7 @@ __all__ = [
     "curves",
     "glue",
     "grid",
+    "importance",
     "load",
     "log",
     "lograndint",

@@ -23,6 +23,7 @@ TOP = {
     "errors",
     "states",
     "files",
+    "forest",
     "metrics",
 }
 

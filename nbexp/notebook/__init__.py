@@ -1,7 +1,7 @@
 """What a notebook calls; each works by hand in Jupyter too.
 
 Values and files: `glue`, `save` and `load`. While it runs: `log`, `loop` and `checkpoint`.
-Of variants that have run: `curves`.
+Of variants that have run: `curves` and `importance`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from nbexp.notebook.looping import loop
     from nbexp.notebook.reporting import log
     from nbexp.notebook.saving import load, save
+    from nbexp.notebook.weighing import importance
 
-__all__ = ["checkpoint", "curves", "glue", "load", "log", "loop", "save"]
+__all__ = ["checkpoint", "curves", "glue", "importance", "load", "log", "loop", "save"]
 
 _PLACES = {
     "checkpoint": "checkpointing",
     "curves": "logged",
     "glue": "gluing",
+    "importance": "weighing",
     "load": "saving",
     "log": "reporting",
     "loop": "looping",

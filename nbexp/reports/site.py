@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from nbexp import __version__
+from nbexp.forest import importance
 from nbexp.metrics import Entry as Logged
 from nbexp.reports.chronicle import Entry, chronicle, metrics_of
 from nbexp.reports.data import Run, Stage, Variant
 from nbexp.reports.diagram import draw
-from nbexp.reports.importance import importance
 from nbexp.reports.pages import CHART_SCRIPTS, Pages, script_json
 from nbexp.reports.standings import standings
 from nbexp.reports.tables import stage_table, varying_params

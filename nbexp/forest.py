@@ -1,4 +1,4 @@
-"""Which parameters matter for a stage's metric."""
+"""Which parameters matter for a metric, as a random forest sees it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def importance(
         or None where it can't be told; and a sentence on how far to trust it.
     """
     rows = [row for row, value in enumerate(metric) if value is not None and math.isfinite(value)]
-    if len(rows) < _LEAST or not params:
+    if not params:
+        return None, "There is no parameter in which the variants differ."
+    if len(rows) < _LEAST:
         return None, f"At least {_LEAST} variants with a metric are needed; there are {len(rows)}."
     import numpy as np
     from sklearn.ensemble import RandomForestRegressor
