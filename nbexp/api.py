@@ -96,6 +96,7 @@ class Pipeline:
         stages: Its stages.
         params: Values for all stages, linked as ``"@params.NAME"``.
         defaults: Settings for all stages.
+        task: What it is to solve, where other pipelines are, too: they share leaderboards.
         seed: Seed of every draw.
         environment: Packages and variables, as in the pipeline format.
         tracking: MLflow's uri and experiment, as in the pipeline format.
@@ -113,6 +114,7 @@ class Pipeline:
         *,
         params: Mapping[str, Any] | None = None,
         defaults: Mapping[str, Any] | None = None,
+        task: str | None = None,
         seed: int = 0,
         environment: Mapping[str, Any] | None = None,
         tracking: Mapping[str, Any] | None = None,
@@ -121,6 +123,7 @@ class Pipeline:
     ) -> None:
         tables = {
             "name": name,
+            **({"task": task} if task is not None else {}),
             "seed": seed,
             "params": params or {},
             "defaults": defaults or {},

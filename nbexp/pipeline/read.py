@@ -24,7 +24,9 @@ from nbexp.pipeline.templates import Template, TemplateError, read_template, rel
 from nbexp.pipeline.toml import apply_environment, apply_settings, read_toml
 from nbexp.pipeline.values import Secret, leaves, plain
 
-TOP_KEYS = ("name", "seed", "params", "defaults", "stages", "tracking", "environment", "report")
+TOP_KEYS = (
+    "name", "task", "seed", "params", "defaults", "stages", "tracking", "environment", "report",
+)  # fmt: skip
 DEFAULT_KEYS = ("metric", "mode", "resources", "timeout", "retries", "kernel", "warm", "inputs")
 TRACKING_KEYS = ("uri", "experiment")
 ENVIRONMENT_KEYS = ("packages", "variables")
@@ -102,6 +104,7 @@ class _Reader:
         seed = settings.read_count(self.raw.get("seed", 0), "seed", self.problems, least=0)
         return Pipeline(
             name=settings.read_text(self.raw.get("name"), "name", self.problems) or default,
+            task=settings.read_text(self.raw.get("task"), "task", self.problems),
             folder=self.folder,
             stages=ordered(stages),
             seed=seed or 0,

@@ -189,6 +189,7 @@ class Pipeline:
         name: Name of the pipeline.
         folder: Folder that relative paths start from, and that ``runs/`` lies in.
         stages: The stages by name, each after those it links to.
+        task: What it is to solve, where other pipelines are, too: they share leaderboards.
         seed: Seed of every draw.
         file: The TOML file, or None for a pipeline built in code.
         environment: What the kernels run in.
@@ -200,6 +201,7 @@ class Pipeline:
     name: str
     folder: Path
     stages: Mapping[str, Stage]
+    task: str | None = None
     seed: int = 0
     file: Path | None = None
     environment: Environment = Environment()

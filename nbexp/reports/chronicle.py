@@ -1,4 +1,4 @@
-"""All runs of a pipeline, one after another: what each found, and what was changed before it."""
+"""The runs of a task, one after another: what each found, and what was changed before it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 from nbexp.files import to_json
 from nbexp.reports.data import Run
-from nbexp.results import best_by_stage, run_duration_s, run_state
-from nbexp.run import RunFolder, RunHistory, list_runs, read_history
-from nbexp.states import State
+from nbexp.results import best_by_stage
+from nbexp.run import RunHistory, VariantHistory, list_runs, read_history
 from nbexp.wording import counts_text
 
 _MAX_CHANGES = 12
@@ -22,56 +21,54 @@ class Entry:
     """A run among others.
 
     Attributes:
-        id: Name of the run.
-        folder: Its folder.
-        history: What its events tell.
-        best: The best value of each stage's metric.
-        changes: What is different from the run before, in words.
+        run: The run.
+        best: The best variant of each stage and its metric.
+        before: The run of the same pipeline before it, if there is one.
+        changes: What is different from that, in words.
     """
 
-    id: str
-    folder: RunFolder
-    history: RunHistory
-    best: Mapping[tuple[str, str], float | None]
+    run: Run
+    best: Mapping[tuple[str, str], VariantHistory]
+    before: str | None
     changes: tuple[str, ...]
 
     @property
-    def state(self) -> State:
-        """Its state."""
-        return run_state(self.history)
+    def id(self) -> str:
+        """Name of the run."""
+        return self.run.id
 
     @property
-    def started(self) -> float:
-        """Seconds since 1970."""
-        return self.history.started
-
-    @property
-    def duration_s(self) -> float | None:
-        """Seconds that it took, if that is known."""
-        return run_duration_s(self.history)
+    def history(self) -> RunHistory:
+        """What the run's events tell."""
+        return self.run.history
 
     @property
     def counts(self) -> str:
         """Its variants by state, in words."""
         return counts_text(self.history.counts)
 
+    def value(self, key: tuple[str, str]) -> float | None:
+        """Return the best value of a stage's metric, if there is one."""
+        return self.best[key].metric if key in self.best else None
+
 
 def chronicle(run: Run) -> list[Entry]:
-    """Return the runs of the same pipeline that lie beside a run, itself included, oldest first."""
+    """Return the runs of the same task that lie beside a run, itself included, oldest first."""
     entries: list[Entry] = []
-    before: Run | None = None
+    last: dict[str, Run] = {}  # of each pipeline
     for folder in list_runs(run.folder.path.parent):
-        history = run.history if folder.id == run.id else read_history(folder)
-        if history.pipeline != run.history.pipeline:
+        now = run if folder.id == run.id else Run.of(folder, read_history(folder))
+        if now.task != run.task:
             continue
-        now = Run.of(folder, history)
+        history = now.history
+        before = last.get(history.pipeline)
         changes = tuple(_changes(before, now)) if before else ()
         best = {
-            (stage, history.metrics[stage][0]): variant.metric
+            (stage, history.metrics[stage][0]): variant
             for stage, variant in best_by_stage(history).items()
         }
-        entries.append(Entry(folder.id, folder, history, best, changes))
-        before = now
+        entries.append(Entry(now, best, before.id if before else None, changes))
+        last[history.pipeline] = now
     return entries
 
 
@@ -80,10 +77,28 @@ def metrics_of(entries: Sequence[Entry]) -> list[tuple[str, str]]:
     return list(dict.fromkeys(key for entry in entries for key in entry.best))
 
 
+def settings_of(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the settings of a pipeline by name, such as ``train.params.lr``."""
+    if isinstance(value, dict) and value:
+        for key, each in value.items():
+            yield from settings_of(each, f"{name}.{key}" if name else key)
+    else:
+        yield name.removeprefix("stages."), value
+
+
+def templates(run: Run) -> dict[str, set[str]]:
+    """Return what names the code of each template that a run executed, by its name."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((run.folder.path / "templates").glob("*.ipynb")):
+        name, _, code = path.stem.rpartition("-")
+        found.setdefault(name, set()).add(code)
+    return found
+
+
 def _changes(before: Run, now: Run) -> Iterator[str]:
     """Yield what is different between two runs, in words; the most telling first."""
     yield from _code_changes(before, now)
-    old, new = dict(_leaves(before.source)), dict(_leaves(now.source))
+    old, new = dict(settings_of(before.source)), dict(settings_of(now.source))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     for name in names[:_MAX_CHANGES]:
         if name not in old:
@@ -98,26 +113,10 @@ def _changes(before: Run, now: Run) -> Iterator[str]:
 
 def _code_changes(before: Run, now: Run) -> Iterator[str]:
     """Yield the templates whose code changed: their copies are named by it."""
-    old, new = _templates(before), _templates(now)
+    old, new = templates(before), templates(now)
     for name in old.keys() & new.keys():
         if old[name] != new[name]:
             yield f"code of {name}.ipynb"
-
-
-def _templates(run: Run) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for path in sorted((run.folder.path / "templates").glob("*.ipynb")):
-        name, _, code = path.stem.rpartition("-")
-        found.setdefault(name, set()).add(code)
-    return found
-
-
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, each in value.items():
-            yield from _leaves(each, f"{name}.{key}" if name else key)
-    else:
-        yield name.removeprefix("stages."), value
 
 
 def _short(value: Any) -> str:

@@ -150,6 +150,19 @@ class Run:
         return self.folder.id
 
     @property
+    def task(self) -> str:
+        """What it is to solve; the pipeline's name if nothing else is said."""
+        return str(self.source.get("task") or self.history.pipeline)
+
+    @property
+    def commit(self) -> str:
+        """The commit of its code, and whether that was changed; empty where there is none."""
+        source = self.tracking.get("source", {})
+        commit = source.get("mlflow.source.git.commit", "")[:12]
+        changed = ", with changes" if source.get("nbexp.git_dirty") == "true" else ""
+        return f"{commit}{changed}" if commit else ""
+
+    @property
     def state(self) -> State:
         """Its state."""
         return run_state(self.history)
@@ -162,7 +175,7 @@ class Run:
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
         """Its stages, in order."""
-        return tuple(self._stage(name) for name in self.history.stages)
+        return tuple(self.stage(name) for name in self.history.stages)
 
     @cached_property
     def failures(self) -> list[Variant]:
@@ -170,7 +183,8 @@ class Run:
         every = (variant for stage in self.stages for variant in stage.variants)
         return [variant for variant in every if variant.state.is_failure]
 
-    def _stage(self, name: str) -> Stage:
+    def stage(self, name: str) -> Stage:
+        """Return a stage."""
         source = self.source.get("stages", {}).get(name, {})
         metric, mode = self.history.metrics.get(name, ("", Mode.MAX))
         ordered = best_first(self.history.of_stage(name), Mode(mode))
@@ -181,11 +195,12 @@ class Run:
             metric,
             Mode(mode),
             tuple(_notebooks(source.get("notebook"))),
-            tuple(map(self._variant, ordered)),
+            tuple(map(self.variant, ordered)),
             tuple(other for other in others if other in named),
         )
 
-    def _variant(self, history: VariantHistory) -> Variant:
+    def variant(self, history: VariantHistory) -> Variant:
+        """Return a variant whose events have been read."""
         folder = self.folder.variant(history.name)
         record, outcome = VariantRecord.read(folder), read_outcome(folder)
         return Variant(history, folder, record, outcome, course_of(self.folder, history))

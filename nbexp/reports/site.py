@@ -17,6 +17,7 @@ from nbexp.reports.chronicle import Entry, chronicle, metrics_of
 from nbexp.reports.data import Run, Stage, Variant
 from nbexp.reports.diagram import draw
 from nbexp.reports.pages import CHART_SCRIPTS, Pages, script_json
+from nbexp.reports.rivals import Rival, compared, find_rivals
 from nbexp.reports.standings import standings
 from nbexp.reports.tables import stage_table, varying_params
 from nbexp.reports.variants import VariantPages
@@ -39,8 +40,10 @@ class Site:
         run: The run.
         folder: Where files go that pages refer to.
         shared: Values for all pages, such as another `policy`.
-        brings_files: Whether what variants left is brought into the folder; if not, it is to be
-            found at the same addresses by other means.
+        elsewhere: Where the reports of the runs beside it are, seen from its own root, such as
+            ``../``. Then what variants left is not brought into the folder either, but to be found
+            at the same addresses by other means.
+        has_rivals: Whether other runs can be compared with it.
     """
 
     def __init__(
@@ -49,12 +52,16 @@ class Site:
         folder: Path,
         shared: Mapping[str, Any] | None = None,
         *,
-        brings_files: bool = True,
+        elsewhere: str | None = None,
+        has_rivals: bool = True,
     ) -> None:
         self._run = run
+        self._folder = folder
+        self._elsewhere = elsewhere
+        self._has_rivals = has_rivals
         self._stages = {stage.name: stage for stage in run.stages}
         self._of = {each.name: (stage, each) for stage in run.stages for each in stage.variants}
-        self._variants = VariantPages(run, folder, brings_files=brings_files)
+        self._variants = VariantPages(run, folder, brings_files=elsewhere is None)
         told = {"run": run, "more_pages": _MORE, "now": time.time(), "version": __version__}
         self._pages = Pages(told | dict(shared or {}))
         self._logged: dict[str, list[list[Logged]]] = {}
@@ -67,6 +74,7 @@ class Site:
             *(f"stages/{name}.html" for name in self._stages),
             *(f"data/{name}.js" for name in self._stages),
             *(file for file, _ in _MORE),
+            *self._foreign,
         ]
 
     def render(self, path: str) -> str:
@@ -77,6 +85,8 @@ class Site:
         """
         kind, _, file = path.rpartition("/")
         name = file.rpartition(".")[0]
+        if kind.startswith("runs/"):
+            return self._variant_of_rival(path, *self._foreign[path])
         if kind == "variants":
             return self._variant(path, *self._of[name])
         if kind == "stages":
@@ -93,7 +103,28 @@ class Site:
 
     @cached_property
     def _entries(self) -> list[Entry]:
+        """The runs of the same task."""
         return chronicle(self._run)
+
+    @cached_property
+    def _history_entries(self) -> list[Entry]:
+        """Those of the same pipeline."""
+        own = self._run.history.pipeline
+        return [entry for entry in self._entries if entry.history.pipeline == own]
+
+    @cached_property
+    def _rivals(self) -> list[Rival]:
+        if not self._has_rivals:
+            return []
+        return find_rivals(self._run, self._entries, self._elsewhere)
+
+    @cached_property
+    def _foreign(self) -> dict[str, tuple[Rival, str]]:
+        """The pages of other runs' variants, with their stages."""
+        pages = {
+            rival.pages[stage]: (rival, stage) for rival in self._rivals for stage in rival.best
+        }
+        return {path: each for path, each in pages.items() if path.startswith("runs/")}
 
     def _logged_by(self, stage: Stage) -> list[list[Logged]]:
         if stage.name not in self._logged:
@@ -119,7 +150,14 @@ class Site:
 
     def _variant(self, path: str, stage: Stage, variant: Variant) -> str:
         values = self._variants.values(stage, variant)
-        return self._page("variant.html", path, page=f"stage {stage.name}", **values)
+        return self._page("variant.html", path, page=f"stage {stage.name}", rival=None, **values)
+
+    def _variant_of_rival(self, path: str, rival: Rival, stage: str) -> str:
+        run = rival.entry.run
+        folder = self._folder / "runs" / run.id
+        pages = VariantPages(run, folder, assets=self._folder / "assets", max_files=0)
+        values = pages.values(run.stage(stage), rival.best[stage])
+        return self._page("variant.html", path, page="compare.html", rival=run, **values)
 
     def _stage(self, path: str, stage: Stage) -> str:
         return self._page(
@@ -141,46 +179,53 @@ class Site:
         return f"{_DATA}nbexp.data[{script_json(stage.name)}] = {script_json(data)};\n"
 
     def _history(self, path: str) -> str:
-        metrics = metrics_of(self._entries)
+        entries, known = self._history_entries, {rival.entry.id for rival in self._rivals}
+        metrics = metrics_of(entries)
         charts = [
             {
                 "title": f"Best {metric} of {stage}, run after run",
                 "metric": metric,
                 "mode": next(
-                    e.history.metrics[stage][1] for e in self._entries if (stage, metric) in e.best
+                    e.history.metrics[stage][1] for e in entries if (stage, metric) in e.best
                 ),
-                "runs": [entry.id for entry in self._entries],
-                "values": [_finite(entry.best.get((stage, metric))) for entry in self._entries],
+                "runs": [entry.id for entry in entries],
+                "values": [_finite(entry.value((stage, metric))) for entry in entries],
             }
-            for stage, metric in (metrics if len(self._entries) > 1 else ())
+            for stage, metric in (metrics if len(entries) > 1 else ())
         ]
         return self._page(
             "history.html",
             path,
-            entries=self._entries[::-1],
+            entries=entries[::-1],
+            compared=known,
             metrics=metrics,
             charts=charts,
             scripts=(*CHART_SCRIPTS, "history.js"),
         )
 
     def _leaderboard(self, path: str) -> str:
-        boards = standings(self._run, self._entries)
+        pages = {
+            (rival.entry.id, variant.name): rival.pages[stage]
+            for rival in self._rivals
+            for stage, variant in rival.best.items()
+        }
+        boards = standings(self._run, self._entries, pages)
         return self._page("leaderboard.html", path, boards=boards)
 
     def _compare(self, path: str) -> str:
-        return self._page("compare.html", path, scripts=(*_STAGE_SCRIPTS, "compare.js"))
+        runs = compared(self._run, self._rivals) if len(self._rivals) > 1 else None
+        scripts = (*_STAGE_SCRIPTS, "compare.js")
+        return self._page("compare.html", path, runs=runs, scripts=scripts)
 
 
 def _about(run: Run) -> list[tuple[str, str]]:
-    source = run.tracking.get("source", {})
-    commit = source.get("mlflow.source.git.commit", "")[:12]
-    changed = ", with changes" if source.get("nbexp.git_dirty") == "true" else ""
     return [
+        ("task", run.task if run.task != run.history.pipeline else ""),
         ("started", time_text(run.history.started)),
         ("took", duration_text(run.duration_s)),
         ("variants", counts_text(run.history.counts)),
         ("notebooks took", duration_text(sum(stage.duration_s for stage in run.stages))),
-        ("code", f"{commit}{changed}" if commit else ""),
+        ("code", run.commit),
         ("MLflow", str(run.tracking.get("run_id", ""))),
     ]
 
@@ -203,7 +248,7 @@ def _settings(source: Mapping[str, Any]) -> list[tuple[str, Any]]:
         if isinstance(value, dict)
         else (name, value)
         for name, value in source.items()
-        if name not in ("name", "stages", "report") and value not in ({}, None)
+        if name not in ("name", "task", "stages", "report") and value not in ({}, None)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The best variants of all runs of a pipeline, for each metric."""
+"""The best variants of all runs of a task, for each metric."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Place:
         run: Name of the first run that has the variant.
         variant: The variant.
         params: The parameters in which the variants of the board differ, in words.
-        link: Its page, where it is part of the report's own run.
+        link: Its page, if the report has one.
     """
 
     rank: int
-    run: str
+    entry: Entry
     variant: VariantHistory
     params: str
     link: str | None
@@ -44,6 +44,7 @@ class Board:
         mode: Whether larger or smaller is better.
         places: The best ones, the best first.
         count: How many there are in all.
+        pipelines: Those that they come from.
     """
 
     stage: str
@@ -51,38 +52,48 @@ class Board:
     mode: Mode
     places: tuple[Place, ...]
     count: int
+    pipelines: frozenset[str]
 
 
-def standings(run: Run, entries: Sequence[Entry]) -> list[Board]:
-    """Return a leaderboard for each metric of any run of a pipeline.
+def standings(
+    run: Run, entries: Sequence[Entry], pages: Mapping[tuple[str, str], str]
+) -> list[Board]:
+    """Return a leaderboard for each metric of any run of a task.
 
     A variant that was taken from an earlier run counts once, as that run's.
+
+    Args:
+        run: The run that the report tells of.
+        entries: The runs.
+        pages: The pages of other runs' variants that the report has, by run and variant.
     """
-    return [_board(run, entries, stage, metric) for stage, metric in metrics_of(entries)]
+    own = {(run.id, name): f"variants/{name}.html" for name in run.history.variants}
+    return [_board({**pages, **own}, entries, *key) for key in metrics_of(entries)]
 
 
-def _board(run: Run, entries: Sequence[Entry], stage: str, metric: str) -> Board:
-    first: dict[tuple[str, float], tuple[str, VariantHistory]] = {}
+def _board(
+    pages: Mapping[tuple[str, str], str], entries: Sequence[Entry], stage: str, metric: str
+) -> Board:
+    first: dict[tuple[str, float], tuple[Entry, VariantHistory]] = {}
     mode = Mode.MAX
-    own = {variant.name for variant in run.history.of_stage(stage)}
     for entry in entries:
         if entry.history.metrics.get(stage, ("",))[0] != metric:
             continue
         mode = Mode(entry.history.metrics[stage][1])
         for variant in entry.history.of_stage(stage):
             if variant.metric is not None:
-                first.setdefault((variant.name, variant.metric), (entry.id, variant))
+                first.setdefault((variant.name, variant.metric), (entry, variant))
     ordered = best_first([variant for _, variant in first.values()], mode)
-    runs = {id(variant): run_id for run_id, variant in first.values()}
-    folders = {entry.id: entry.folder for entry in entries}
-    params = [_params(folders[runs[id(each)]], each.name) for each in ordered[:_PLACES]]
+    origin = {id(variant): entry for entry, variant in first.values()}
+    params = [_params(origin[id(each)].run.folder, each.name) for each in ordered[:_PLACES]]
     places: list[Place] = []
     for number, (variant, label) in enumerate(zip(ordered, _labels(params), strict=False), 1):
         is_tie = bool(places) and places[-1].variant.metric == variant.metric
         rank = places[-1].rank if is_tie else number
-        link = f"variants/{variant.name}.html" if variant.name in own else None
-        places.append(Place(rank, runs[id(variant)], variant, label, link))
-    return Board(stage, metric, mode, tuple(places), len(ordered))
+        entry = origin[id(variant)]
+        places.append(Place(rank, entry, variant, label, pages.get((entry.id, variant.name))))
+    pipelines = frozenset(entry.history.pipeline for entry, _ in first.values())
+    return Board(stage, metric, mode, tuple(places), len(ordered), pipelines)
 
 
 def _params(run: RunFolder, variant: str) -> dict[str, str]:

@@ -30,10 +30,12 @@ class Column:
     Attributes:
         key: Names it among all columns, and in filters.
         title: Its heading.
-        role: ``fact``, ``param``, ``lineage``, ``scrap`` or ``logged``.
+        role: ``fact``, ``param``, ``lineage``, ``scrap`` or ``logged``; of runs, also ``setting``
+            and ``code``.
         kind: ``text``, ``number``, ``duration``, ``state`` or ``time``.
         varies: Whether the rows differ in it.
         shown: Whether it is shown at first.
+        mode: Whether ``max`` or ``min`` is best, where it has a best value of its own.
     """
 
     key: str
@@ -42,6 +44,43 @@ class Column:
     kind: str
     varies: bool
     shown: bool
+    mode: str = ""
+
+
+class Columns:
+    """The columns of a table, with their values."""
+
+    def __init__(self) -> None:
+        self._columns: list[Column] = []
+        self._values: list[list[Any]] = []
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def add(  # noqa: PLR0913 - the parts of a column
+        self,
+        role: str,
+        title: str,
+        values: Iterable[Any],
+        *,
+        kind: str = "",
+        shown: bool = True,
+        mode: str = "",
+    ) -> None:
+        """Add a column; its kind is found by its values if it is not given."""
+        cells = [_plain(value) for value in values]
+        known = {each.key for each in self._columns}
+        key = title if title not in known else f"{role}.{title}"
+        kind = kind or _kind(cells)
+        self._columns.append(Column(key, title, role, kind, _varies(cells), shown, mode))
+        self._values.append(cells)
+
+    def data(self) -> dict[str, Any]:
+        """Return columns and rows, for JSON."""
+        return {
+            "columns": [asdict(column) for column in self._columns],
+            "rows": [list(row) for row in zip(*self._values, strict=True)],
+        }
 
 
 def stage_table(stage: Stage, logged: Sequence[list[Entry]]) -> dict[str, Any]:
@@ -51,13 +90,11 @@ def stage_table(stage: Stage, logged: Sequence[list[Entry]]) -> dict[str, Any]:
         stage: The stage.
         logged: What each of its variants logged, in their order.
     """
-    columns, values = _columns(stage, logged)
     return {
         "stage": stage.name,
         "metric": stage.metric,
         "mode": stage.mode.value,
-        "columns": [asdict(column) for column in columns],
-        "rows": [list(row) for row in zip(*values, strict=True)],
+        **_columns(stage, logged).data(),
         "kept": [variant.history.is_kept for variant in stage.variants],
         "links": [f"../variants/{variant.name}.html" for variant in stage.variants],
         "labels": [variant.history.label for variant in stage.variants],
@@ -91,23 +128,14 @@ def curves(logged: Sequence[list[Entry]]) -> dict[str, list[Any]]:
     return {name: _thinned(lines) for name, lines in found.items() if _is_course(lines)}
 
 
-def _columns(stage: Stage, logged: Sequence[list[Entry]]) -> tuple[list[Column], list[list[Any]]]:
-    variants = stage.variants
-    columns: list[Column] = []
-    values: list[list[Any]] = []
-
-    def add(role: str, title: str, column: Iterable[Any], *, kind: str = "", shown: bool) -> None:
-        cells = [_plain(value) for value in column]
-        known = {each.key for each in columns}
-        key = title if title not in known else f"{role}.{title}"
-        columns.append(Column(key, title, role, kind or _kind(cells), _varies(cells), shown))
-        values.append(cells)
-
+def _columns(stage: Stage, logged: Sequence[list[Entry]]) -> Columns:
+    variants, columns = stage.variants, Columns()
+    add = columns.add
     histories = [variant.history for variant in variants]
-    add("fact", "variant", (each.name for each in histories), kind="text", shown=True)
-    add("fact", "state", (each.state.value for each in histories), kind="state", shown=True)
+    add("fact", "variant", (each.name for each in histories), kind="text")
+    add("fact", "state", (each.state.value for each in histories), kind="state")
     if stage.metric:
-        add("fact", stage.metric, (each.metric for each in histories), kind="number", shown=True)
+        add("fact", stage.metric, (each.metric for each in histories), kind="number")
     for name, column in _by_name([flat(v.params) for v in variants]).items():
         add("param", name, map(short_reference, column), shown=_varies(column))
     for name, column in _by_name([dict(each.lineage) for each in histories]).items():
@@ -121,10 +149,10 @@ def _columns(stage: Stage, logged: Sequence[list[Entry]]) -> tuple[list[Column],
     for name, column in _by_name([_last(entries) for entries in logged]).items():
         if name != stage.metric and name not in scraps:
             add("logged", name, column, kind="number", shown=False)
-    add("fact", "took", (each.duration_s for each in histories), kind="duration", shown=True)
+    add("fact", "took", (each.duration_s for each in histories), kind="duration")
     add("fact", "started", (each.started for each in histories), kind="time", shown=False)
     add("fact", "because", (v.reason or None for v in variants), kind="text", shown=False)
-    return columns, values
+    return columns
 
 
 def short_reference(value: Any) -> Any:

@@ -49,14 +49,25 @@ class VariantPages:
     Args:
         run: The run.
         folder: The report's folder, into which files go that pages refer to.
-        brings_files: Whether what variants left is brought into that folder.
+        assets: The folder of scripts that pages share; that of the report by default.
+        brings_files: Whether what variants left is brought into the folder.
+        max_files: Bytes of files that are brought, beside notebooks and logs.
     """
 
-    def __init__(self, run: Run, folder: Path, *, brings_files: bool = True) -> None:
+    def __init__(
+        self,
+        run: Run,
+        folder: Path,
+        *,
+        assets: Path | None = None,
+        brings_files: bool = True,
+        max_files: int = _MAX_FILES,
+    ) -> None:
         self._folder = folder
+        self._assets = assets or folder / "assets"
         self._brings_files = brings_files
         self._down = _descendants(run)
-        self._room = _MAX_FILES
+        self._room = max_files
 
     def values(self, stage: Stage, variant: Variant) -> dict[str, Any]:
         """Return the values for the page of a variant; write the files that it refers to."""
@@ -85,7 +96,7 @@ class VariantPages:
             if (source := library_source(name)) is None:
                 continue
             found.append(f"lib-{name}.js")
-            path = self._folder / "assets" / found[-1]
+            path = self._assets / found[-1]
             if not path.exists():
                 path.parent.mkdir(exist_ok=True)
                 write_atomic(path, library_script(name, source))

@@ -71,7 +71,7 @@ def _write(run: Run, folder: Path) -> int:
     site = Site(run, folder)
     paths = site.paths()
     for path in paths:
-        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / path, site.render(path))
     write_atomic(folder / _MARK, f"{__version__}\n")
     return sum(path.endswith(".html") for path in paths)

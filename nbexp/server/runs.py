@@ -31,12 +31,16 @@ class LiveRun:
         folder: The run's folder.
         aside: Where files go that its pages refer to.
         shared: Values for all its pages; ``live`` among them, a table.
+        has_neighbours: Whether the runs beside it can be looked at, too.
     """
 
-    def __init__(self, folder: Path, aside: Path, shared: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, aside: Path, shared: Mapping[str, Any], *, has_neighbours: bool
+    ) -> None:
         self.folder = RunFolder(folder)
         self.aside = aside
         self._shared = shared
+        self._has_neighbours = has_neighbours
         self._lock = threading.Lock()
         self._known: tuple[Version, RunHistory] | None = None
         self._site: tuple[Version, Site] | None = None
@@ -139,7 +143,8 @@ class LiveRun:
     def _make(self, version: Version) -> Site:
         live = {**self._shared["live"], "version": _text(version)}
         run = Run.of(self.folder, self.history())
-        return Site(run, self.aside, {**self._shared, "live": live}, brings_files=False)
+        shared = {**self._shared, "live": live}
+        return Site(run, self.aside, shared, elsewhere="../", has_rivals=self._has_neighbours)
 
     def _version(self) -> Version:
         is_alive = self.folder.is_alive()  # asked first: its last event comes before its end

@@ -278,7 +278,8 @@ class View:
             if path not in self._runs:
                 aside = self._aside / f"run-{_short_hash(path)}"
                 aside.mkdir()
-                self._runs[path] = LiveRun(folder, aside, self._shared(path, folder))
+                shared = self._shared(path, folder)
+                self._runs[path] = LiveRun(folder, aside, shared, has_neighbours=bool(path))
             return self._runs[path]
 
     def _shared(self, path: str, folder: Path) -> dict[str, Any]:

@@ -89,6 +89,7 @@ KEYS = [
         "stages.train.reduce.kep"),
     top("name no text", "name = 3", "name", "expected a text, got 3", "name = "),
     top("name empty", 'name = ""', "name", "expected a text, got ''", "name = "),
+    top("task number", "task = 3", "task", "expected a text, got 3", 'task = "…"'),
     top("seed negative", "seed = -1", "seed", "expected a whole number of at least 0", "seed = 1"),
     top("seed text", 'seed = "7"', "seed", "whole number .* got '7'", "seed = 1"),
     top("seed boolean", "seed = true", "seed", "whole number .* got True", "seed = 1"),

@@ -77,18 +77,28 @@ class RunMaker:
             code = new_code_cell(f"from nbexp import glue\n{source}")
             nbformat.write(new_notebook(cells=[tagged, code]), folder / f"templates/{name}.ipynb")
 
-    def make(self, variants: Mapping[str, Made], *, epochs: int = 3, ends: bool = True) -> Path:
+    def make(
+        self,
+        variants: Mapping[str, Made],
+        *,
+        pipeline: str = "made",
+        task: str | None = None,
+        epochs: int = 3,
+        ends: bool = True,
+    ) -> Path:
         """Make a run of the variants by name; `epochs` is a setting of its pipeline."""
         stages = [
             nbexp.Stage("prepare", notebook="templates/prepare.ipynb"),
             nbexp.Stage("train", notebook="templates/train.ipynb", metric="score", mode="max",
                         params={"data": "@prepare.data"}),
         ]  # fmt: skip
-        pipeline = nbexp.Pipeline("made", stages, folder=self.folder, params={"epochs": epochs})
-        run = RunFolder.create(pipeline.spec)
+        settings = nbexp.Pipeline(
+            pipeline, stages, task=task, folder=self.folder, params={"epochs": epochs}
+        )
+        run = RunFolder.create(settings.spec)
         events = Events([EventLog(run)])
         metrics = {"train": ["score", "max", "last"]}
-        events.emit(EventKind.RUN_STARTED, run=run.id, pipeline="made",
+        events.emit(EventKind.RUN_STARTED, run=run.id, pipeline=pipeline,
                     stages=["prepare", "train"], metrics=metrics)  # fmt: skip
         for name, made in variants.items():
             self._variant(run, events, name, made)

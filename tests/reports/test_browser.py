@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt in
 PAGES = (
     "index.html", "stages/train.html", "stages/prepare.html", "variants/train-3.html",
     "variants/train-bad.html", "variants/train-left.html", "history.html", "leaderboard.html",
-    "compare.html#train:train-3,train-4,train-7",
+    "compare.html#*:", "compare.html#train:train-3,train-4,train-7",
 )  # fmt: skip
 
 
@@ -31,7 +31,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def report(runs, small, made) -> Path:
-    runs.make({"prepare-1": made("prepare"), "train-a": made("train", {"lr": 1}, metric=0.95)})
+    best = made("train", {"lr": 1}, metric=0.95, epochs=5)
+    runs.make({"prepare-1": made("prepare"), "train-a": best})
     return write_report(runs.make(small())).index.parent
 
 
@@ -46,9 +47,13 @@ class Watched:
         self.page: Page = self.context.new_page()
         self.troubles: list[str] = []
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.troubles.append(request.url))
+        self.page.on("requestfailed", self._fail)
         self.page.on("request", self._watch)
         self.page.on("console", self._hear)
+
+    def _fail(self, request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the frame that asked was taken away
+            self.troubles.append(request.url)
 
     def _watch(self, request: Any) -> None:
         if not request.url.startswith(("file:", "data:", "blob:", "about:")):
@@ -102,6 +107,23 @@ def test_compared_notebooks_have_the_same_cells_beside_each_other(browser, repor
         assert time.monotonic() < deadline, tops
         page.wait_for_timeout(50)
     assert page.locator("#differences td.is-best").count() == 1
+    watched.context.close()
+
+
+def test_runs_are_compared_by_their_settings_and_best_variants(browser, report) -> None:
+    watched = Watched(browser)
+    watched.open(report, "compare.html")
+    page = watched.page
+    page.get_by_label("Compare").select_option("whole runs")
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.locator("#differences tbody tr", has_text="train: score")).to_contain_text("0.95")
+    page.locator("#best").get_by_label("Stage").select_option("train")
+    expect(page.locator("#best thead th").last).to_contain_text("train-a")
+    expect(page.locator("#curves svg")).to_have_count(1)
+    expect(page.frame_locator("iframe.beside").last.locator(".nb-cell")).to_have_count(2)
+    page.locator("#best").get_by_role("link", name="train-a").click()
+    expect(page.get_by_role("heading", name="train-a")).to_be_visible()
+    assert not watched.troubles
     watched.context.close()
 
 

@@ -38,7 +38,8 @@ def test_report_has_a_page_for_everything(runs, small) -> None:
     assert report.index == run / "report" / "index.html"
 
 
-def test_no_link_of_a_report_leads_nowhere_or_leaves_it(runs, small) -> None:
+def test_no_link_of_a_report_leads_nowhere_or_leaves_it(runs, small, made) -> None:
+    runs.make({"train-a": made("train", {"lr": 1}, metric=0.95, lineage={"prepare": "prepare-0"})})
     run = runs.make(small())
     write_report(run)
     for page in run.glob("report/**/*.html"):
@@ -87,6 +88,48 @@ def test_history_tells_what_changed(runs, small, made) -> None:
     assert "params.epochs 3 → 9" in history
     board = (run / "report/leaderboard.html").read_text()
     assert board.index("train-a") < board.index("train-3")
+
+
+def test_runs_can_be_compared_with_the_pages_of_their_best_variants(runs, small, made) -> None:
+    earlier = runs.make({
+        "prepare-1": made("prepare"),
+        "train-a": made("train", {"lr": 1}, metric=0.95, epochs=4),
+        "train-b": made("train", {"lr": 2}, metric=0.5),
+    })  # fmt: skip
+    runs.make({"prepare-1": made("prepare")}, pipeline="another")
+    run = runs.make(small(), epochs=9)
+    write_report(run)
+    text = (run / "report/compare.html").read_text()
+    data = json.loads(re.findall(r'id="runs-data">(.*?)</script>', text)[0])
+    assert column(data["table"], "variant") == [run.name, earlier.name]
+    assert column(data["table"], "params.epochs") == ["9", "3"]
+    assert column(data["table"], "train: score") == [0.9, 0.95]
+    best = data["best"]["train"]
+    assert best["runs"] == [run.name, earlier.name]
+    assert column(best, "variant") == [f"{run.name}: train-3", f"{earlier.name}: train-a"]
+    assert best["links"] == [
+        "../variants/train-3.html", f"../runs/{earlier.name}/variants/train-a.html",
+    ]  # fmt: skip
+    pages = {path.name for path in (run / f"report/runs/{earlier.name}").rglob("*.html")}
+    assert pages == {"train-a.html"}  # prepare-1 is the same in both
+    history = (run / "report/history.html").read_text()
+    assert f'href="compare.html#*:{run.name},{earlier.name}"' in history
+    leaders = (run / "report/leaderboard.html").read_text()
+    assert f'href="runs/{earlier.name}/variants/train-a.html"' in leaders
+
+
+def test_pipelines_of_one_task_share_leaderboards_alone(runs, small, made) -> None:
+    given = {"prepare-1": made("prepare"), "train-a": made("train", {"lr": 1}, metric=0.95)}
+    runs.make(given, pipeline="rival", task="digits")
+    runs.make(given | {"train-c": made("train", {"lr": 3}, metric=0.99)}, pipeline="stranger")
+    run = runs.make(small(), task="digits")
+    write_report(run)
+    board = (run / "report/leaderboard.html").read_text()
+    assert "Leaderboard of digits" in board
+    assert board.index("train-a") < board.index("rival") < board.index("train-3")
+    assert "train-c" not in board
+    assert "1 run<" in (run / "report/history.html").read_text()
+    assert "runs-data" not in (run / "report/compare.html").read_text()
 
 
 def test_report_replaces_a_report_and_nothing_else(runs, small, tmp_path: Path) -> None:

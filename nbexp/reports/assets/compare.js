@@ -1,37 +1,61 @@
-/* The compare page: the variants named in the address, such as #train:a,b, beside each other. */
+/* The compare page: the variants named in the address, such as #train:a,b, beside each other; or
+   runs, as in #*:a,b, with their best variants. */
 (function () {
   "use strict";
   const nbexp = (window.nbexp = window.nbexp || {});
   const { element } = nbexp;
   const MOST = 8;
+  const RUNS = "*";
+  const source = document.getElementById("runs-data");
+  const runs = source ? JSON.parse(source.textContent) : null; // {table, best: {STAGE: data}}
   const stages = Object.values(nbexp.data || {});
-  const state = { data: null, rows: [], showAll: false };
+  const choices = new Map(stages.map((data) => [data.stage, data]));
+  if (runs) choices.set(RUNS, runs.table);
+  const state = { key: "", data: null, rows: [], bestOf: "", showAll: false };
 
   function read() {
-    const [stage, names] = decodeURIComponent(location.hash.slice(1)).split(":");
-    state.data = stages.find((each) => each.stage === stage) || first();
+    const [key, names] = decodeURIComponent(location.hash.slice(1)).split(":");
+    state.key = choices.has(key) ? key : first();
+    state.data = choices.get(state.key);
     if (!state.data) return;
     const dataset = nbexp.dataset(state.data);
     const wanted = new Set((names || "").split(",").filter(Boolean));
     const all = [...state.data.links.keys()];
     const named = all.filter((row) => wanted.has(dataset.name(row)));
-    state.rows = named.length || stage ? named : all.slice(0, 2);
+    state.rows = named.length || choices.has(key) ? named : all.slice(0, 2);
   }
 
-  const first = () => stages.find((each) => each.metric && each.rows.length > 1) || stages[0];
+  function first() {
+    const data = stages.find((each) => each.metric && each.rows.length > 1) || stages[0];
+    return data && data.stage;
+  }
 
-  function choose(stage, rows) {
-    const dataset = nbexp.dataset(stage);
-    location.hash = `${stage.stage}:${rows.map((row) => dataset.name(row)).join(",")}`;
+  function choose(key, rows) {
+    const dataset = nbexp.dataset(choices.get(key));
+    location.hash = `${key}:${rows.map((row) => dataset.name(row)).join(",")}`;
   }
 
   function draw() {
     read();
     if (!state.data) return;
     drawChoice(document.getElementById("choice"));
-    drawTable(document.getElementById("differences"));
-    drawCurves(document.getElementById("curves"));
-    drawCells(document.getElementById("cells"));
+    drawTable(document.getElementById("differences"), state.data, state.rows);
+    const [data, rows] = state.key === RUNS ? bestOfRuns() : [state.data, state.rows];
+    drawBest(document.getElementById("best"), data, rows);
+    drawCurves(document.getElementById("curves"), data, rows);
+    drawCells(document.getElementById("cells"), data, rows);
+  }
+
+  /** Return the best variants of the runs that are compared, of the stage that was chosen. */
+  function bestOfRuns() {
+    const names = Object.keys(runs.best);
+    const known = names.includes(state.bestOf) && state.bestOf;
+    state.bestOf = known || names.find((name) => runs.best[name].metric) || names[0];
+    const data = runs.best[state.bestOf];
+    if (!data) return [null, []];
+    const dataset = nbexp.dataset(runs.table);
+    const rows = state.rows.map((row) => data.runs.indexOf(dataset.name(row)));
+    return [data, rows.filter((row) => row >= 0)];
   }
 
   /** Empty a section but for its heading. */
@@ -41,61 +65,81 @@
   }
 
   function drawChoice(section) {
-    const { data, rows } = state;
+    const { key, data, rows } = state;
     const dataset = nbexp.dataset(data);
-    const names = stages.map((each) => [each.stage, each.stage]);
-    const pick = (name) => {
-      const other = stages.find((each) => each.stage === name);
-      choose(other, [...other.links.keys()].slice(0, 2));
-    };
+    const names = [...choices.keys()].map((each) =>
+      [each, each === RUNS ? "whole runs" : `variants of ${each}`]);
+    const pick = (other) => choose(other, [...choices.get(other).links.keys()].slice(0, 2));
     const left = [...data.links.keys()].filter((row) => !rows.includes(row)).slice(0, 500);
     const more = left.map((row) => [String(row), `${dataset.name(row)}  ${dataset.title(row)}`]);
-    const add = (row) => row && choose(data, [...rows, Number(row)]);
+    const add = (row) => row && choose(key, [...rows, Number(row)]);
     cleared(section).append(
       element("div", { class: "controls" },
-        nbexp.select("Stage", names, data.stage, pick),
+        nbexp.select("Compare", names, key, pick),
         rows.length < MOST && more.length
-          ? nbexp.select("Add", [["", "a variant …"], ...more], "", add) : null),
+          ? nbexp.select("Add", [["", key === RUNS ? "a run …" : "a variant …"], ...more], "", add)
+          : null),
       element("ul", { class: "chips" }, ...rows.map((row) => chip(dataset, row)))
     );
   }
 
   function chip(dataset, row) {
-    const without = () => choose(state.data, state.rows.filter((other) => other !== row));
+    const without = () => choose(state.key, state.rows.filter((other) => other !== row));
     const name = dataset.name(row);
     return element("li", { class: "chip" }, name,
       element("button", { type: "button", "aria-label": `Leave out ${name}`, onclick: without }, "×"));
   }
 
-  function drawTable(section) {
-    const { data, rows } = state;
+  function drawBest(section, data, rows) {
+    section.hidden = state.key !== RUNS || !data;
+    if (section.hidden) return;
+    const names = Object.keys(runs.best).map((name) => [name, name]);
+    const pick = (name) => { state.bestOf = name; draw(); };
+    drawTable(section, data, rows, nbexp.select("Stage", names, data.stage, pick));
+  }
+
+  function drawTable(section, data, rows, ...controls) {
     const dataset = nbexp.dataset(data);
     const lines = data.columns
       .filter((column) => column.key !== "variant")
-      .map((column) => line(dataset, column))
+      .map((column) => line(dataset, rows, column))
       .filter((each) => each.known && (state.showAll || each.varies));
-    const head = rows.map((row) => element("th", { scope: "col" },
-      element("a", { href: data.links[row].replace("../", "") }, dataset.name(row))));
-    const all = (checked) => { state.showAll = checked; drawTable(section); };
+    const head = rows.map((row) => {
+      const name = dataset.name(row);
+      const link = data.links[row];
+      return element("th", { scope: "col" },
+        link ? element("a", { href: link.replace("../", "") }, name) : name);
+    });
+    const all = (checked) => { state.showAll = checked; draw(); };
     const table = element("table", {},
       element("thead", {}, element("tr", {}, element("td", {}), ...head)),
       element("tbody", {}, ...lines.map((each) => each.row)));
     cleared(section).append(
-      element("div", { class: "controls" }, nbexp.toggle("Also what is the same", state.showAll, all)),
+      element("div", { class: "controls" }, ...controls,
+        nbexp.toggle("Also what is the same", state.showAll, all)),
       lines.length
         ? element("div", { class: "table-box", tabindex: "0", role: "group",
-            "aria-labelledby": "differences-title" }, table)
+            "aria-labelledby": `${section.id}-title` }, table)
         : element("p", { class: "muted" }, "There is no difference.")
     );
   }
 
-  function line(dataset, column) {
+  /** Return the row with the best value of a column that has one, or undefined. */
+  function bestRow(dataset, rows, column) {
+    const mode = dataset.metric === column ? dataset.data.mode : column.mode;
+    if (!mode) return undefined;
+    const values = dataset.numbers(column);
+    const sign = mode === "min" ? 1 : -1;
+    const known = rows.filter((row) => Number.isFinite(values[row]));
+    return known.sort((a, b) => sign * (values[a] - values[b]))[0];
+  }
+
+  function line(dataset, rows, column) {
     const all = dataset.values(column);
     const write = nbexp.format(column, all);
-    const values = state.rows.map((row) => all[row]);
-    const isMetric = dataset.metric === column;
-    const best = isMetric ? dataset.best.find((row) => state.rows.includes(row)) : null;
-    const cells = state.rows.map((row, n) =>
+    const values = rows.map((row) => all[row]);
+    const best = bestRow(dataset, rows, column);
+    const cells = rows.map((row, n) =>
       element("td", { class: row === best ? "num is-best" : nbexp.isNumeric(column) ? "num" : null },
         write(values[n])));
     return {
@@ -107,9 +151,8 @@
     };
   }
 
-  function drawCurves(section) {
-    const { data, rows } = state;
-    const curves = Object.fromEntries(Object.entries(data.curves)
+  function drawCurves(section, data, rows) {
+    const curves = Object.fromEntries(Object.entries(data ? data.curves : {})
       .map(([name, lines]) => [name, rows.map((row) => lines[row])])
       .filter(([, lines]) => lines.some(Boolean)));
     section.hidden = !Object.keys(curves).length;
@@ -128,8 +171,9 @@
 
   let frames = [];
 
-  function drawCells(section) {
-    const { data, rows } = state;
+  function drawCells(section, data, rows) {
+    section.hidden = !data;
+    if (section.hidden) return;
     const dataset = nbexp.dataset(data);
     frames = rows.map((row) => ({
       cells: null,
