@@ -223,7 +223,20 @@ def served(notebooks: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def going(tmp_path: Path) -> Iterator[GoingRun]:
-    run = GoingRun(tmp_path / "project", "train-a", "train-b", "train-c")
-    yield run
-    run.folder.unlock()
+def begin(tmp_path: Path) -> Iterator[Callable[..., GoingRun]]:
+    """Begin a run of variants by name; all are over after the test."""
+    begun: list[GoingRun] = []
+
+    def start(*variants: str) -> GoingRun:
+        begun.append(GoingRun(tmp_path / "project", *variants))
+        return begun[-1]
+
+    yield start
+    for run in begun:
+        run.folder.unlock()
+
+
+@pytest.fixture
+def going(begin) -> GoingRun:
+    run: GoingRun = begin("train-a", "train-b", "train-c")
+    return run

@@ -104,6 +104,21 @@ def test_pages_of_a_run_are_those_of_its_report(project, going) -> None:
     assert project.get(f"{base}/files/train-a/../../events.jsonl").status == 404
 
 
+def test_run_is_compared_with_those_beside_it_by_their_own_pages(project, going, begin) -> None:
+    going.start("train-a", lr=0.5)
+    going.end_variant("train-a", 0.75)
+    other = begin("train-z")
+    other.start("train-z", lr=0.7)
+    other.end_variant("train-z", 0.5)
+    compare = f"/run/runs/{going.folder.id}/compare.html"
+    data = json.loads(re.findall(r'id="runs-data">(.*?)</script>', project.get(compare).text)[0])
+    assert data["best"]["train"]["runs"] == [other.folder.id, going.folder.id]
+    theirs, own = data["best"]["train"]["links"]
+    assert own == "../variants/train-a.html"
+    assert theirs == f"../../{other.folder.id}/variants/train-z.html"
+    assert "train-z" in project.get(f"/run/runs/{other.folder.id}/variants/train-z.html").text
+
+
 def test_run_is_shown_as_it_stands_now(project, going) -> None:
     base = f"/run/runs/{going.folder.id}"
     before = live(project, going)
