@@ -13,7 +13,8 @@ from the frame                                                   what the page d
 ==================  ===========================================  ================================
 ``"hello"``         its document has begun                       answers ``"theme"``
 ``"height"``        ``value``: height of its content in pixels   sets the height of the element
-``"library"``       ``name``: ``"plotly"`` or ``"vega"``         answers ``"library"``
+``"library"``       ``name``: one of `LIBRARIES`                 answers ``"library"``
+``"drawn"``         a widget is there                            shows it instead of its values
 ==================  ===========================================  ================================
 
 ==================  =============================================================================
@@ -35,6 +36,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from html import escape
 from importlib import import_module
@@ -44,7 +46,8 @@ from typing import Any
 
 from nbexp.reports.aside import Aside
 
-LIBRARIES = {"plotly": "plotly", "vega": "vl-convert-python"}  # and the packages that bring them
+# And the packages that bring them.
+LIBRARIES = {"plotly": "plotly", "vega": "vl-convert-python", "widgets": "ipywidgets"}
 
 _HERE = Path(__file__).parent / "frame"
 _POLICY = (
@@ -57,20 +60,6 @@ _BARRED = re.compile(
     r"<(/?)(?=iframe|frame|object|embed|portal|fencedframe|link|meta)", re.IGNORECASE
 )
 _TAME = r"<\1nb-"
-_PLOTLY = """nbexp.library("plotly").then(() => {
-  const figure = JSON.parse(document.getElementById("data").textContent);
-  const config = { ...figure.config, responsive: true, displaylogo: false };
-  config.modeBarButtonsToRemove = ["toImage", "sendDataToCloud"]; // a frame can't save files
-  return Plotly.newPlot("output", { ...figure, config });
-}).catch(nbexp.fail);"""
-_VEGA = """nbexp.library("vega").then(() => {
-  const spec = JSON.parse(document.getElementById("data").textContent);
-  return vegaEmbed("#output", spec, { actions: false, renderer: "svg" });
-}).catch(nbexp.fail);"""
-_SCRIPT = """try {
-  const source = JSON.parse(document.getElementById("data").textContent);
-  new Function("element", source)(document.getElementById("output"));
-} catch (error) { nbexp.fail(error); }"""
 
 
 def html_frame(content: str, aside: Aside, *, height: int = 160) -> str:
@@ -96,17 +85,28 @@ def plotly_frame(figure: Any, aside: Aside) -> str:
     layout = figure.get("layout", {}) if isinstance(figure, dict) else {}
     height = layout.get("height") if isinstance(layout, dict) else None
     known = int(height) if isinstance(height, int | float) and 50 < height < 3_000 else 450
-    return html_frame(_drawing(figure, _PLOTLY), aside, height=known)
+    return html_frame(_drawing(figure, "plotly"), aside, height=known)
 
 
 def vega_frame(spec: Any, aside: Aside) -> str:
     """Return a frame that draws a chart of Vega or Vega-Lite."""
-    return html_frame(_drawing(spec, _VEGA), aside, height=320)
+    return html_frame(_drawing(spec, "vega"), aside, height=320)
+
+
+def widgets_frame(view: Mapping[str, Any], aside: Aside) -> str:
+    """Return a frame that shows a widget.
+
+    Args:
+        view: The id of its ``model``, and the ``state`` of all that it consists of.
+        aside: Where it goes if it is big.
+    """
+    place = '<div hidden><p><i id="help_menu"></i></p></div>'  # their bundle adds to a menu
+    return html_frame(place + _drawing(view, "widgets"), aside, height=40)
 
 
 def script_frame(source: str, aside: Aside) -> str:
     """Return a frame that runs JavaScript, which finds its place in ``element``."""
-    return html_frame(_drawing(source, _SCRIPT), aside, height=60)
+    return html_frame(_drawing(source, "script"), aside, height=60)
 
 
 @lru_cache(maxsize=4)
@@ -120,23 +120,26 @@ def library_source(name: str) -> str | None:
         Its source, or None where the package is not installed.
     """
     if name == "plotly":
-        return _plotly_source()
+        return _packaged("plotly", "package_data/plotly.min.js")
+    if name == "widgets":
+        return _packaged("widgetsnbextension", "static/extension.js")
     if name == "vega" and find_spec("vl_convert") is not None:
         bundle = getattr(import_module("vl_convert"), "javascript_bundle", None)
         return str(bundle()) if bundle else None  # versions before 1.3 have none
     return None
 
 
-def _plotly_source() -> str | None:
-    package = find_spec("plotly")
-    for folder in (package.submodule_search_locations or []) if package else []:
-        file = Path(folder) / "package_data" / "plotly.min.js"
+def _packaged(package: str, path: str) -> str | None:
+    found = find_spec(package)
+    for folder in (found.submodule_search_locations or []) if found else []:
+        file = Path(folder) / path
         if file.is_file():
             return file.read_text(encoding="utf-8")
     return None
 
 
-def _drawing(data: Any, script: str) -> str:
+def _drawing(data: Any, name: str) -> str:
+    script = (_HERE / f"{name}.js").read_text(encoding="utf-8")
     text = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
     return (
         '<div id="output"></div>'

@@ -18,6 +18,7 @@ from nbexp.reports.frames import (
     plotly_frame,
     script_frame,
     vega_frame,
+    widgets_frame,
 )
 from nbexp.reports.glued import scrap_lines
 from nbexp.reports.highlighting import focusable
@@ -147,8 +148,15 @@ class Outputs:
                 if pattern.fullmatch(mime):
                     yield form(mime, value, output)
 
-    def _widget(self, _: str, value: Any, __: Table) -> str | None:
-        return self._widgets.render(value.get("model_id"))
+    def _widget(self, _: str, value: Any, output: Table) -> str | None:
+        model = value.get("model_id")
+        still = self._widgets.render(model)
+        view = self._widgets.view(model) if library_source("widgets") else None
+        if view is None:
+            return still
+        self.libraries.add("widgets")
+        still = still or f'<div class="nb-widget">{_words(output)}</div>'
+        return f'<div class="nb-live">{still}{widgets_frame(view, self._aside)}</div>'
 
     def _plotly(self, _: str, value: Any, __: Table) -> str | None:
         self.libraries.add("plotly")
@@ -158,10 +166,12 @@ class Outputs:
         self.libraries.add("vega")
         return vega_frame(value, self._aside)
 
-    def _html(self, _: str, value: Any, __: Table) -> str | None:
+    def _html(self, mime: str, value: Any, output: Table) -> str | None:
         text = _unframed(joined(value))
         if not text.strip():
             return None
+        if chart := _altair(text):
+            return self._vega(mime, chart, output)
         if is_lively(text) or self._aside.is_big(len(text)):
             return html_frame(text, self._aside)
         return f'<div class="nb-html">{clean_html(text)}</div>'
@@ -239,6 +249,17 @@ def _unframed(html: str) -> str:
     is_elsewhere = address.startswith(("http:", "https:"))
     link = f'<a href="{escape(address)}">{escape(address)}</a>'
     return f"<p>A frame that is not loaded: {link}</p>" if is_elsewhere else html
+
+
+def _altair(html: str) -> Any:
+    """Return the chart of Vega-Lite in what Altair writes, which loads its library from afar."""
+    start = html.rfind("})(") if 'id="altair-viz-' in html else -1
+    if start < 0 or library_source("vega") is None:
+        return None
+    try:
+        return json.JSONDecoder().raw_decode(html, start + 3)[0]
+    except ValueError:
+        return None
 
 
 def _attribute(tag: str, name: str) -> str:

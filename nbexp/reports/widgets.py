@@ -1,10 +1,12 @@
-"""Widgets as they stood when the notebook was saved, as plain HTML.
+"""Widgets as they stood when the notebook was saved: as plain HTML, and to be moved in a frame.
 
-Their own library is not brought along: what a reader wants is the values that they had.
+The plain HTML, of the values that they had, is all there is without their own library, in print,
+and for widgets of which the library has none. Widgets that only show something stay so.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any
@@ -24,6 +26,13 @@ _CHOICES = {"DropdownModel", "SelectModel", "RadioButtonsModel", "ToggleButtonsM
 _HTML = {"HTMLModel", "HTMLMathModel"}
 _PROGRESS = {"FloatProgressModel", "IntProgressModel"}
 _CHECKS = {"CheckboxModel", "ToggleButtonModel", "ValidModel"}
+_STILL = {*_HTML, *_PROGRESS, "LabelModel", "OutputModel", "HBoxModel", "VBoxModel", "BoxModel",
+          "GridBoxModel"}  # fmt: skip
+_LINKS = {"LinkModel", "DirectionalLinkModel"}
+# What the library holds, with the versions that are saved in the same way.
+_BUNDLED = {"@jupyter-widgets/base": "2.", "@jupyter-widgets/controls": "2.",
+            "@jupyter-widgets/output": "1."}  # fmt: skip
+_OF_THE_PAGE = re.compile(r"""<iframe|\s(?:src|href)="(?!data:|https?:|#)""")
 
 
 class Widgets:
@@ -39,6 +48,7 @@ class Widgets:
         state = kept.get("state") if isinstance(kept, Mapping) else None
         self._models: Mapping[str, Any] = state if isinstance(state, Mapping) else {}
         self._outputs = outputs
+        self._shown: dict[str, str] = {}  # what the ``Output`` widgets hold
         self._left = 0
 
     def render(self, model: Any) -> str | None:
@@ -46,6 +56,35 @@ class Widgets:
         self._left = _MOST
         shown = self._widget(model, 0)
         return f'<div class="nb-widget">{shown}</div>' if shown else None
+
+    def view(self, model: Any) -> Mapping[str, Any] | None:
+        """Return what a frame needs to show a widget that `render` was called for before.
+
+        Returns:
+            The id of its ``model``, and the ``state`` of all that it consists of; None where there
+            is nothing to move in it, or a part of it would be missing in a frame.
+        """
+        state: dict[str, Any] = {name: self._models.get(name) for name in self._reached(model)}
+        if not all(map(_is_bundled, state.values())):
+            return None
+        names = {str(kept.get("model_name")) for kept in state.values()}
+        if {name for name in names if not name.endswith(("LayoutModel", "StyleModel"))} <= _STILL:
+            return None
+        for name in state.keys() & self._shown.keys():
+            if _OF_THE_PAGE.search(self._shown[name]):
+                return None
+            outputs = {**state[name]["state"], "outputs": [self._shown[name]]}
+            state[name] = {**state[name], "state": outputs}
+        return {"model": model, "state": state}
+
+    def _reached(self, model: Any) -> list[str]:
+        """Return the ids of a widget, of all that it refers to, and of what links these."""
+        reached = _closure(self._models, [model])
+        for name, kept in self._models.items():
+            ends = _references(kept)
+            if isinstance(kept, Mapping) and kept.get("model_name") in _LINKS and ends:
+                reached += [name] if set(ends) <= set(reached) else []
+        return reached
 
     def _widget(self, model: Any, depth: int) -> str:
         self._left -= 1
@@ -59,7 +98,8 @@ class Widgets:
             children = "".join(self._children(state, depth))
             return f'<div class="{_BOXES[name]}">{children}</div>' if children else ""
         if name == "OutputModel":
-            return self._outputs(state.get("outputs"))
+            self._shown[model] = self._outputs(state.get("outputs"))
+            return self._shown[model]
         return _control(name, state)
 
     def _children(self, state: Mapping[str, Any], depth: int) -> Iterator[str]:
@@ -70,6 +110,35 @@ class Widgets:
             if shown and isinstance(titles, list | tuple) and number < len(titles):
                 yield f'<div class="nb-widget-title">{escape(str(titles[number]))}</div>'
             yield shown
+
+
+def _closure(models: Mapping[str, Any], start: list[Any]) -> list[str]:
+    reached: dict[str, None] = {}
+    waiting = list(start)
+    while waiting and len(reached) < _MOST * 4:
+        name = waiting.pop()
+        if isinstance(name, str) and name not in reached:
+            reached[name] = None
+            waiting += _references(models.get(name))
+    return list(reached)
+
+
+def _references(value: Any, depth: int = 0) -> list[str]:
+    """Return the ids of the widgets that a value refers to, in lists and tables too."""
+    if isinstance(value, str):
+        return [value.removeprefix(_MODEL)] if value.startswith(_MODEL) else []
+    items = value.values() if isinstance(value, Mapping) else value
+    if depth > _DEEPEST or not isinstance(value, Mapping | list):
+        return []
+    return [name for item in items for name in _references(item, depth + 1)]
+
+
+def _is_bundled(kept: Any) -> bool:
+    """Whether the library can show a widget; it must have been saved whole, too."""
+    if not isinstance(kept, Mapping) or not isinstance(kept.get("state"), Mapping):
+        return False
+    version = _BUNDLED.get(str(kept.get("model_module")))
+    return bool(version) and str(kept.get("model_module_version")).startswith(str(version))
 
 
 def _control(name: str, state: Mapping[str, Any]) -> str:

@@ -91,6 +91,7 @@
     const state = known.get(frame);
     if (message.nbexp === "hello") tellTheme(event.source);
     else if (message.nbexp === "height") setHeight(frame, state, message.value);
+    else if (message.nbexp === "drawn") frame.dataset.drawn = "";
     else if (message.nbexp === "library")
       whenReady(() => giveLibrary(frame, state, message.name)); // scripts may still be loading
   }

@@ -10,6 +10,7 @@
   const root = document.documentElement;
   const tell = page.postMessage.bind(page);
   const asked = new Map();
+  const followers = [];
   let told = 0;
 
   const measure = () => {
@@ -40,10 +41,18 @@
     return asked.get(name).promise;
   };
 
+  const isDark = () => root.dataset.theme === "dark";
+
+  const setTheme = (name) => {
+    if (root.dataset.theme === name) return;
+    root.dataset.theme = name;
+    for (const follow of followers) follow();
+  };
+
   window.addEventListener("message", (event) => {
     const message = event.source === page ? event.data || {} : {};
     if (message.nbexp === "theme") {
-      root.dataset.theme = message.value === "dark" ? "dark" : "light";
+      setTheme(message.value === "dark" ? "dark" : "light");
     } else if (message.nbexp === "library" && asked.has(message.name)) {
       const answer = asked.get(message.name);
       if (typeof message.source !== "string") {
@@ -73,7 +82,15 @@
     document.body.append(note);
   };
 
-  Object.defineProperty(window, "nbexp", { value: Object.freeze({ library, fail }) });
+  const nbexp = {
+    library,
+    fail,
+    isDark,
+    data: () => JSON.parse(document.getElementById("data").textContent),
+    drawn: () => tell({ nbexp: "drawn" }, "*"),
+    onTheme: (follow) => followers.push(follow),
+  };
+  Object.defineProperty(window, "nbexp", { value: Object.freeze(nbexp) });
   document.addEventListener("DOMContentLoaded", () => {
     const observer = new ResizeObserver(measure);
     observer.observe(root);

@@ -1,0 +1,47 @@
+// Draws a chart of Vega or Vega-Lite. One with no ground, or a white one, gets the page's colours.
+(() => {
+  "use strict";
+  const WHITE = /^(?:white|#fff|#ffffff)$/i;
+  const DARK = { text: "#d6dae2", line: "#3a404a", mark: "#6ea8e5" };
+  const spec = nbexp.data();
+  const ground = spec.background || (spec.config && spec.config.background) || "white";
+  const isPlain = WHITE.test(ground);
+  if (isPlain) spec.background = "transparent";
+  let view = null;
+
+  const colours = () => {
+    const font = getComputedStyle(document.body).fontFamily;
+    if (!nbexp.isDark()) return { font };
+    const { text, line, mark } = DARK;
+    const words = { labelColor: text, titleColor: text };
+    return {
+      font,
+      title: { color: text, subtitleColor: text },
+      axis: { ...words, domainColor: line, gridColor: line, tickColor: line },
+      legend: words,
+      header: words,
+      view: { stroke: line },
+      style: { "guide-label": { fill: text }, "guide-title": { fill: text } },
+      mark: { color: mark },
+      text: { color: text },
+      rule: { color: text },
+    };
+  };
+
+  const refuse = (address) => {
+    const error = new Error(`its data is at ${address}, and a report loads nothing`);
+    nbexp.fail(error);
+    return Promise.reject(error);
+  };
+
+  const draw = async () => {
+    const options = { actions: false, renderer: "svg", config: isPlain ? colours() : {} };
+    if (window.vega) options.loader = Object.assign(vega.loader(), { load: refuse });
+    if (view) view.finalize();
+    view = await vegaEmbed("#output", spec, options);
+  };
+
+  const redraw = () => draw().catch(nbexp.fail);
+  nbexp.library("vega").then(redraw, nbexp.fail);
+  nbexp.onTheme(() => view && redraw());
+})();
