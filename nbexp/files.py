@@ -13,6 +13,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,19 @@ def read_json(path: Path) -> Any:
         ValueError: It holds no JSON.
     """
     return from_json(path.read_bytes())
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Have a file in two places, at no cost where the file system can; for files that never change.
+
+    Args:
+        source: The file.
+        target: Its other place; must not exist, but its folder must.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def append_line(path: Path, value: Any) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.speed import record, report
 from benchmarks.speed.parts import PARTS, Counts
 
-_LONG = ("scale",)  # only where it is asked for
+_LONG = ("scale", "report")  # only where it is asked for
 
 
 def _parts(text: str) -> list[str]:

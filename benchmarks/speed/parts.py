@@ -14,8 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed import memory, tools
-from benchmarks.speed.projects import CELLS, NAME, cores, write_sweep, write_trivial
+from benchmarks.speed import memory, rendering, tools
+from benchmarks.speed.projects import CELLS, NAME, cores, only_run, write_sweep, write_trivial
 from benchmarks.speed.record import REPOSITORY
 from benchmarks.speed.timing import environment, timed
 
@@ -35,6 +35,7 @@ class Counts:
         beside: Notebooks by papermill before and after that run.
         starts: How often a cold start is measured.
         scale: Variants of the largest run.
+        report: Variants of the largest run that is reported.
     """
 
     rounds: int = 2
@@ -45,6 +46,7 @@ class Counts:
     beside: int = 16
     starts: int = 5
     scale: int = 10_000
+    report: int = 2_000
 
 
 def sweep(folder: Path, counts: Counts) -> dict[str, Any]:
@@ -99,12 +101,6 @@ def _beside(folder: Path, count: int) -> dict[str, Any]:
     for name, each in took.items():
         _tell(name, count, each)
     return took
-
-
-def only_run(project: Path) -> Path:
-    """Return the folder of a project's only run."""
-    [events] = project.glob("runs/*/events.jsonl")
-    return events.parent
 
 
 def ends_of(run: Path) -> list[float]:
@@ -195,9 +191,28 @@ def scale(folder: Path, counts: Counts) -> dict[str, Any]:
     }
 
 
+def report(folder: Path, counts: Counts) -> dict[str, Any]:
+    """Measure reports of runs of three sizes, beside nbconvert's pages of the same notebooks."""
+    rendering.measure(folder / "first", 5)  # files come into the system's cache
+    sizes = []
+    for count in (10, counts.report // 10, counts.report):
+        sizes.append(rendering.measure(folder / str(count), count))
+        shutil.rmtree(folder / str(count))
+        for name in ("nbexp", "nbconvert"):
+            _tell(name, count, sizes[-1][name])
+    return {"sizes": sizes}
+
+
 def _tell(name: str, count: int, took: Mapping[str, float]) -> None:
     wall_s = took["wall_s"]
     print(f"  {name}: {count} notebooks, {wall_s:.1f} s, {wall_s / count:.2f} s each", flush=True)
 
 
-PARTS = {"sweep": sweep, "marginal": marginal, "floors": floors, "start": start, "scale": scale}
+PARTS = {
+    "sweep": sweep,
+    "marginal": marginal,
+    "floors": floors,
+    "start": start,
+    "scale": scale,
+    "report": report,
+}

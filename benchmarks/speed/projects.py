@@ -55,6 +55,12 @@ def _write(folder: Path, sources: list[str], count: int) -> None:
     (folder / "pipeline.yaml").write_text(json.dumps(ploomber))  # JSON is YAML too
 
 
+def only_run(project: Path) -> Path:
+    """Return the folder of a project's only run."""
+    [events] = project.glob("runs/*/events.jsonl")
+    return events.parent
+
+
 def check_outputs(folder: Path, pattern: str, count: int) -> None:
     """Raise SystemExit unless there are so many executed notebooks, each with its scrap."""
     found = list(folder.glob(pattern))

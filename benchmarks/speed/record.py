@@ -19,7 +19,7 @@ from benchmarks.speed.tools import PLOOMBER_BIN
 
 REPOSITORY = Path(__file__).parents[2]
 _PACKAGES = ("papermill", "nbclient", "jupyter_client", "ipykernel", "scrapbook", "ray", "mlflow",
-             "numpy", "pandas", "torch")  # fmt: skip
+             "nbconvert", "numpy", "pandas", "torch")  # fmt: skip
 
 
 def save(folder: Path, part: str, results: Mapping[str, Any]) -> None:

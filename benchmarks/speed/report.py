@@ -11,8 +11,8 @@ Results = Mapping[str, Any]
 _HEAD = """\
 # Benchmarks
 
-What nbexp takes, beside papermill and Ploomber's parallel executor, for the same notebooks on the \
-same machine. This page is written by `make bench`; the numbers behind it are in \
+What nbexp takes, beside papermill, Ploomber's parallel executor and nbconvert, for the same \
+notebooks on the same machine. This page is written by `make bench`; the numbers behind it are in \
 `benchmarks/results`. What early stopping, population-based training, \
 snapshots and kills come to stands in [case studies](case-studies.md).
 
@@ -21,7 +21,7 @@ Times are from the prompt and back, start-up included, and where something was m
 times, medians. Ratios are what carries over to other machines; seconds don't. CPU time is that \
 of the whole machine meanwhile, since not all that a tool starts are its children.
 
-    make bench                        # all but the last part; about an hour
+    make bench                        # all but the last two parts; about an hour
     make bench ARGS="--only start"    # one part, or several with commas: {parts}
     make bench ARGS="--help"          # smaller numbers, and writing this page without measuring
 """
@@ -67,6 +67,7 @@ def document(found: Mapping[str, Results | None]) -> str:
         "## What its parts cost": ("floors", _floors(found.get("marginal"))),
         "## One notebook": ("start", _start),
         "## Very many variants": ("scale", _scale),
+        "## Reports": ("report", _report),
     }
     texts = [_HEAD.format(parts=", ".join(part for part, _ in sections.values()))]
     for title, (part, write) in sections.items():
@@ -184,6 +185,38 @@ def _scale(results: Results) -> str:
         f"`nbexp plan` of them takes {results['plan']['wall_s']:.1f} s, and a second run, all "
         f"cached, {results['cached']['wall_s']:.1f} s."
     )
+
+
+def _report(results: Results) -> str:
+    rows, opened = [], []
+    for size in results["sizes"]:
+        count, own, other = size["count"], size["nbexp"], size["nbconvert"]
+        pages = own["bytes"] - own["files"]
+        rows.append([
+            f"{count:,}", f"{own['wall_s']:.1f} s", f"{other['wall_s']:.1f} s",
+            f"{other['wall_s'] / own['wall_s']:.1f}", _mb(pages), _mb(other["bytes"]),
+            f"{other['bytes'] / pages:.1f}", _mb(own["files"]),
+        ])  # fmt: skip
+        if times := size["opened"]:
+            parts = [_ms(times[f"{part}_s"]) for part in ("painted", "loaded", "sorted")]
+            opened.append([f"{count:,}", *parts])
+    header = ["variants", "`nbexp report`", "nbconvert", "times nbexp", "pages, nbexp",
+              "pages, nbconvert", "times nbexp", "files to download"]  # fmt: skip
+    text = (
+        "The report of a run of a notebook with a plot, a table and a curve of twenty steps: "
+        "overview, the stage's table and charts, a page for each notebook, comparisons. Beside it "
+        "nbconvert's HTML of the same notebooks, all by one command; those load scripts from "
+        "elsewhere, and know nothing of each other.\n\n"
+        f"{_table(header, rows)}"
+    )
+    if opened:
+        header = ["variants", "painted", "loaded", "sorted"]
+        text += f"\n\nThe page of the stage in Chromium, from a file:\n\n{_table(header, opened)}"
+    return text
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def _sample(samples: Sequence[Results], ended: int) -> Results:

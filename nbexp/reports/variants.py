@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from nbexp.files import write_atomic
+from nbexp.files import link_or_copy, write_atomic
 from nbexp.reports.data import Run, Stage, Variant, flat
 from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
@@ -131,7 +130,8 @@ class VariantPages:
                 self._room -= size
             target = self._folder / "files" / variant.name / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            _link(path, target)
+            bring = shutil.copyfile if name == "log.txt" else link_or_copy  # a log may grow
+            bring(path, target)
             yield File(name, url, size)
 
     def _lineage(self, variant: Variant) -> list[tuple[str, list[str]]]:
@@ -215,17 +215,6 @@ def _own_files(folder: Path) -> Sequence[Path]:
         path for name in ("figures", "artifacts", "media") for path in (folder / name).rglob("*")
     ]
     return [path for path in (*named, *sorted(within)) if path.is_file()]
-
-
-def _link(source: Path, target: Path) -> None:
-    """Have a file in two places, at no cost where the file system can; files are never changed."""
-    if source.name == "log.txt":  # but for the log, which grows
-        shutil.copyfile(source, target)
-        return
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _tail(path: Path) -> tuple[str, int]:

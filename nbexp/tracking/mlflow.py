@@ -145,6 +145,7 @@ class MlflowTracker:
                 "uri": self._connection.shown_uri,
                 "experiment_id": self._experiment_id,
                 "run_id": self._parent,
+                "artifacts": parent.info.artifact_uri,
                 "source": source,
             },
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from nbexp.errors import RunError
-from nbexp.files import read_json
+from nbexp.files import link_or_copy, read_json
 from nbexp.tracking.connection import Connection
 
 PLACE = "report"  # among the artifacts of the parent run
@@ -29,6 +31,9 @@ def log_report(run: Path, report: Path, uri: str | None = None) -> None:
         run_id, known = str(tracking["run_id"]), str(tracking["uri"])
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{run.name} was not tracked in MLflow: {error}") from error
+    if (artifacts := _local(str(tracking.get("artifacts", "")))) is not None:
+        _put(report, artifacts / PLACE)
+        return
     hides_password = "//***@" in known
     connection = Connection(
         uri or (os.environ.get("MLFLOW_TRACKING_URI", "") if hides_password else known)
@@ -39,3 +44,21 @@ def log_report(run: Path, report: Path, uri: str | None = None) -> None:
             client.log_artifacts(run_id, str(report), PLACE)
     finally:
         connection.close()
+
+
+def _local(uri: str) -> Path | None:
+    """Return the folder that an address of artifacts means, where it is one that is there."""
+    parts = urlsplit(uri)
+    folder = Path(unquote(parts.path))
+    is_local = parts.scheme == "file" and not parts.netloc
+    return folder if is_local and folder.parent.is_dir() else None
+
+
+def _put(source: Path, target: Path) -> None:
+    """Put a folder into another place; what was there is replaced."""
+    try:
+        if target.exists():
+            shutil.rmtree(target)
+        shutil.copytree(source, target, copy_function=link_or_copy)
+    except OSError as error:
+        raise RunError(f"{target} can't be written: {error}") from error
