@@ -52,7 +52,12 @@ def short(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, str):
         return value
-    text = str(value)
+    if isinstance(value, Mapping):
+        text = f"{{{', '.join(f'{key}={short(each)}' for key, each in value.items())}}}"
+    elif isinstance(value, list | tuple):
+        text = f"[{', '.join(map(short, value))}]"
+    else:
+        text = str(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 

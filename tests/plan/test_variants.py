@@ -151,7 +151,13 @@ def test_cases_may_link_to_different_stages(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.000123456, "0.0001235"), ("adam", "adam"), ([1, 2], "[1, 2]")]
+    ("value", "text"),
+    [
+        (0.000123456, "0.0001235"),
+        ("adam", "adam"),
+        ([1, 2], "[1, 2]"),
+        ({"name": "mlp", "layers": [8, 0.123456]}, "{name=mlp, layers=[8, 0.1235]}"),
+    ],
 )
 def test_labels_are_short(value: Any, text: str) -> None:
     assert short(value) == text

@@ -81,6 +81,8 @@ def test_variant_grows_without_losing_the_readers_place(page: Page, address: str
     going.log("train-a", 3, loss=0.125)
     going.write("train-a", "print('first')", "print('second')", "print('third')")
     expect(page.locator(".nb-cell")).to_have_count(4)
+    expect(page.locator("#cell-4 button.copy")).to_have_count(1)
+    expect(page.locator("button.copy")).to_have_count(3)
     expect(line).not_to_have_attribute("d", before or "")
     assert page.evaluate("document.getElementById('cell-2').mark") == "the same"
     assert page.locator("#cell-2 details").get_attribute("open") is None

@@ -184,6 +184,7 @@
       const after = page.getElementById("main");
       update(this.main, this.before, after);
       this.before = after;
+      nbexp.addCopyButtons();
       redrawCurves(page);
       return true;
     }

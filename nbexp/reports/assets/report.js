@@ -127,6 +127,7 @@
   function addCopyButtons() {
     if (!navigator.clipboard) return;
     for (const block of document.querySelectorAll("pre.nb-code, pre.code, pre.traceback")) {
+      if (block.parentElement.className === "copy-box") continue;
       const button = document.createElement("button");
       Object.assign(button, { type: "button", className: "copy", textContent: "Copy" });
       button.dataset.action = "copy";
@@ -191,6 +192,8 @@
     addCopyButtons();
     watchSections();
   }
+
+  nbexp.addCopyButtons = addCopyButtons; // also for what comes into a page later
 
   setTheme(nbexp.recall("theme")); // before anything is drawn
   window.addEventListener("message", onMessage);
