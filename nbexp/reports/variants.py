@@ -166,10 +166,16 @@ def _about(stage: Stage, variant: Variant) -> list[tuple[str, str]]:
         ("attempt", str(history.attempt) if history.attempt > 1 else ""),
         ("because", variant.reason),
         ("taken from", history.source or ""),
-        ("template", variant.record.template if variant.record else ""),
+        ("template", _template(stage, variant.record.template) if variant.record else ""),
         ("key", variant.record.key[:16] if variant.record else ""),
         ("MLflow", (variant.record.tracking_id if variant.record else "") or ""),
     ]
+
+
+def _template(stage: Stage, path: str) -> str:
+    """Return a template as the pipeline names it: where it lies here says nothing elsewhere."""
+    name = Path(path).name
+    return next((each for each in stage.notebooks if Path(each).name == name), name)
 
 
 def _tables(variant: Variant) -> list[tuple[str, list[tuple[str, str]]]]:
