@@ -86,6 +86,7 @@ def test_report_tells_of_a_run(result: RunResult) -> None:
     assert report.scraps["best_value"] == pytest.approx(1.002)
     assert (report.scraps["variant_count"], report.scraps["failed_count"]) == (12, 4)
     assert summary.startswith("score 1.002 is what the best of 12 variants of train came to")
+    assert f"{kept.name}, with lr = 0.1, layers = [8, 8], seed = 1." in summary
     assert f"{len(pruned)} of the 12 ended early" in summary
     assert "4 more failed." in summary
     assert "test_score 0.902" in summary
@@ -93,7 +94,7 @@ def test_report_tells_of_a_run(result: RunResult) -> None:
     assert "From seed to seed" in summary
 
 
-def test_report_is_without_warnings_and_says_how_to_get_the_best_again(result: RunResult) -> None:
+def test_report_says_what_failed_and_how_to_get_the_best_again(result: RunResult) -> None:
     [report] = result.stage("report")
     [kept] = [variant for variant in result.stage("train") if variant.is_kept]
     shown = list(texts(report.notebook))
@@ -104,6 +105,7 @@ def test_report_is_without_warnings_and_says_how_to_get_the_best_again(result: R
     assert "lr = 0.1\nlayers = [8, 8]\nseed = 1" in again
     assert f"(../{kept.name}/notebook.ipynb)" in again
     assert "## A sketch" in "".join(shown)
+    assert "lr = 5.0, layers = [8], seed = 0: `ValueError: lr = 5.0 is too large`" in "".join(shown)
 
 
 def test_saved_report_can_be_loaded(result: RunResult) -> None:
