@@ -15,6 +15,7 @@ from nbexp.run import RunHistory, VariantHistory
 from nbexp.states import State
 
 _MOST = 20  # other runs, the newest
+_LARGEST = 5_000_000  # bytes of a notebook of another run that is brought along
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Rival:
     Attributes:
         entry: The run.
         best: The best variant of each stage; the only one, of a stage without a metric.
-        pages: Where the page of each of them is, seen from the report's root.
+        pages: Where the page of each of them is, seen from the report's root, if there is one.
         page: Where the run's own page is; None if the report has none.
     """
 
@@ -65,10 +66,12 @@ def _rival(own: Run, entry: Entry, elsewhere: str | None) -> Rival:
     run = entry.run
     best = {stage: run.variant(each) for stage, each in _standing_for(run.history).items()}
     place = f"runs/{run.id}/" if elsewhere is None else f"{elsewhere}{run.id}/"
-    pages = {
-        stage: f"{'' if _is_part(variant, own) else place}variants/{variant.name}.html"
-        for stage, variant in best.items()
-    }
+    pages = {}
+    for stage, variant in best.items():
+        if _is_part(variant, own):
+            pages[stage] = f"variants/{variant.name}.html"
+        elif elsewhere is not None or _is_small(variant):
+            pages[stage] = f"{place}variants/{variant.name}.html"
     page = "index.html" if run.id == own.id else elsewhere and f"{place}index.html"
     return Rival(entry, best, pages, page)
 
@@ -88,6 +91,10 @@ def _is_part(variant: Variant, run: Run) -> bool:
     known = run.history.variants.get(variant.name)
     record = run.variant(known).record if known else None
     return bool(record and variant.record and record.key == variant.record.key)
+
+
+def _is_small(variant: Variant) -> bool:
+    return variant.notebook is not None and variant.notebook.stat().st_size <= _LARGEST
 
 
 def _table(rivals: Sequence[Rival]) -> dict[str, Any]:
@@ -141,4 +148,5 @@ def _best_of(stage: Stage, rivals: Sequence[Rival]) -> dict[str, Any]:
     runs = [rival.entry.id for rival in fit]
     for run, row in zip(runs, data.get("rows", ()), strict=True):
         row[0] = f"{run}: {row[0]}"
-    return {**data, "runs": runs, "links": [f"../{rival.pages[stage.name]}" for rival in fit]}
+    pages = [rival.pages.get(stage.name) for rival in fit]
+    return {**data, "runs": runs, "links": [page and f"../{page}" for page in pages]}

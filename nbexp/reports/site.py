@@ -121,10 +121,12 @@ class Site:
     @cached_property
     def _foreign(self) -> dict[str, tuple[Rival, str]]:
         """The pages of other runs' variants, with their stages."""
-        pages = {
-            rival.pages[stage]: (rival, stage) for rival in self._rivals for stage in rival.best
+        return {
+            path: (rival, stage)
+            for rival in self._rivals
+            for stage, path in rival.pages.items()
+            if path.startswith("runs/")
         }
-        return {path: each for path, each in pages.items() if path.startswith("runs/")}
 
     def _logged_by(self, stage: Stage) -> list[list[Logged]]:
         if stage.name not in self._logged:
@@ -205,9 +207,9 @@ class Site:
 
     def _leaderboard(self, path: str) -> str:
         pages = {
-            (rival.entry.id, variant.name): rival.pages[stage]
+            (rival.entry.id, rival.best[stage].name): page
             for rival in self._rivals
-            for stage, variant in rival.best.items()
+            for stage, page in rival.pages.items()
         }
         boards = standings(self._run, self._entries, pages)
         return self._page("leaderboard.html", path, boards=boards)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from nbexp.errors import UsageError
 from nbexp.reports import write_report
@@ -116,6 +117,17 @@ def test_runs_can_be_compared_with_the_pages_of_their_best_variants(runs, small,
     assert f'href="compare.html#*:{run.name},{earlier.name}"' in history
     leaders = (run / "report/leaderboard.html").read_text()
     assert f'href="runs/{earlier.name}/variants/train-a.html"' in leaders
+
+
+def test_huge_notebook_of_another_run_is_left_there(runs, small, made) -> None:
+    huge = new_notebook(cells=[new_markdown_cell("long " * 1_100_000)])
+    earlier = runs.make({"train-a": made("train", {"lr": 1}, metric=0.95, notebook=huge)})
+    write_report(run := runs.make(small()))
+    text = (run / "report/compare.html").read_text()
+    data = json.loads(re.findall(r'id="runs-data">(.*?)</script>', text)[0])
+    assert data["best"]["train"]["runs"] == [run.name, earlier.name]
+    assert data["best"]["train"]["links"] == ["../variants/train-3.html", None]
+    assert not (run / "report/runs").exists()
 
 
 def test_pipelines_of_one_task_share_leaderboards_alone(runs, small, made) -> None:

@@ -175,17 +175,17 @@
     section.hidden = !data;
     if (section.hidden) return;
     const dataset = nbexp.dataset(data);
-    frames = rows.map((row) => ({
-      cells: null,
-      node: element("iframe", {
-        src: `${data.links[row].replace("../", "")}?embedded`,
-        title: `Cells of ${dataset.name(row)}`,
-        class: "beside",
-      }),
+    const drawn = rows.map((row) => data.links[row] && element("iframe", {
+      src: `${data.links[row].replace("../", "")}?embedded`,
+      title: `Cells of ${dataset.name(row)}`,
+      class: "beside",
     }));
+    frames = drawn.filter(Boolean).map((node) => ({ cells: null, node }));
+    const missing = "Its notebook is not part of this report; nbexp view shows it.";
     const columns = rows.map((row, n) => element("div", { class: "beside-column" },
       element("p", { class: "beside-name" }, dataset.name(row), " ",
-        element("span", { class: "muted" }, dataset.title(row))), frames[n].node));
+        element("span", { class: "muted" }, dataset.title(row))),
+      drawn[n] || element("p", { class: "muted" }, missing)));
     cleared(section).append(element("div", { class: "beside-box", tabindex: "0", role: "group",
       "aria-labelledby": "cells-title" }, ...columns));
   }
