@@ -157,7 +157,7 @@ class Site:
     def _variant_of_rival(self, path: str, rival: Rival, stage: str) -> str:
         run = rival.entry.run
         folder = self._folder / "runs" / run.id
-        pages = VariantPages(run, folder, assets=self._folder / "assets", max_files=0)
+        pages = VariantPages(run, folder, assets=self._folder / "assets", is_guest=True)
         values = pages.values(run.stage(stage), rival.best[stage])
         return self._page("variant.html", path, page="compare.html", rival=run, **values)
 

@@ -12,7 +12,7 @@ from nbexp.files import to_json
 from nbexp.metrics import Entry
 from nbexp.reports.data import Stage, flat
 from nbexp.states import State
-from nbexp.wording import number_text
+from nbexp.wording import counted, number_text
 
 _MAX_TEXT = 200  # characters
 _MAX_VALUE = 300  # characters, where there is more room
@@ -169,8 +169,15 @@ def text_of(value: Any) -> str:
     value = short_reference(value)
     if isinstance(value, float):
         return number_text(value)
+    if isinstance(value, list) and value and all(map(_is_record, value)):
+        return counted(len(value), "variant")
     text = value if isinstance(value, str) else to_json(value)
     return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
+
+
+def _is_record(value: Any) -> bool:
+    """Whether a value is what a link to all variants of a stage gives of one."""
+    return isinstance(value, dict) and {"variant", "params", "metrics"} <= value.keys()
 
 
 def _by_name(tables: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

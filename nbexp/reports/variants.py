@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +26,7 @@ _LINEAGE_SHOWN = 30
 _SCRIPTS = (*CHART_SCRIPTS, "stage.js", "embedded.js")
 _USAGE = {"cpu_s": ("processors", "s"), "memory_mib": ("memory at most", "MiB")}
 _ALWAYS = ("notebook.ipynb", "log.txt")
+_TO_NOTEBOOK = re.compile(r'class="nb-inert" title="\.\./(?P<name>[\w-]+)/notebook\.ipynb"')
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class VariantPages:
         folder: The report's folder, into which files go that pages refer to.
         assets: The folder of scripts that pages share; that of the report by default.
         brings_files: Whether what variants left is brought into the folder.
-        max_files: Bytes of files that are brought, beside notebooks and logs.
+        is_guest: Whether it is another run's report that they are part of: then they come with
+            notebooks and logs alone, and without pages to lead to.
     """
 
     def __init__(
@@ -60,13 +63,14 @@ class VariantPages:
         *,
         assets: Path | None = None,
         brings_files: bool = True,
-        max_files: int = _MAX_FILES,
+        is_guest: bool = False,
     ) -> None:
         self._folder = folder
         self._assets = assets or folder / "assets"
         self._brings_files = brings_files
         self._down = _descendants(run)
-        self._room = max_files
+        self._room = 0 if is_guest else _MAX_FILES
+        self._pages = frozenset() if is_guest else frozenset(run.history.variants)
 
     def values(self, stage: Stage, variant: Variant) -> dict[str, Any]:
         """Return the values for the page of a variant; write the files that it refers to."""
@@ -112,7 +116,13 @@ class VariantPages:
         except Exception as error:  # half a file, or no notebook at all
             return None, f"Its notebook can't be read: {error}"
         aside = self._folder / "variants" / variant.name
-        return render_notebook(notebook, aside=aside, aside_url=quote(variant.name)), ""
+        rendered = render_notebook(notebook, aside=aside, aside_url=quote(variant.name))
+        return replace(rendered, html=_TO_NOTEBOOK.sub(self._to_page, rendered.html)), ""
+
+    def _to_page(self, link: re.Match[str]) -> str:
+        """Return a link to the page of a variant, for one to its notebook that leads nowhere."""
+        name = link["name"]
+        return f'href="{quote(name)}.html"' if name in self._pages else link[0]
 
     def _files(self, variant: Variant) -> Iterator[File]:
         """Yield the files of a variant, and bring them into the report."""
