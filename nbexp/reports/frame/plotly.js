@@ -6,7 +6,8 @@
 
   const figure = nbexp.data();
   const config = { ...figure.config, responsive: true, displaylogo: false };
-  config.modeBarButtonsToRemove = ["toImage", "sendDataToCloud"]; // a frame can't save files
+  // A frame can neither save files nor send any.
+  config.modeBarButtonsToRemove = ["toImage", "sendDataToCloud", "sendChartToCloud"];
   const layout = figure.layout || {};
   const template = layout.template || {};
   const own = template.layout || {};
@@ -38,7 +39,10 @@
     };
   };
 
-  const lightened = () => ({ ...template, layout: { ...own, paper_bgcolor: "transparent" } });
+  const lightened = () => {
+    const modebar = { bgcolor: "transparent", color: "#8a8f98", activecolor: "#444a54" };
+    return { ...template, layout: { ...own, paper_bgcolor: "transparent", modebar } };
+  };
   const themed = () => (nbexp.isDark() ? darkened() : lightened());
 
   const draw = () => {

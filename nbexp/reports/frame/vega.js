@@ -28,19 +28,26 @@
     };
   };
 
-  const refuse = (address) => {
-    const error = new Error(`its data is at ${address}, and a report loads nothing`);
-    nbexp.fail(error);
-    return Promise.reject(error);
+  /** Take out where data would be loaded from, and say so: nothing is loaded in a report. */
+  const stayHere = (part) => {
+    for (const data of [part.data].flat()) {
+      if (!data || typeof data.url !== "string") continue;
+      nbexp.fail(new Error(`its data is at ${data.url}, and a report loads nothing`));
+      delete data.url;
+      data.values = [];
+    }
+    for (const [name, value] of Object.entries(part)) {
+      if (value && typeof value === "object" && !["values", "datasets"].includes(name)) stayHere(value);
+    }
   };
 
   const draw = async () => {
     const options = { actions: false, renderer: "svg", config: isPlain ? colours() : {} };
-    if (window.vega) options.loader = Object.assign(vega.loader(), { load: refuse });
     if (view) view.finalize();
     view = await vegaEmbed("#output", spec, options);
   };
 
+  stayHere(spec);
   const redraw = () => draw().catch(nbexp.fail);
   nbexp.library("vega").then(redraw, nbexp.fail);
   nbexp.onTheme(() => view && redraw());

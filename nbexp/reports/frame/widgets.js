@@ -76,15 +76,17 @@
     await bundle.load_ipython_extension();
     await whenRestored;
     const manager = kernel.widget_manager;
-    for (const id of Object.keys(state)) {
-      const model = await manager.get_model(id);
-      if (model.get("_view_name") === "ErrorWidgetView") throw new Error("a widget is not known");
-    }
     const view = await manager.create_view(await manager.get_model(shown));
     const place = document.getElementById("output");
     bundle.JupyterLuminoWidget.attach(view.luminoWidget, place);
-    await Promise.all((view.children_views && view.children_views.views) || []);
+    await allViews(view);
+    if (place.querySelector(".jupyter-widgets-error-widget")) throw new Error("a part is missing");
     nbexp.drawn();
+  };
+
+  const allViews = async (view) => {
+    const views = await Promise.all((view.children_views && view.children_views.views) || []);
+    await Promise.all(views.map(allViews));
   };
 
   nbexp.library("widgets").then(draw).catch(nbexp.fail);
