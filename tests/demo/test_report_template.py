@@ -56,6 +56,14 @@ def write(path: Path, parameters: str, source: str) -> None:
     nbformat.write(new_notebook(cells=[tagged, new_code_cell(source)]), path)
 
 
+def tables(notebook: Path) -> Iterator[str]:
+    """Yield the tables that a notebook shows, as HTML."""
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if "<table" in (html := output.get("data", {}).get("text/html", "")):
+                yield html
+
+
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     folder = tmp_path_factory.mktemp("sketch")
@@ -100,6 +108,10 @@ def test_report_says_what_failed_and_how_to_get_the_best_again(result: RunResult
     shown = list(texts(report.notebook))
 
     assert not [text for text in shown if "Warning" in text]
+    ranking, over_seeds, last_stage = tables(report.notebook)
+    assert kept.name in ranking
+    assert "deviation" in over_seeds
+    assert "test_score" in last_stage
     [again] = [text for text in shown if "nbexp run" in text]
     assert "nbexp run sketch.toml" in again
     assert "lr = 0.1\nlayers = [8, 8]\nseed = 1" in again
@@ -153,7 +165,18 @@ def test_report_copes_with_any_records(case: str, tmp_path: Path) -> None:
     best = min(finite, key=lambda each: each["metrics"]["score"])
 
     assert not [text for text in texts(done) if "Warning" in text]
+    [ranking, *_] = tables(done)
+    assert best["variant"] in ranking
     assert reader.scraps(nbformat.read(done, as_version=4)).values["best"] == best["variant"]
+
+
+@pytest.mark.parametrize("case", ["numbers that are none", "lists, tables, nothing and texts"])
+def test_comparison_copes_with_any_records(case: str, tmp_path: Path) -> None:
+    done = tmp_path / "compare.ipynb"
+    template = TEMPLATE.with_name("compare.ipynb")
+    given = {"variants": FEW[case], "metric": "score"}
+    papermill.execute_notebook(template, done, given, progress_bar=False, cwd=tmp_path)
+    assert len(list(tables(done))) == 1
 
 
 @pytest.mark.parametrize(
