@@ -14,7 +14,7 @@ from the frame                                                   what the page d
 ``"hello"``         its document has begun                       answers ``"theme"``
 ``"height"``        ``value``: height of its content in pixels   sets the height of the element
 ``"library"``       ``name``: one of `LIBRARIES`                 answers ``"library"``
-``"drawn"``         a widget is there                            shows it instead of its values
+``"drawn"``         what it draws is there                       shows a widget, not its values
 ==================  ===========================================  ================================
 
 ==================  =============================================================================
@@ -60,6 +60,7 @@ _BARRED = re.compile(
     r"<(/?)(?=iframe|frame|object|embed|portal|fencedframe|link|meta)", re.IGNORECASE
 )
 _TAME = r"<\1nb-"
+_AXIS = 70  # pixels that a chart of Vega has below and above what it tells as its height
 
 
 def html_frame(content: str, aside: Aside, *, height: int = 160) -> str:
@@ -82,15 +83,13 @@ def html_frame(content: str, aside: Aside, *, height: int = 160) -> str:
 
 def plotly_frame(figure: Any, aside: Aside) -> str:
     """Return a frame that draws a figure of plotly."""
-    layout = figure.get("layout", {}) if isinstance(figure, dict) else {}
-    height = layout.get("height") if isinstance(layout, dict) else None
-    known = int(height) if isinstance(height, int | float) and 50 < height < 3_000 else 450
-    return html_frame(_drawing(figure, "plotly"), aside, height=known)
+    layout = figure.get("layout") if isinstance(figure, dict) else None
+    return html_frame(_drawing(figure, "plotly"), aside, height=_height(layout, 450))
 
 
 def vega_frame(spec: Any, aside: Aside) -> str:
     """Return a frame that draws a chart of Vega or Vega-Lite."""
-    return html_frame(_drawing(spec, "vega"), aside, height=320)
+    return html_frame(_drawing(spec, "vega"), aside, height=_height(spec, 300) + _AXIS)
 
 
 def widgets_frame(view: Mapping[str, Any], aside: Aside) -> str:
@@ -136,6 +135,12 @@ def _packaged(package: str, path: str) -> str | None:
         if file.is_file():
             return file.read_text(encoding="utf-8")
     return None
+
+
+def _height(table: Any, default: int) -> int:
+    """Return the height in pixels that a table tells; print takes no other."""
+    height = table.get("height") if isinstance(table, dict) else None
+    return int(height) if isinstance(height, int | float) and 50 < height < 3_000 else default
 
 
 def _drawing(data: Any, name: str) -> str:

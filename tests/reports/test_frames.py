@@ -62,6 +62,19 @@ def test_figure_of_plotly_is_drawn_as_tall_as_it_is(chromium, tmp_path, inline_b
     page.close()
 
 
+def test_frame_keeps_its_place_until_something_is_drawn(chromium, tmp_path) -> None:
+    aside = Aside(tmp_path, "", 256_000)
+    slow = PLOTLY.replace('new Function("return Promise.resolve()")()', "new Promise(() => {})")
+    html = plotly_frame({"data": [], "layout": {"height": 321}}, aside)
+    grown = html_frame("<p>first</p>", aside) + html
+    page, _ = opened(chromium, tmp_path, grown, library(tmp_path, "plotly", slow))
+    frames = page.locator("iframe.nb-frame")
+    frames.nth(1).content_frame.locator("svg.plot").wait_for()
+    page.wait_for_function("document.querySelector('iframe').offsetHeight < 100")  # by a message
+    assert frames.nth(1).evaluate("frame => frame.offsetHeight") == 321
+    page.close()
+
+
 def test_chart_of_vega_is_drawn(chromium, tmp_path) -> None:
     html = vega_frame({"mark": "</script>"}, Aside(tmp_path, "", 256_000))
     page, frame = opened(chromium, tmp_path, html, library(tmp_path, "vega", VEGA))

@@ -12,8 +12,10 @@
   const asked = new Map();
   const followers = [];
   let told = 0;
+  let isEmpty = false; // while something is still to be drawn, the height is the page's guess
 
   const measure = () => {
+    if (isEmpty) return;
     const body = document.body;
     const content = Math.max(root.getBoundingClientRect().height, body ? body.scrollHeight : 0);
     const bar = window.innerHeight - root.clientHeight; // of scrolling sideways
@@ -36,6 +38,7 @@
       const answer = {};
       answer.promise = new Promise((resolve, reject) => Object.assign(answer, { resolve, reject }));
       asked.set(name, answer);
+      isEmpty = true;
       tell({ nbexp: "library", name }, "*");
     }
     return asked.get(name).promise;
@@ -80,6 +83,14 @@
     note.className = "note";
     note.textContent = `This output can't be drawn: ${(error && error.message) || error}`;
     document.body.append(note);
+    isEmpty = false;
+    measure();
+  };
+
+  const drawn = () => {
+    isEmpty = false;
+    measure();
+    tell({ nbexp: "drawn" }, "*");
   };
 
   const nbexp = {
@@ -87,7 +98,7 @@
     fail,
     isDark,
     data: () => JSON.parse(document.getElementById("data").textContent),
-    drawn: () => tell({ nbexp: "drawn" }, "*"),
+    drawn,
     onTheme: (follow) => followers.push(follow),
   };
   Object.defineProperty(window, "nbexp", { value: Object.freeze(nbexp) });

@@ -53,5 +53,5 @@
     return Plotly.newPlot("output", { ...figure, layout: shown, config });
   };
 
-  nbexp.library("plotly").then(draw).catch(nbexp.fail);
+  nbexp.library("plotly").then(draw).then(nbexp.drawn).catch(nbexp.fail);
 })();

@@ -45,6 +45,7 @@
     const options = { actions: false, renderer: "svg", config: isPlain ? colours() : {} };
     if (view) view.finalize();
     view = await vegaEmbed("#output", spec, options);
+    nbexp.drawn();
   };
 
   stayHere(spec);
