@@ -44,9 +44,7 @@ def importance(records: Iterable[Mapping[str, Any]], metric: str) -> pd.DataFram
         remedy = did_you_mean(metric, known)
         raise UsageError(f"nbexp.importance: no variant has the metric {metric!r}. {remedy}")
     params = pd.json_normalize([dict(each["params"]) for each in variants]).to_dict("list")
-    varying = {
-        str(name): values for name, values in params.items() if len({*map(repr, values)}) > 1
-    }
+    varying = {str(name): values for name, values in params.items() if _varies(values)}
     rows, note = forest.importance(varying, [each["metrics"].get(metric) for each in variants])
     renamed = [(row["param"], row["value"], row["error"]) for row in rows or ()]
     table = pd.DataFrame(renamed, columns=list(COLUMNS))
