@@ -13,6 +13,15 @@ from nbexp.errors import NbexpError
 
 _ADDRESS = re.compile(r"at (http://\S+)")
 _START_S = 60.0
+# Its standard input ends with the server, even one that is killed; and it with that.
+_MAIN = """
+import os, runpy, sys, threading
+def end_with_server():
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=end_with_server, daemon=True).start()
+runpy.run_module("tensorboard.main", run_name="__main__", alter_sys=True)
+"""
 _SHOWN = 2_000  # characters of what it said when it failed
 
 
@@ -50,11 +59,10 @@ class Boards:
 
 def _start(folder: Path) -> tuple[subprocess.Popen[str], str]:
     command = [
-        sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--host", "127.0.0.1",
-        "--port", "0",
+        sys.executable, "-c", _MAIN, "--logdir", str(folder), "--host", "127.0.0.1", "--port", "0",
     ]  # fmt: skip
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace",
     )  # fmt: skip
     said: list[str] = []
@@ -70,9 +78,9 @@ def _start(folder: Path) -> tuple[subprocess.Popen[str], str]:
 
 def _listen(process: subprocess.Popen[str], said: list[str], found: threading.Event) -> None:
     """Read what it says until it ends, as it would stand still if nobody did."""
-    if process.stdout is None:
+    if process.stdout is None or process.stdin is None:
         return
-    with process.stdout as lines:
+    with process.stdin, process.stdout as lines:
         for line in lines:
             if not found.is_set():
                 said.append(line)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
@@ -29,6 +31,20 @@ def log(going) -> None:
     listener = TensorboardListener(going.path)
     for line in (going.path / "events.jsonl").read_text().splitlines():
         listener.notify(Event.from_record(json.loads(line)))
+
+
+def test_board_ends_with_a_server_that_is_killed(viewing, going, tmp_path: Path) -> None:
+    log(going)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with viewing(going.path, "--port", 0, folder=temporary) as (server, address):
+        ask = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        ask.open(address).close()  # the token becomes a cookie
+        assert b"TensorBoard" in ask.open(f"{address.partition('?')[0]}run/tensorboard").read()
+        boards = psutil.Process(server.pid).children(recursive=True)
+        assert boards
+        server.kill()
+        assert psutil.wait_procs(boards, timeout=10)[1] == []
 
 
 def test_scalars_are_shown_on_loopback_until_the_server_ends(serve, going) -> None:
