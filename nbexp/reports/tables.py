@@ -172,6 +172,8 @@ def text_of(value: Any) -> str:
     if isinstance(value, list) and value and all(map(_is_record, value)):
         return counted(len(value), "variant")
     text = value if isinstance(value, str) else to_json(value)
+    if len(text) > _MAX_VALUE and _is_matrix(value):
+        return f"{len(value)} by {len(value[0])} values"
     return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
 
 
@@ -251,6 +253,13 @@ def _matrices(stage: Stage) -> list[dict[str, Any]]:
             labels = [str(label) for label in table.get("labels") or range(len(counts))]
             found.append({"row": row, "name": name, "labels": labels, "counts": counts})
     return found
+
+
+def _is_matrix(value: Any) -> bool:
+    """Whether a value is a list of lists of one length."""
+    if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
+        return False
+    return len({len(row) for row in value}) == 1
 
 
 def _is_square(matrix: Any) -> TypeGuard[list[list[float]]]:

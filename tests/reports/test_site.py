@@ -81,16 +81,18 @@ def test_skipped_variant_says_why_it_has_no_notebook(runs, small) -> None:
     assert "it is skipped" in (run / "report/variants/train-left.html").read_text()
 
 
-def test_notebooks_that_link_to_others_lead_to_their_pages(runs, small, made) -> None:
+def test_variant_page_leads_to_others_and_is_not_filled_with_values(runs, small, made) -> None:
     links = "[best](../train-3/notebook.ipynb), [none](../other/notebook.ipynb)"
     records = [{"variant": f"train-{n}", "params": {}, "metrics": {}} for n in range(10)]
     notebook = new_notebook(cells=[new_markdown_cell(links)])
-    linked = made("train", {"variants": records}, notebook=notebook)
+    glued = {"counts": [[n] * 20 for n in range(30)]}
+    linked = made("train", {"variants": records}, notebook=notebook, scraps=glued)
     write_report(run := runs.make({**small(), "train-linked": linked}))
     page = (run / "report/variants/train-linked.html").read_text()
     assert '<a href="train-3.html">best</a>' in page
     assert '<a class="nb-inert" title="../other/notebook.ipynb">none</a>' in page
     assert "<dd>10 variants</dd>" in page
+    assert "<dd>30 by 20 values</dd>" in page
 
 
 def test_history_tells_what_changed(runs, small, made) -> None:
