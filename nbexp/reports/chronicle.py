@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nbexp.files import to_json
 from nbexp.reports.data import Run
 from nbexp.results import best_by_stage
-from nbexp.run import RunHistory, VariantHistory, list_runs, read_history
+from nbexp.run import RunHistory, VariantHistory, list_runs
 from nbexp.wording import counts_text
 
 _MAX_CHANGES = 12
@@ -52,12 +53,17 @@ class Entry:
         return self.best[key].metric if key in self.best else None
 
 
-def chronicle(run: Run) -> list[Entry]:
-    """Return the runs of the same task that lie beside a run, itself included, oldest first."""
+def chronicle(run: Run, read: Callable[[Path], Run] = Run.read) -> list[Entry]:
+    """Return the runs of the same task that lie beside a run, itself included, oldest first.
+
+    Args:
+        run: The run.
+        read: Returns another run by its folder.
+    """
     entries: list[Entry] = []
     last: dict[str, Run] = {}  # of each pipeline
     for folder in list_runs(run.folder.path.parent):
-        now = run if folder.id == run.id else Run.of(folder, read_history(folder))
+        now = run if folder.id == run.id else read(folder.path)
         if now.task != run.task:
             continue
         history = now.history

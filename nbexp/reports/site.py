@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ _MORE = (
     ("leaderboard.html", "Leaderboard"),
 )
 _DATA = "window.nbexp = window.nbexp || {}; nbexp.data = nbexp.data || {};\n"
+PAGES_AMONG_RUNS = frozenset(file for file, _ in _MORE)  # they tell of the runs beside, too
 _STAGE_SCRIPTS = (*CHART_SCRIPTS, "stage.js")
 
 
@@ -44,9 +45,10 @@ class Site:
             ``../``. Then what variants left is not brought into the folder either, but to be found
             at the same addresses by other means.
         has_rivals: Whether other runs can be compared with it.
+        read_other: Returns another run by its folder.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what there is around a run
         self,
         run: Run,
         folder: Path,
@@ -54,11 +56,13 @@ class Site:
         *,
         elsewhere: str | None = None,
         has_rivals: bool = True,
+        read_other: Callable[[Path], Run] = Run.read,
     ) -> None:
         self._run = run
         self._folder = folder
         self._elsewhere = elsewhere
         self._has_rivals = has_rivals
+        self._read_other = read_other
         self._stages = {stage.name: stage for stage in run.stages}
         self._of = {each.name: (stage, each) for stage in run.stages for each in stage.variants}
         self._variants = VariantPages(run, folder, brings_files=elsewhere is None)
@@ -104,7 +108,7 @@ class Site:
     @cached_property
     def _entries(self) -> list[Entry]:
         """The runs of the same task."""
-        return chronicle(self._run)
+        return chronicle(self._run, self._read_other)
 
     @cached_property
     def _history_entries(self) -> list[Entry]:

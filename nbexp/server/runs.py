@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from nbexp.reports.ansi import settle, to_html
 from nbexp.reports.data import Run
-from nbexp.reports.site import Site
+from nbexp.reports.site import PAGES_AMONG_RUNS, Site
 from nbexp.results import best_by_stage, run_duration_s, run_state
-from nbexp.run import RunFolder, RunHistory, read_history
+from nbexp.run import RunFolder, RunHistory, list_runs, read_history
 from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text, time_text
 
@@ -22,36 +22,41 @@ _UNFINISHED = 4_000  # characters of a line that has no end yet
 _REST = 4  # times as long as pages took to make, they are shown before they are made anew
 
 Version = tuple[int, int, bool]
+V = TypeVar("V")
 
 
-class LiveRun:
-    """A run that someone looks at; its methods may be called by many threads.
+class Histories:
+    """What the events of runs tell, read anew only when there are more; for many threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[Version, RunHistory]] = {}
+
+    def of(self, folder: RunFolder) -> RunHistory:
+        """Return what has happened so far."""
+        version = _version(folder)
+        known = self._known.get(folder.path)
+        if known is None or known[0] != version:
+            known = self._known[folder.path] = (version, read_history(folder))
+        return known[1]
+
+
+class _LiveSite(Generic[V]):
+    """Pages that are made anew when something happened.
 
     Args:
-        folder: The run's folder.
-        aside: Where files go that its pages refer to.
-        shared: Values for all its pages; ``live`` among them, a table.
-        has_neighbours: Whether the runs beside it can be looked at, too.
+        version: Returns what is another one when something happened.
+        make: Returns the site of a version.
     """
 
-    def __init__(
-        self, folder: Path, aside: Path, shared: Mapping[str, Any], *, has_neighbours: bool
-    ) -> None:
-        self.folder = RunFolder(folder)
-        self.aside = aside
-        self._shared = shared
-        self._has_neighbours = has_neighbours
+    def __init__(self, version: Callable[[], V], make: Callable[[V], Site]) -> None:
+        self._version = version
+        self._make = make
         self._lock = threading.Lock()
-        self._known: tuple[Version, RunHistory] | None = None
-        self._site: tuple[Version, Site] | None = None
+        self._site: tuple[V, Site] | None = None
         self._rests_until = 0.0
 
     def render(self, page: str) -> str:
-        """Return a page, or the data of one, as the run stands now.
-
-        Raises:
-            KeyError: There is no such page.
-        """
+        """Return a page."""
         with self._lock:
             started = time.monotonic()
             version = self._version()
@@ -63,12 +68,53 @@ class LiveRun:
             self._rests_until = max(self._rests_until, now + _REST * (now - started))
             return text
 
+    def shown(self) -> V | None:
+        """Return the version that is shown for now, even if it is old; None where none is."""
+        is_resting = time.monotonic() < self._rests_until
+        return self._site[0] if self._site and is_resting else None
+
+
+class LiveRun:
+    """A run that someone looks at; its methods may be called by many threads.
+
+    Args:
+        folder: The run's folder.
+        aside: Where files go that its pages refer to.
+        shared: Values for all its pages; ``live`` among them, a table.
+        histories: Where it is kept what happened in this run, and in those beside it.
+        has_neighbours: Whether the runs beside it can be looked at, too.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        aside: Path,
+        shared: Mapping[str, Any],
+        histories: Histories,
+        *,
+        has_neighbours: bool,
+    ) -> None:
+        self.folder = RunFolder(folder)
+        self.aside = aside
+        self._shared = shared
+        self._histories = histories
+        self._has_neighbours = has_neighbours
+        self._run: tuple[Version, Run] | None = None
+        self._own = _LiveSite(lambda: _version(self.folder), self._make)
+        # Under a lock of their own, as they take longer the more runs there are.
+        self._among = _LiveSite(self._versions, lambda each: self._make(each[self.folder.id]))
+
+    def render(self, page: str) -> str:
+        """Return a page, or the data of one, as the run stands now.
+
+        Raises:
+            KeyError: There is no such page.
+        """
+        return (self._among if page in PAGES_AMONG_RUNS else self._own).render(page)
+
     def history(self) -> RunHistory:
         """Return what has happened so far."""
-        version = self._version()
-        if self._known is None or self._known[0] != version:
-            self._known = (version, read_history(self.folder))
-        return self._known[1]
+        return self._histories.of(self.folder)
 
     def progress(self, variant: str) -> dict[str, Any]:
         """Return how far the run is.
@@ -78,9 +124,8 @@ class LiveRun:
         Args:
             variant: Name of the variant that is looked at, if it is one.
         """
-        newest, history = self._version(), self.history()
-        is_resting = self._site is not None and time.monotonic() < self._rests_until
-        version = self._site[0] if self._site and is_resting else newest
+        newest, history = _version(self.folder), self.history()
+        version = self._own.shown() or newest
         counts = history.counts
         followed = self.folder.variant(variant) if variant in history.variants else None
         files = ("notebook.ipynb", "metrics.jsonl", "result.json")
@@ -142,13 +187,30 @@ class LiveRun:
 
     def _make(self, version: Version) -> Site:
         live = {**self._shared["live"], "version": _text(version)}
-        run = Run.of(self.folder, self.history())
-        shared = {**self._shared, "live": live}
-        return Site(run, self.aside, shared, elsewhere="../", has_rivals=self._has_neighbours)
+        if self._run is None or self._run[0] != version:
+            self._run = (version, self._read(self.folder.path))
+        return Site(
+            self._run[1],
+            self.aside,
+            {**self._shared, "live": live},
+            elsewhere="../",
+            has_rivals=self._has_neighbours,
+            read_other=self._read,
+        )
 
-    def _version(self) -> Version:
-        is_alive = self.folder.is_alive()  # asked first: its last event comes before its end
-        return (*_stamp(self.folder.events), is_alive)
+    def _read(self, path: Path) -> Run:
+        folder = RunFolder(path)
+        return Run.of(folder, self._histories.of(folder))
+
+    def _versions(self) -> dict[str, Version]:
+        """Return the versions of the runs beside it and its own, by name."""
+        beside = list_runs(self.folder.path.parent)
+        return {folder.id: _version(folder) for folder in (*beside, self.folder)}
+
+
+def _version(folder: RunFolder) -> Version:
+    is_alive = folder.is_alive()  # asked first: its last event comes before its end
+    return (*_stamp(folder.events), is_alive)
 
 
 def _text(version: Version) -> str:

@@ -23,7 +23,7 @@ from nbexp.reports.notebooks import RenderedNotebook, render_notebook
 from nbexp.reports.pages import POLICY, Pages, asset, library_script
 from nbexp.server.boards import Boards, is_installed
 from nbexp.server.contents import Catalogue
-from nbexp.server.runs import LiveRun
+from nbexp.server.runs import Histories, LiveRun
 from nbexp.server.searching import Query, search
 from nbexp.server.stores import Entry, Store
 from nbexp.wording import time_text
@@ -70,6 +70,7 @@ class View:
         self._aside = Path(self._folder.name)
         self._catalogue = Catalogue(store)
         self._runs: dict[str, LiveRun] = {}
+        self._histories = Histories()
         self._rendered: OrderedDict[Entry, RenderedNotebook] = OrderedDict()
         self._lock = threading.Lock()
         told = {"version": __version__, "policy": SERVER_POLICY, "base": self.base_url}
@@ -279,7 +280,9 @@ class View:
                 aside = self._aside / f"run-{_short_hash(path)}"
                 aside.mkdir()
                 shared = self._shared(path, folder)
-                self._runs[path] = LiveRun(folder, aside, shared, has_neighbours=bool(path))
+                self._runs[path] = LiveRun(
+                    folder, aside, shared, self._histories, has_neighbours=bool(path)
+                )
             return self._runs[path]
 
     def _shared(self, path: str, folder: Path) -> dict[str, Any]:

@@ -119,6 +119,46 @@ def test_run_is_compared_with_those_beside_it_by_their_own_pages(project, going,
     assert "train-z" in project.get(f"/run/runs/{other.folder.id}/variants/train-z.html").text
 
 
+@pytest.mark.parametrize("page", ["compare.html", "history.html", "leaderboard.html"])
+def test_page_of_a_run_that_has_ended_tells_of_one_that_began_later(
+    project, going, begin, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setattr("nbexp.server.runs._REST", 0.0)
+    path = f"/run/runs/{going.folder.id}/{page}"
+    going.start("train-a", lr=0.5)
+    going.end_variant("train-a", 0.75)
+    going.end()
+    assert going.folder.id in project.get(path).text
+    overview = project.get(f"/run/runs/{going.folder.id}/index.html").text
+    other = begin("train-z")
+    other.start("train-z", lr=0.7)
+    other.end_variant("train-z", 0.8125)
+    now = project.get(path).text
+    assert other.folder.id in now
+    assert "0.8125" in now
+    other.end_variant("train-z", 0.9375)
+    assert "0.9375" in project.get(path).text
+    other.end()
+    assert project.get(f"/run/runs/{going.folder.id}/index.html").text == overview
+
+
+def test_events_of_runs_beside_are_read_once(
+    project, going, begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbexp.server.runs._REST", 0.0)
+    path = f"/run/runs/{going.folder.id}/history.html"
+    others = [begin("train-z") for _ in range(3)]
+    project.get(path)
+    read = []
+    history = project.view.run(path[5:])[0].history()
+    monkeypatch.setattr("nbexp.server.runs.read_history", lambda each: read.append(each) or history)
+    project.get(path)
+    assert read == []
+    others[1].start("train-z")
+    project.get(path)
+    assert [each.id for each in read] == [others[1].folder.id]
+
+
 def test_run_is_shown_as_it_stands_now(project, going) -> None:
     base = f"/run/runs/{going.folder.id}"
     before = live(project, going)
@@ -149,7 +189,7 @@ def test_pages_that_take_long_to_make_are_not_made_for_each_event(
     now = live(project, going)
     assert now["version"] == shown["version"]
     assert (now["is_alive"], now["is_final"]) == (False, False)
-    monkeypatch.setattr(project.view.run(path[5:])[0], "_rests_until", 0.0)
+    monkeypatch.setattr(project.view.run(path[5:])[0]._own, "_rests_until", 0.0)
     assert live(project, going)["is_final"]
     assert "3 stopped" in project.get(path).text
 
