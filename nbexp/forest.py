@@ -39,6 +39,8 @@ def importance(
 
     features = np.array([_encoded([column[row] for row in rows]) for column in params.values()]).T
     target = np.array([metric[row] for row in rows], dtype=float)
+    order = np.lexsort([*features.T, target])  # so that the order of the variants says nothing
+    features, target = features[order], target[order]
     if np.ptp(target) == 0.0:
         return None, "The metric is the same for all variants."
     forest = RandomForestRegressor(_TREES, oob_score=True, random_state=0).fit(features, target)

@@ -10,7 +10,6 @@ import click
 from nbexp.errors import UsageError, did_you_mean
 from nbexp.files import to_json, write_atomic
 from nbexp.results import RunResult
-from nbexp.wording import number_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +28,7 @@ def write_table(result: RunResult, stage: str | None, kind: str, target: Path | 
         UsageError: There is no such stage, or parquet was asked for on standard output.
     """
     frame = _frame(result, stage)
+    frame = _printed(frame) if kind == "latex" else _plain(frame)
     if kind == "parquet":
         if target is None:
             raise UsageError("parquet is not for a terminal: name a file with --to FILE.")
@@ -47,7 +47,6 @@ def write_table(result: RunResult, stage: str | None, kind: str, target: Path | 
 
 
 def _frame(result: RunResult, stage: str | None) -> pd.DataFrame:
-    """Return the table, with values that are no numbers as texts."""
     stages = result.history.stages
     if stage is not None and stage not in stages:
         raise UsageError(
@@ -55,10 +54,22 @@ def _frame(result: RunResult, stage: str | None) -> pd.DataFrame:
             f"{did_you_mean(stage, stages)}".strip()
         )
     frame = result.dataframe(stage)
+    return frame if stage is None else frame.dropna(axis="columns", how="all")
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with values that are no numbers as texts."""
     for name in frame.columns:
         if any(isinstance(value, list | dict | str) for value in frame[name]):
             frame[name] = frame[name].map(_text, na_action="ignore")
-    return frame if stage is None else frame.dropna(axis="columns", how="all")
+    return frame
+
+
+def _printed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what a page has room for: no parameter in which the variants don't differ."""
+    params = [name for name in frame.columns if name.startswith("params.")]
+    same = [name for name in params if len(frame) > 1 and len(set(map(str, frame[name]))) == 1]
+    return frame.drop(columns=same)
 
 
 def _text(value: Any) -> str:
@@ -66,4 +77,7 @@ def _text(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    return number_text(value) if isinstance(value, float) else str(value)
+    from nbexp.reports.tables import text_of
+
+    is_long = isinstance(value, float | str | list | dict)
+    return text_of(value) if is_long else str(value)

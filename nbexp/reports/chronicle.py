@@ -10,7 +10,7 @@ from typing import Any
 from nbexp.files import to_json
 from nbexp.reports.data import Run
 from nbexp.results import best_by_stage
-from nbexp.run import RunHistory, VariantHistory, list_runs
+from nbexp.run import RunHistory, VariantHistory, VariantRecord, list_runs
 from nbexp.wording import counts_text
 
 _MAX_CHANGES = 12
@@ -92,18 +92,43 @@ def settings_of(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name.removeprefix("stages."), value
 
 
-def templates(run: Run) -> dict[str, set[str]]:
-    """Return what names the code of each template that a run executed, by its name."""
-    found: dict[str, set[str]] = {}
+def code_of(run: Run) -> dict[str, str]:
+    """Return what tells the code and the input files of a run from others, each by its name."""
+    found: dict[str, str] = {}
     for path in sorted((run.folder.path / "templates").glob("*.ipynb")):
         name, _, code = path.stem.rpartition("-")
-        found.setdefault(name, set()).add(code)
+        known = found.get(f"{name}.ipynb")
+        found[f"{name}.ipynb"] = f"{known}, {code}" if known else code
+    for stage in run.history.stages:
+        parts = _parts(run, stage)
+        found |= {f"module {name}": code[:8] for name, code in parts.get("modules", {}).items()}
+        found |= {f"input {name}": code[:8] for name, code in parts.get("inputs", {}).items()}
     return found
+
+
+def _parts(run: Run, stage: str) -> Mapping[str, Any]:
+    """Return what the identity of a stage's first variant is made of; empty if none began."""
+    folders = (run.folder.variant(variant.name) for variant in run.history.of_stage(stage))
+    records = (VariantRecord.read(folder) for folder in folders)
+    return next((record.parts for record in records if record), {})
 
 
 def _changes(before: Run, now: Run) -> Iterator[str]:
     """Yield what is different between two runs, in words; the most telling first."""
-    yield from _code_changes(before, now)
+    old, new = code_of(before), code_of(now)
+    for name in {**old, **new}:
+        if name not in old:
+            yield f"{name} added"
+        elif name not in new:
+            yield f"{name} taken out"
+        elif old[name] != new[name]:
+            yield f"{'content' if name.startswith('input ') else 'code'} of {name}"
+    yield from _setting_changes(before, now)
+    if before.commit and now.commit and before.commit != now.commit:
+        yield f"commit {before.commit} → {now.commit}"
+
+
+def _setting_changes(before: Run, now: Run) -> Iterator[str]:
     old, new = dict(settings_of(before.source)), dict(settings_of(now.source))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     for name in names[:_MAX_CHANGES]:
@@ -115,14 +140,6 @@ def _changes(before: Run, now: Run) -> Iterator[str]:
             yield f"{name} {_short(old[name])} → {_short(new[name])}"
     if len(names) > _MAX_CHANGES:
         yield f"and {len(names) - _MAX_CHANGES} settings more"
-
-
-def _code_changes(before: Run, now: Run) -> Iterator[str]:
-    """Yield the templates whose code changed: their copies are named by it."""
-    old, new = templates(before), templates(now)
-    for name in old.keys() & new.keys():
-        if old[name] != new[name]:
-            yield f"code of {name}.ipynb"
 
 
 def _short(value: Any) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbexp.files import to_json
-from nbexp.reports.chronicle import Entry, metrics_of, settings_of, templates
+from nbexp.reports.chronicle import Entry, code_of, metrics_of, settings_of
 from nbexp.reports.data import Run, Stage, Variant
 from nbexp.reports.tables import Columns, stage_table
 from nbexp.results import best_by_stage
@@ -35,18 +35,52 @@ class Rival:
     page: str | None
 
 
-def find_rivals(run: Run, entries: Sequence[Entry], elsewhere: str | None) -> list[Rival]:
+@dataclass(frozen=True)
+class Places:
+    """Where pages are, seen from a report's root.
+
+    Attributes:
+        own: The run that the report tells of.
+        elsewhere: Where the reports of other runs are, such as ``../``; None where there are none,
+            and the report brings the pages of their best variants along.
+    """
+
+    own: Run
+    elsewhere: str | None
+
+    def has(self, variant: Variant) -> bool:
+        """Whether a variant is the own run's too, maybe taken from an earlier run."""
+        known = self.own.history.variants.get(variant.name)
+        record = self.own.variant(known).record if known else None
+        return bool(record and variant.record and record.key == variant.record.key)
+
+    def of_run(self, run: Run) -> str | None:
+        """Return where a run's first page is, if there is one."""
+        if run.id == self.own.id:
+            return "index.html"
+        return None if self.elsewhere is None else f"{self.elsewhere}{run.id}/index.html"
+
+    def of_variant(self, run: Run, variant: Variant) -> str | None:
+        """Return where a variant's page is, or could be brought to; None if it is too large."""
+        page = f"variants/{variant.name}.html"
+        if run.id == self.own.id or self.has(variant):
+            return page
+        if self.elsewhere is not None:
+            return f"{self.elsewhere}{run.id}/{page}"
+        return f"runs/{run.id}/{page}" if _is_small(variant) else None
+
+
+def find_rivals(places: Places, entries: Sequence[Entry]) -> list[Rival]:
     """Return a run and the others of its pipeline that are compared with it, the newest first.
 
     Args:
-        run: The run.
+        places: Where pages are; the run is its own.
         entries: All runs of its task.
-        elsewhere: Where the pages of other runs are, seen from the report's root, such as ``../``;
-            None where the report brings those of their best variants along.
     """
+    run = places.own
     same = [each for each in entries[::-1] if each.history.pipeline == run.history.pipeline]
     others = {each.id for each in [each for each in same if each.id != run.id][:_MOST]}
-    return [_rival(run, each, elsewhere) for each in same if each.id == run.id or each.id in others]
+    return [_rival(places, each) for each in same if each.id == run.id or each.id in others]
 
 
 def compared(run: Run, rivals: Sequence[Rival]) -> dict[str, Any]:
@@ -62,18 +96,12 @@ def compared(run: Run, rivals: Sequence[Rival]) -> dict[str, Any]:
     }
 
 
-def _rival(own: Run, entry: Entry, elsewhere: str | None) -> Rival:
+def _rival(places: Places, entry: Entry) -> Rival:
     run = entry.run
     best = {stage: run.variant(each) for stage, each in _standing_for(run.history).items()}
-    place = f"runs/{run.id}/" if elsewhere is None else f"{elsewhere}{run.id}/"
-    pages = {}
-    for stage, variant in best.items():
-        if _is_part(variant, own):
-            pages[stage] = f"variants/{variant.name}.html"
-        elif elsewhere is not None or _is_small(variant):
-            pages[stage] = f"{place}variants/{variant.name}.html"
-    page = "index.html" if run.id == own.id else elsewhere and f"{place}index.html"
-    return Rival(entry, best, pages, page)
+    found = {stage: places.of_variant(run, variant) for stage, variant in best.items()}
+    pages = {stage: page for stage, page in found.items() if page}
+    return Rival(entry, best, pages, places.of_run(run))
 
 
 def _standing_for(history: RunHistory) -> dict[str, VariantHistory]:
@@ -84,13 +112,6 @@ def _standing_for(history: RunHistory) -> dict[str, VariantHistory]:
         if stage not in history.metrics and is_one:
             found[stage] = variants[0]
     return found
-
-
-def _is_part(variant: Variant, run: Run) -> bool:
-    """Whether a run has the same variant, maybe taken from an earlier run."""
-    known = run.history.variants.get(variant.name)
-    record = run.variant(known).record if known else None
-    return bool(record and variant.record and record.key == variant.record.key)
 
 
 def _is_small(variant: Variant) -> bool:
@@ -111,7 +132,7 @@ def _table(rivals: Sequence[Rival]) -> dict[str, Any]:
         values = (entry.value(key) for entry in entries)
         columns.add("best", f"{key[0]}: {key[1]}", values, kind="number", mode=mode)
     columns.add("code", "commit", (run.commit or None for run in runs), kind="text")
-    _add_all(columns, "code", [_code(run) for run in runs])
+    _add_all(columns, "code", [code_of(run) for run in runs])
     _add_all(columns, "setting", [dict(settings_of(run.source)) for run in runs])
     return {
         "stage": "runs",
@@ -121,10 +142,6 @@ def _table(rivals: Sequence[Rival]) -> dict[str, Any]:
         "links": [rival.page and f"../{rival.page}" for rival in rivals],
         "labels": [entry.counts for entry in entries],
     }
-
-
-def _code(run: Run) -> dict[str, str]:
-    return {f"{name}.ipynb": ", ".join(sorted(codes)) for name, codes in templates(run).items()}
 
 
 def _add_all(columns: Columns, role: str, tables: Sequence[Mapping[str, Any]]) -> None:
@@ -149,4 +166,5 @@ def _best_of(stage: Stage, rivals: Sequence[Rival]) -> dict[str, Any]:
     for run, row in zip(runs, data.get("rows", ()), strict=True):
         row[0] = f"{run}: {row[0]}"
     pages = [rival.pages.get(stage.name) for rival in fit]
-    return {**data, "runs": runs, "links": [page and f"../{page}" for page in pages]}
+    links = [page and f"../{page}" for page in pages]
+    return {**data, "runs": runs, "links": links, "matrices": []}

@@ -17,10 +17,11 @@ from nbexp.reports.chronicle import Entry, chronicle, metrics_of
 from nbexp.reports.data import Run, Stage, Variant
 from nbexp.reports.diagram import draw
 from nbexp.reports.pages import CHART_SCRIPTS, Pages, script_json
-from nbexp.reports.rivals import Rival, compared, find_rivals
+from nbexp.reports.rivals import Places, Rival, compared, find_rivals
 from nbexp.reports.standings import standings
 from nbexp.reports.tables import stage_table, varying_params
 from nbexp.reports.variants import VariantPages
+from nbexp.states import State
 from nbexp.wording import counted, counts_text, duration_text, time_text
 
 _FAILURES_SHOWN = 20
@@ -60,7 +61,7 @@ class Site:
     ) -> None:
         self._run = run
         self._folder = folder
-        self._elsewhere = elsewhere
+        self._places = Places(run, elsewhere)
         self._has_rivals = has_rivals
         self._read_other = read_other
         self._stages = {stage.name: stage for stage in run.stages}
@@ -120,7 +121,7 @@ class Site:
     def _rivals(self) -> list[Rival]:
         if not self._has_rivals:
             return []
-        return find_rivals(self._run, self._entries, self._elsewhere)
+        return find_rivals(self._places, self._entries)
 
     @cached_property
     def _foreign(self) -> dict[str, tuple[Rival, str]]:
@@ -182,6 +183,11 @@ class Site:
         data["importance"], data["importance_note"] = (
             importance(varying_params(stage), metric) if stage.metric else (None, "")
         )
+        pruned = sum(variant.state is State.PRUNED for variant in stage.variants)
+        if data["importance"] and pruned:
+            data["importance_note"] += (
+                f" {pruned} of them were pruned, and count as they were then."
+            )
         return f"{_DATA}nbexp.data[{script_json(stage.name)}] = {script_json(data)};\n"
 
     def _history(self, path: str) -> str:
@@ -210,13 +216,16 @@ class Site:
         )
 
     def _leaderboard(self, path: str) -> str:
-        pages = {
-            (rival.entry.id, rival.best[stage].name): page
-            for rival in self._rivals
-            for stage, page in rival.pages.items()
-        }
-        boards = standings(self._run, self._entries, pages)
+        boards = standings(self._entries, self._find)
         return self._page("leaderboard.html", path, boards=boards)
+
+    def _find(self, run: Run, variant: Variant) -> tuple[str | None, bool]:
+        """Return the page of a variant of any run, if there is one, and whether it is an own."""
+        page = self._places.of_variant(run, variant)
+        if page is None or page.startswith("variants/"):
+            return page, page is not None
+        is_there = page in self._foreign if self._places.elsewhere is None else self._has_rivals
+        return page if is_there else None, False
 
     def _compare(self, path: str) -> str:
         runs = compared(self._run, self._rivals) if len(self._rivals) > 1 else None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nbexp.pipeline import Mode
-from nbexp.reports.chronicle import Entry, metrics_of
-from nbexp.reports.data import Run, flat
+from nbexp.reports.chronicle import Entry
+from nbexp.reports.data import Run, Variant, flat
 from nbexp.reports.tables import text_of
 from nbexp.results import best_first
-from nbexp.run import RunFolder, VariantHistory, VariantRecord
+from nbexp.run import VariantHistory
 
 _PLACES = 50
+Find = Callable[[Run, Variant], tuple[str | None, bool]]
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,11 @@ class Place:
 
     Attributes:
         rank: From 1; equal values share one.
-        run: Name of the first run that has the variant.
+        entry: The first run that has the variant.
         variant: The variant.
         params: The parameters in which the variants of the board differ, in words.
-        link: Its page, if the report has one.
+        link: Its page, if there is one.
+        is_current: Whether the report's own run has it, too.
     """
 
     rank: int
@@ -32,6 +34,7 @@ class Place:
     variant: VariantHistory
     params: str
     link: str | None
+    is_current: bool
 
 
 @dataclass(frozen=True)
@@ -55,54 +58,46 @@ class Board:
     pipelines: frozenset[str]
 
 
-def standings(
-    run: Run, entries: Sequence[Entry], pages: Mapping[tuple[str, str], str]
-) -> list[Board]:
+def standings(entries: Sequence[Entry], find: Find) -> list[Board]:
     """Return a leaderboard for each metric of any run of a task.
 
     A variant that was taken from an earlier run counts once, as that run's.
 
     Args:
-        run: The run that the report tells of.
         entries: The runs.
-        pages: The pages of other runs' variants that the report has, by run and variant.
+        find: Returns a variant's page, if there is one, and whether the report's own run has it.
     """
-    own = {(run.id, name): f"variants/{name}.html" for name in run.history.variants}
-    return [_board({**pages, **own}, entries, *key) for key in metrics_of(entries)]
+    metrics = {(stage, *each): None for e in entries for stage, each in e.history.metrics.items()}
+    boards = [_board(entries, find, stage, metric, Mode(mode)) for stage, metric, mode in metrics]
+    return [board for board in boards if board.count]
 
 
-def _board(
-    pages: Mapping[tuple[str, str], str], entries: Sequence[Entry], stage: str, metric: str
-) -> Board:
+def _board(entries: Sequence[Entry], find: Find, stage: str, metric: str, mode: Mode) -> Board:
     first: dict[tuple[str, float], tuple[Entry, VariantHistory]] = {}
-    mode = Mode.MAX
     for entry in entries:
-        if entry.history.metrics.get(stage, ("",))[0] != metric:
+        if entry.history.metrics.get(stage) != [metric, mode.value]:
             continue
-        mode = Mode(entry.history.metrics[stage][1])
         for variant in entry.history.of_stage(stage):
             if variant.metric is not None:
                 first.setdefault((variant.name, variant.metric), (entry, variant))
     ordered = best_first([variant for _, variant in first.values()], mode)
     origin = {id(variant): entry for entry, variant in first.values()}
-    params = [_params(origin[id(each)].run.folder, each.name) for each in ordered[:_PLACES]]
+    best = [(origin[id(each)], origin[id(each)].run.variant(each)) for each in ordered[:_PLACES]]
     places: list[Place] = []
-    for number, (variant, label) in enumerate(zip(ordered, _labels(params), strict=False), 1):
-        is_tie = bool(places) and places[-1].variant.metric == variant.metric
+    for number, ((entry, found), label) in enumerate(zip(best, _labels(best), strict=True), 1):
+        is_tie = bool(places) and places[-1].variant.metric == found.history.metric
         rank = places[-1].rank if is_tie else number
-        entry = origin[id(variant)]
-        places.append(Place(rank, entry, variant, label, pages.get((entry.id, variant.name))))
+        places.append(Place(rank, entry, found.history, label, *find(entry.run, found)))
     pipelines = frozenset(entry.history.pipeline for entry, _ in first.values())
     return Board(stage, metric, mode, tuple(places), len(ordered), pipelines)
 
 
-def _params(run: RunFolder, variant: str) -> dict[str, str]:
-    record = VariantRecord.read(run.variant(variant))
-    return {name: text_of(value) for name, value in flat(record.params if record else {}).items()}
-
-
-def _labels(params: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def _labels(best: Sequence[tuple[Entry, Variant]]) -> Iterator[str]:
     """Yield for each variant those of its parameters in which any differ."""
+    params = [
+        {name: text_of(value) for name, value in flat(variant.params).items()}
+        for _, variant in best
+    ]
     values: dict[str, set[str]] = {}
     for each in params:
         for name, text in each.items():

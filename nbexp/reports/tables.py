@@ -156,7 +156,10 @@ def _columns(stage: Stage, logged: Sequence[list[Entry]]) -> Columns:
 
 
 def short_reference(value: Any) -> Any:
-    """Return a value of a parameter; a path of an artifact as its variant and its name."""
+    """Return a value of a parameter; of an artifact its variant and name, of variants a count."""
+    if isinstance(value, list):
+        is_gathered = bool(value) and all(map(_is_record, value))
+        return counted(len(value), "variant") if is_gathered else [*map(short_reference, value)]
     if isinstance(value, str) and f"/{_ARTIFACTS}/" in value:
         parts = PurePath(value).parts
         at = len(parts) - 1 - parts[::-1].index(_ARTIFACTS)
@@ -169,8 +172,6 @@ def text_of(value: Any) -> str:
     value = short_reference(value)
     if isinstance(value, float):
         return number_text(value)
-    if isinstance(value, list) and value and all(map(_is_record, value)):
-        return counted(len(value), "variant")
     text = value if isinstance(value, str) else to_json(value)
     if len(text) > _MAX_VALUE and _is_matrix(value):
         return f"{len(value)} by {len(value[0])} values"
@@ -268,4 +269,5 @@ def _is_square(matrix: Any) -> TypeGuard[list[list[float]]]:
         return False
     rows = [row for row in matrix if isinstance(row, list) and len(row) == len(matrix)]
     counts = [count for row in rows for count in row if isinstance(count, int | float)]
-    return len(counts) == len(matrix) ** 2 and min(counts) >= 0
+    are_all = len(counts) == len(matrix) ** 2
+    return are_all and all(math.isfinite(count) and count >= 0 for count in counts)

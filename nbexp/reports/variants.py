@@ -69,7 +69,8 @@ class VariantPages:
         self._assets = assets or folder / "assets"
         self._brings_files = brings_files
         self._down = _descendants(run)
-        self._room = 0 if is_guest else _MAX_FILES
+        self._is_guest = is_guest
+        self._room = _MAX_FILES
         self._pages = frozenset() if is_guest else frozenset(run.history.variants)
 
     def values(self, stage: Stage, variant: Variant) -> dict[str, Any]:
@@ -134,7 +135,7 @@ class VariantPages:
                 yield File(name, url, size)
                 continue
             if name not in _ALWAYS:
-                if size > min(_MAX_FILE, self._room):
+                if self._is_guest or size > min(_MAX_FILE, self._room):
                     yield File(name, None, size)
                     continue
                 self._room -= size

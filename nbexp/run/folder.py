@@ -32,11 +32,12 @@ from typing import IO, Any
 from nbexp.execute.job import Outcome
 from nbexp.files import append_line, read_json, read_lines, to_json, write_atomic, write_json
 from nbexp.pipeline import Pipeline, Template
-from nbexp.run.events import Event
+from nbexp.run.events import Event, EventKind
 from nbexp.states import State
 
 _log = logging.getLogger(__name__)
 RUNS = "runs"
+_KINDS = frozenset(kind.value for kind in EventKind)
 _LOGGED = ("metrics.jsonl", "media", "history.json")
 _LEFT_BEHIND = ("notebook.ipynb", "log.txt", "figures", "artifacts", "result.json")
 
@@ -121,8 +122,9 @@ class RunFolder:
         return self.variant(name) / "attempts" / str(number)
 
     def read_events(self) -> Iterator[Event]:
-        """Yield the events so far."""
-        return (Event.from_record(record) for record in read_lines(self.events))
+        """Yield the events so far; kinds that only a later nbexp knows are left out."""
+        records = (each for each in read_lines(self.events) if each["event"] in _KINDS)
+        return map(Event.from_record, records)
 
     def read_status(self) -> dict[str, Any]:
         """Return the last status written, or an empty table."""

@@ -27,7 +27,7 @@ class VariantHistory:
         attempt: Number of the last attempt.
         started: Seconds since 1970 when it started, if it did.
         duration_s: Seconds that it took; for a cached one, when it ran.
-        metric: Value of its stage's metric, if any.
+        metric: Value of its stage's metric, if it has succeeded and there is one.
         error: Kind, message, cell and traceback, if it failed.
         reason: Why it was skipped, stopped or retried.
         note: A remark of its execution.
@@ -153,6 +153,8 @@ class RunHistory:
         ):
             if key in data:
                 setattr(variant, key, data[key])
+        if variant.state.is_final and not variant.state.is_success:
+            variant.metric = None  # what it had reported by then is not what it came to
 
 
 _COURSE = {EventKind.VARIANT_PAUSED: "paused", EventKind.VARIANT_EXPLOITED: "exploited"}

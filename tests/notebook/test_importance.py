@@ -81,3 +81,10 @@ def test_anything_else_is_refused(records: Any, came: str) -> None:
         nbexp.importance(records, "loss")
     assert "its params and metrics" in str(caught.value)
     assert '"@STAGE[all]"' in str(caught.value)
+
+
+def test_order_of_the_variants_says_nothing() -> None:
+    rows = nbexp.importance(RECORDS, "loss")
+    again = nbexp.importance(RECORDS[::-1], "loss")
+    assert again.to_dict("records") == rows.to_dict("records")
+    assert again.attrs == rows.attrs

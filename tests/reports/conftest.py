@@ -37,6 +37,8 @@ class Made:
         kept: Whether reduce kept it.
         error: Why it failed.
         notebook: Its notebook; one of two cells by default.
+        parts: What its identity is made of.
+        key: Its identity.
     """
 
     stage: str
@@ -49,6 +51,8 @@ class Made:
     kept: bool = False
     error: CellError | None = None
     notebook: Any = None
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    key: str = "k" * 64
 
     @property
     def label(self) -> str:
@@ -83,13 +87,14 @@ class RunMaker:
         *,
         pipeline: str = "made",
         task: str | None = None,
+        mode: str = "max",
         epochs: int = 3,
         ends: bool = True,
     ) -> Path:
         """Make a run of the variants by name; `epochs` is a setting of its pipeline."""
         stages = [
             nbexp.Stage("prepare", notebook="templates/prepare.ipynb"),
-            nbexp.Stage("train", notebook="templates/train.ipynb", metric="score", mode="max",
+            nbexp.Stage("train", notebook="templates/train.ipynb", metric="score", mode=mode,
                         params={"data": "@prepare.data"}),
         ]  # fmt: skip
         settings = nbexp.Pipeline(
@@ -97,7 +102,7 @@ class RunMaker:
         )
         run = RunFolder.create(settings.spec)
         events = Events([EventLog(run)])
-        metrics = {"train": ["score", "max", "last"]}
+        metrics = {"train": ["score", mode, "last"]}
         events.emit(EventKind.RUN_STARTED, run=run.id, pipeline=pipeline,
                     stages=["prepare", "train"], metrics=metrics)  # fmt: skip
         for name, made in variants.items():
@@ -125,7 +130,7 @@ class RunMaker:
 
     def _write(self, folder: Path, name: str, made: Made) -> None:
         record = VariantRecord(
-            name, made.stage, made.label, made.params, made.lineage, "k" * 64, {"code": "c"},
+            name, made.stage, made.label, made.params, made.lineage, made.key, made.parts,
             f"templates/{made.stage}.ipynb",
         )  # fmt: skip
         write_json(folder / "variant.json", vars(record))
@@ -136,7 +141,7 @@ class RunMaker:
             append_line(folder / METRICS, Entry(START, step, {"loss": loss}, {}).to_record())
         scraps = {**made.scraps, **({"score": made.metric} if made.metric is not None else {})}
         outcome = Outcome(
-            name, "k" * 64, made.state, START, START + 1.5, scraps=scraps, error=made.error
+            name, made.key, made.state, START, START + 1.5, scraps=scraps, error=made.error
         )
         write_json(folder / "result.json", outcome.to_record())
 

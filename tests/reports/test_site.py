@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from nbexp.errors import UsageError
 from nbexp.reports import write_report
+from nbexp.states import State
 
 
 def data_of(report: Path, stage: str) -> dict[str, Any]:
@@ -183,3 +185,60 @@ def test_files_can_be_had_from_the_report(runs, small) -> None:
     write_report(run := runs.make(small()))
     files = run / "report/files/train-3"
     assert {path.name for path in files.iterdir()} == {"notebook.ipynb", "log.txt", "metrics.jsonl"}
+
+
+def test_variant_that_failed_is_never_the_best(runs, made) -> None:
+    variants = {
+        "train-good": made("train", {"lr": 1}, metric=0.5),
+        "train-bad": made("train", {"lr": 9}, State.FAILED, metric=1.0),
+    }
+    runs.make(variants)
+    write_report(run := runs.make(variants, epochs=9))
+    assert "train-good" in (overview := (run / "report/index.html").read_text())
+    assert "best score" in overview
+    assert 'href="variants/train-bad.html">train-bad</a></p>' not in overview
+    assert column(data_of(run / "report", "train"), "score") == [0.5, None]
+    assert "train-bad" not in (run / "report/leaderboard.html").read_text()
+    compare = (run / "report/compare.html").read_text()
+    data = json.loads(re.findall(r'id="runs-data">(.*?)</script>', compare)[0])
+    assert column(data["table"], "train: score") == [0.5, 0.5]
+
+
+def test_matrix_with_a_gap_is_none_here_or_in_later_reports(runs, made) -> None:
+    gap = {"confusion": [[1.0, math.nan], [2.0, 3.0]]}
+    first = runs.make({"train-a": made("train", {"lr": 1}, metric=0.5, scraps=gap)})
+    write_report(first)
+    assert data_of(first / "report", "train")["matrices"] == []
+    write_report(runs.make({"train-b": made("train", {"lr": 2}, metric=0.6)}))
+
+
+def test_leaderboard_leads_to_own_pages_of_variants_from_earlier_runs(runs, made) -> None:
+    cached = made("train", {"lr": 1}, metric=0.5, key="c" * 64)
+    runs.make({"train-a": cached, "train-b": made("train", {"lr": 2}, metric=0.4)})
+    other = made("train", {"lr": 2}, metric=0.7, key="o" * 64)
+    write_report(run := runs.make({"train-a": cached, "train-b": other}))
+    board = (run / "report/leaderboard.html").read_text()
+    rows = re.findall(r"<tr.*?</tr>", board)[1:]
+    assert ["is-current" in row for row in rows] == [True, True, False]
+    assert 'href="variants/train-a.html"' in rows[1]
+
+
+def test_pipelines_of_a_task_that_disagree_on_the_mode_have_boards_of_their_own(runs, made) -> None:
+    runs.make({"train-a": made("train", {"lr": 1}, metric=0.2)}, pipeline="b", task="t", mode="min")
+    write_report(run := runs.make({"train-b": made("train", {"lr": 2}, metric=0.4)}, task="t"))
+    board = (run / "report/leaderboard.html").read_text()
+    assert board.index("the smallest first") < board.index("train-a")
+    assert board.index("the largest first") < board.index("train-b")
+
+
+def test_history_tells_of_code_and_files_that_changed(runs, made) -> None:
+    parts = {"modules": {"helper": "1" * 64}, "inputs": {"data.csv": "1" * 64, "old.csv": "1"}}
+    now = {"modules": {"helper": "2" * 64, "more": "1"}, "inputs": {"data.csv": "2" * 64}}
+    runs.make({"train-a": made("train", metric=0.5, parts=parts)})
+    write_report(run := runs.make({"train-a": made("train", metric=0.5, parts=now)}))
+    history = (run / "report/history.html").read_text()
+    told = re.findall("<li>(.*?)</li>", history)
+    assert told == [
+        "code of module helper", "content of input data.csv", "input old.csv taken out",
+        "module more added",
+    ]  # fmt: skip

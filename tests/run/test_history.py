@@ -5,6 +5,7 @@ from run_folders import emit, leave_result, make_run, start_variant
 
 from nbexp import State
 from nbexp.errors import UsageError
+from nbexp.files import append_line
 from nbexp.run import (
     Event,
     EventKind,
@@ -21,6 +22,27 @@ from nbexp.run.control import ControlFile
 def ended(variant: str) -> Event:
     data = {"variant": variant, "stage": "train", "state": "finished"}
     return Event(EventKind.VARIANT_ENDED, 2.0, data)
+
+
+def test_events_that_only_a_later_version_knows_are_left_out(tmp_path):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    append_line(run.events, {"event": "variant_teleported", "time": 1.0, "variant": "train-1"})
+    EventLog(run).notify(ended("train-1"))
+    run.unlock()
+    assert read_history(run).variants["train-1"].state is State.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("state", "metric"), [("finished", 0.5), ("pruned", 0.5), ("failed", None), ("stopped", None)]
+)
+def test_only_what_succeeded_has_a_metric(tmp_path, state, metric):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    data = {"variant": "train-1", "stage": "train", "state": state, "metric": 0.5}
+    EventLog(run).notify(Event(EventKind.VARIANT_ENDED, 2.0, data))
+    run.unlock()
+    assert read_history(run).variants["train-1"].metric == metric
 
 
 def test_what_was_under_way_when_the_driver_died_has_stopped(tmp_path):
