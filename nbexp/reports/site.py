@@ -13,7 +13,7 @@ from typing import Any
 from nbexp import __version__
 from nbexp.forest import importance
 from nbexp.metrics import Entry as Logged
-from nbexp.reports.chronicle import Entry, chronicle, metrics_of
+from nbexp.reports.chronicle import Entry, chronicle, code_of, metrics_of
 from nbexp.reports.data import Run, Stage, Variant
 from nbexp.reports.diagram import draw
 from nbexp.reports.pages import CHART_SCRIPTS, Pages, script_json
@@ -151,7 +151,7 @@ class Site:
             about=_about(run),
             drawing=draw(run.stages),
             failures_shown=_FAILURES_SHOWN,
-            settings=_settings(run.source),
+            settings=[*_settings(run.source), ("code", _code_text(run))],
             pipeline_text=_text(run.folder.path / "pipeline.toml"),
         )
 
@@ -240,7 +240,7 @@ def _about(run: Run) -> list[tuple[str, str]]:
         ("took", duration_text(run.duration_s)),
         ("variants", counts_text(run.history.counts)),
         ("notebooks took", duration_text(sum(stage.duration_s for stage in run.stages))),
-        ("code", run.commit),
+        ("commit", run.commit),
         ("MLflow", str(run.tracking.get("run_id", ""))),
     ]
 
@@ -265,6 +265,11 @@ def _settings(source: Mapping[str, Any]) -> list[tuple[str, Any]]:
         for name, value in source.items()
         if name not in ("name", "task", "stages", "report") and value not in ({}, None)
     ]
+
+
+def _code_text(run: Run) -> str:
+    """Return what tells the code from that of other runs, as far as it is not in the commit."""
+    return ", ".join(f"{name} {code}" for name, code in code_of(run).items())
 
 
 def _finite(value: float | None) -> float | None:
