@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbexp.reports.texts import aligned
 from nbexp.wording import counted, duration_text, number_text, time_text
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "aligned": aligned,
         "counted": counted,
         "duration": duration_text,
         "json": script_json,

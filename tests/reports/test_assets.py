@@ -328,6 +328,20 @@ def test_pruned_curves_end_early_with_a_mark(open_page: Open) -> None:
     assert all((width < whole - 1) == is_pruned for is_pruned, width in widths)
 
 
+def test_curves_of_one_point_are_dots_apart_from_the_axis(open_page: Open) -> None:
+    data = stage_data()
+    lone = max(row for row, is_pruned in enumerate(data["pruned"]) if is_pruned)
+    for curves in data["curves"].values():
+        curves[lone] = [line[:1] for line in curves[lone]]
+    page = open_page(data)
+    show_all(page)
+    dots = page.locator("#curves .point")
+    expect(dots).to_have_count(1)
+    assert float(dots.get_attribute("cx")) > 59  # the axis is at 56
+    expect(page.locator("#curves .cut")).to_have_count(2)
+    expect(page.locator("#curves .note")).to_contain_text("or a dot")
+
+
 def test_curves_can_be_smoothed_logarithmic_and_of_another_name(open_page: Open) -> None:
     page = open_page(stage_data())
     show_all(page)

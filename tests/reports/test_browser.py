@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from nbformat.v4 import new_markdown_cell, new_notebook
 from playwright.sync_api import Browser, Frame, Page, expect, sync_playwright
 
 from nbexp.reports import write_report
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt in
 PAGES = (
     "index.html", "stages/train.html", "stages/prepare.html", "variants/train-3.html",
     "variants/train-bad.html", "variants/train-left.html", "history.html", "leaderboard.html",
-    "compare.html#*:", "compare.html#train:train-3,train-4,train-7",
+    "compare.html#*", "compare.html#*:", "compare.html#train:train-3,train-4,train-7",
 )  # fmt: skip
 
 
@@ -124,6 +125,74 @@ def test_runs_are_compared_by_their_settings_and_best_variants(browser, report) 
     page.locator("#best").get_by_role("link", name="train-a").click()
     expect(page.get_by_role("heading", name="train-a")).to_be_visible()
     assert not watched.troubles
+    watched.context.close()
+
+
+def test_variants_without_a_page_are_compared_by_all_else(browser, runs, small, made) -> None:
+    huge = new_notebook(cells=[new_markdown_cell("long " * 1_100_000)])
+    earlier = made("train", {"lr": 1}, metric=0.95, epochs=5, notebook=huge)
+    runs.make({"train-a": earlier})
+    watched = Watched(browser)
+    watched.open(write_report(runs.make(small())).index.parent, "compare.html#*")
+    page = watched.page
+    expect(page.locator("#best thead th").last).to_contain_text("train-a")
+    expect(page.locator("#best thead a")).to_have_count(1)
+    expect(page.locator("#curves .line.is-leader")).to_have_count(2)
+    expect(page.locator("#cells")).to_contain_text("not part of this report")
+    assert not watched.troubles
+    watched.context.close()
+
+
+def test_choices_of_a_comparison_are_in_its_address(browser, report) -> None:
+    watched = Watched(browser)
+    watched.open(report, "compare.html#*")
+    page = watched.page
+    stage = page.locator("#best").get_by_label("Stage")
+    expect(stage).to_have_value("train")
+    stage.select_option("prepare")
+    page.wait_for_url("**:prepare")
+    page.reload()
+    expect(stage).to_have_value("prepare")
+    page.locator("#best").get_by_label("Also what is the same").check()
+    expect(page.locator("#differences").get_by_label("Also")).not_to_be_checked()
+    page.go_back()
+    expect(stage).to_have_value("train")
+    watched.context.close()
+
+
+def test_comparison_of_too_few_says_what_to_do(browser, report) -> None:
+    watched = Watched(browser)
+    watched.open(report, "compare.html#train:train-3")
+    page = watched.page
+    said = page.locator("#differences p")
+    expect(said).to_have_text("Choose a second variant to compare with.")
+    page.get_by_role("button", name="Leave out train-3").click()
+    expect(said).to_have_text("Add two variants to compare.")
+    watched.open(report, "compare.html#%")  # an address that encodes nothing
+    expect(page.locator(".chip")).to_have_count(2)
+    assert not watched.troubles
+    watched.context.close()
+
+
+def test_focus_stays_where_something_was_chosen(browser, report) -> None:
+    watched = Watched(browser)
+    watched.open(report, "compare.html#*")
+    page = watched.page
+    stage = page.get_by_label("Stage")
+    stage.focus()
+    stage.select_option("prepare")
+    expect(page.locator("#best thead th").first).to_contain_text("prepare-1")
+    expect(stage).to_be_focused()
+    page.locator("#best input").press("Space")
+    expect(page.locator("#best table")).to_contain_text("size")
+    expect(page.locator("#best input")).to_be_focused()
+    page.locator(".chip button").last.press("Enter")
+    expect(page.locator(".chip")).to_have_count(1)
+    expect(page.locator(".chip button")).to_be_focused()
+    page.get_by_label("Add").focus()
+    page.get_by_label("Add").select_option(index=1)
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.locator("#choice select")).to_be_focused()  # there is no more to add
     watched.context.close()
 
 

@@ -119,7 +119,9 @@
     }
 
     scaleBy(lines) {
-      this.x = nbexp.numberScale(lines.flatMap((line) => line.steps), { log: false });
+      const isLone = lines.some((line) => line.steps.length === 1); // a dot, apart from the axis
+      const steps = lines.flatMap((line) => line.steps);
+      this.x = nbexp.numberScale(steps, { log: false, pad: isLone ? 0.015 : 0 });
       const values = lines.flatMap((line) => line.values);
       this.y = nbexp.numberScale(values, { log: this.isLog, pad: 0.04 });
       const { left, right, top, bottom } = this.area;
@@ -158,20 +160,24 @@
       const style = line.colour ? `stroke: ${line.colour}` : null;
       line.d = this.pathOf(line.steps, line.values);
       line.end = this.endOf(line);
+      line.isLone = line.values.filter((value) => this.toY(value) !== null).length === 1;
       const path = shape("path", { class: classes.filter(Boolean).join(" "), d: line.d, style });
-      const made = line.end ? [path, this.makeEnd(line, style)] : [path];
+      const made = line.end ? [path, ...this.makeEnd(line, style)] : [path];
       if (!line.colour || !this.smoothing) return made;
       const raw = this.pathOf(line.steps, line.raw);
       return [shape("path", { class: "line is-raw", d: raw, style }), ...made];
     }
 
-    /** A bar where a line was cut, a dot where one that stands out ended. */
+    /** A bar where a line was cut, a dot where one that stands out ended, or that is but a point. */
     makeEnd(line, style) {
       const [x, y] = line.end;
-      const cut = line.colour ? "cut is-leader" : "cut";
-      if (line.isPruned) return shape("path", { class: cut, d: `M${x} ${y - 4}V${y + 4}`, style });
-      if (!line.colour) return "";
-      return shape("circle", { class: "end", cx: x, cy: y, r: 3, style: `fill: ${line.colour}` });
+      const { colour, isPruned, isLone } = line;
+      const isDot = isLone || (colour && !isPruned);
+      const fill = colour ? `fill: ${colour}` : null;
+      const dot = shape("circle", { class: colour ? "end" : "point", cx: x, cy: y, r: 3, style: fill });
+      const cut = shape("path", { class: colour ? "cut is-leader" : "cut", style,
+        d: isLone ? `M${x} ${y - 6}V${y + 6}` : `M${x} ${y - 4}V${y + 4}` });
+      return [isDot && dot, isPruned && cut].filter(Boolean);
     }
 
     endOf({ steps, values }) {
@@ -203,9 +209,10 @@
       this.legend.replaceChildren(...(isLabelled ? [] : items));
       const others = this.lines.length - leaders.length;
       const pruned = this.lines.filter((line) => line.isPruned).length;
+      const looks = this.lines.some((line) => line.isLone) ? "Dashed, or a dot," : "Dashed";
       const parts = [
         others > 0 && `${leaders.length} best of ${this.lines.length} in colour.`,
-        pruned > 0 && `Dashed with a bar at the end: ${pruned} pruned.`,
+        pruned > 0 && `${looks} with a bar at the end: ${pruned} pruned.`,
       ];
       this.key.textContent = parts.filter(Boolean).join(" ");
     }

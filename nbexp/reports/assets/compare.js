@@ -1,28 +1,41 @@
 /* The compare page: the variants named in the address, such as #train:a,b, beside each other; or
-   runs, as in #*:a,b, with their best variants. */
+   runs, as in #*:a,b:train, with their best variants of a stage. */
 (function () {
   "use strict";
   const nbexp = (window.nbexp = window.nbexp || {});
   const { element } = nbexp;
   const MOST = 8;
   const RUNS = "*";
+  const LONG = 16; // characters of a value that may be broken into lines
   const source = document.getElementById("runs-data");
   const runs = source ? JSON.parse(source.textContent) : null; // {table, best: {STAGE: data}}
   const stages = Object.values(nbexp.data || {});
   const choices = new Map(stages.map((data) => [data.stage, data]));
   if (runs) choices.set(RUNS, runs.table);
-  const state = { key: "", data: null, rows: [], bestOf: "", showAll: false };
+  const state = { key: "", data: null, rows: [], bestOf: "" };
+  const showsAll = new Set(); // sections whose tables also show what is the same
 
   function read() {
-    const [key, names] = decodeURIComponent(location.hash.slice(1)).split(":");
-    state.key = choices.has(key) ? key : first();
+    const [key, names, stage] = address().split(":");
+    const isKnown = choices.has(key);
+    state.key = isKnown ? key : first();
     state.data = choices.get(state.key);
+    state.bestOf = state.key === RUNS && Object.hasOwn(runs.best, stage || "") ? stage : "";
     if (!state.data) return;
     const dataset = nbexp.dataset(state.data);
-    const wanted = new Set((names || "").split(",").filter(Boolean));
     const all = [...state.data.links.keys()];
+    const wanted = new Set((names || "").split(","));
     const named = all.filter((row) => wanted.has(dataset.name(row)));
-    state.rows = named.length || choices.has(key) ? named : all.slice(0, 2);
+    state.rows = isKnown && names !== undefined ? named : all.slice(0, 2);
+  }
+
+  function address() {
+    const text = location.hash.slice(1);
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text; // such as "%", which encodes nothing
+    }
   }
 
   function first() {
@@ -30,14 +43,21 @@
     return data && data.stage;
   }
 
-  function choose(key, rows) {
+  function choose(key, rows, stage) {
     const dataset = nbexp.dataset(choices.get(key));
-    location.hash = `${key}:${rows.map((row) => dataset.name(row)).join(",")}`;
+    const names = rows.map((row) => dataset.name(row)).join(",");
+    location.hash = encodeURI([key, names, stage].filter((part, n) => n < 2 || part).join(":"));
   }
 
   function draw() {
     read();
-    if (!state.data) return;
+    const held = holder();
+    if (state.data) drawAll();
+    else drawNothing();
+    held();
+  }
+
+  function drawAll() {
     drawChoice(document.getElementById("choice"));
     drawTable(document.getElementById("differences"), state.data, state.rows);
     const [data, rows] = state.key === RUNS ? bestOfRuns() : [state.data, state.rows];
@@ -46,12 +66,30 @@
     drawCells(document.getElementById("cells"), data, rows);
   }
 
+  function drawNothing() {
+    const [choice, ...others] = document.querySelectorAll("main > section");
+    choice.replaceChildren(element("p", { class: "muted" }, "There are no variants to compare."));
+    others.forEach((section) => (section.hidden = true));
+  }
+
+  /** Return a function that gives the focus back to the control that is now where it was. */
+  function holder() {
+    const held = document.activeElement;
+    const section = held && held.closest("main > section");
+    if (!section) return () => {};
+    const place = [...section.querySelectorAll(held.tagName)].indexOf(held);
+    return function () {
+      if (held.isConnected) return;
+      const same = section.querySelectorAll(held.tagName);
+      const next = same[Math.min(place, same.length - 1)] || section.querySelector("select");
+      if (next) next.focus({ preventScroll: true });
+    };
+  }
+
   /** Return the best variants of the runs that are compared, of the stage that was chosen. */
   function bestOfRuns() {
     const names = Object.keys(runs.best);
-    const known = names.includes(state.bestOf) && state.bestOf;
-    state.bestOf = known || names.find((name) => runs.best[name].metric) || names[0];
-    const data = runs.best[state.bestOf];
+    const data = runs.best[state.bestOf || names.find((name) => runs.best[name].metric) || names[0]];
     if (!data) return [null, []];
     const dataset = nbexp.dataset(runs.table);
     const rows = state.rows.map((row) => data.runs.indexOf(dataset.name(row)));
@@ -64,15 +102,20 @@
     return section;
   }
 
+  /** Return where the page of a row is, seen from here; null where the report has none. */
+  function href(data, row) {
+    return data.links[row] && data.links[row].replace("../", "");
+  }
+
   function drawChoice(section) {
-    const { key, data, rows } = state;
+    const { key, data, rows, bestOf } = state;
     const dataset = nbexp.dataset(data);
     const names = [...choices.keys()].map((each) =>
       [each, each === RUNS ? "whole runs" : `variants of ${each}`]);
     const pick = (other) => choose(other, [...choices.get(other).links.keys()].slice(0, 2));
     const left = [...data.links.keys()].filter((row) => !rows.includes(row)).slice(0, 500);
     const more = left.map((row) => [String(row), `${dataset.name(row)}  ${dataset.title(row)}`]);
-    const add = (row) => row && choose(key, [...rows, Number(row)]);
+    const add = (row) => row && choose(key, [...rows, Number(row)], bestOf);
     cleared(section).append(
       element("div", { class: "controls" },
         nbexp.select("Compare", names, key, pick),
@@ -84,44 +127,53 @@
   }
 
   function chip(dataset, row) {
-    const without = () => choose(state.key, state.rows.filter((other) => other !== row));
+    const { key, rows, bestOf } = state;
+    const without = () => choose(key, rows.filter((other) => other !== row), bestOf);
     const name = dataset.name(row);
     return element("li", { class: "chip" }, name,
       element("button", { type: "button", "aria-label": `Leave out ${name}`, onclick: without }, "×"));
   }
 
   function drawBest(section, data, rows) {
-    section.hidden = state.key !== RUNS || !data;
+    section.hidden = state.key !== RUNS || !data || !rows.length;
     if (section.hidden) return;
     const names = Object.keys(runs.best).map((name) => [name, name]);
-    const pick = (name) => { state.bestOf = name; draw(); };
+    const pick = (name) => choose(RUNS, state.rows, name);
     drawTable(section, data, rows, nbexp.select("Stage", names, data.stage, pick));
   }
 
   function drawTable(section, data, rows, ...controls) {
-    const dataset = nbexp.dataset(data);
-    const lines = data.columns
-      .filter((column) => column.key !== "variant")
-      .map((column) => line(dataset, rows, column))
-      .filter((each) => each.known && (state.showAll || each.varies));
-    const head = rows.map((row) => {
-      const name = dataset.name(row);
-      const link = data.links[row];
-      return element("th", { scope: "col" },
-        link ? element("a", { href: link.replace("../", "") }, name) : name);
-    });
-    const all = (checked) => { state.showAll = checked; draw(); };
-    const table = element("table", {},
+    const body = element("div", {});
+    const change = (isOn) => {
+      showsAll[isOn ? "add" : "delete"](section.id);
+      body.replaceChildren(tableOf(section, data, rows));
+    };
+    body.append(tableOf(section, data, rows));
+    const toggle = nbexp.toggle("Also what is the same", showsAll.has(section.id), change);
+    cleared(section).append(element("div", { class: "controls" }, ...controls, toggle), body);
+  }
+
+  function tableOf(section, data, rows) {
+    const lines = linesOf(nbexp.dataset(data), rows, showsAll.has(section.id));
+    if (!lines.length) return element("p", { class: "muted" }, whyNothing());
+    const head = rows.map((row) => headOf(data, row));
+    const table = element("table", { class: "compared" },
       element("thead", {}, element("tr", {}, element("td", {}), ...head)),
-      element("tbody", {}, ...lines.map((each) => each.row)));
-    cleared(section).append(
-      element("div", { class: "controls" }, ...controls,
-        nbexp.toggle("Also what is the same", state.showAll, all)),
-      lines.length
-        ? element("div", { class: "table-box", tabindex: "0", role: "group",
-            "aria-labelledby": `${section.id}-title` }, table)
-        : element("p", { class: "muted" }, "There is no difference.")
-    );
+      element("tbody", {}, ...lines));
+    return element("div", { class: "table-box", tabindex: "0", role: "group",
+      "aria-labelledby": `${section.id}-title` }, table);
+  }
+
+  function whyNothing() {
+    const thing = state.key === RUNS ? "run" : "variant";
+    if (!state.rows.length) return `Add two ${thing}s to compare.`;
+    if (state.rows.length === 1) return `Choose a second ${thing} to compare with.`;
+    return "There is no difference.";
+  }
+
+  function headOf(data, row) {
+    const [name, target] = [nbexp.dataset(data).name(row), href(data, row)];
+    return element("th", { scope: "col" }, target ? element("a", { href: target }, name) : name);
   }
 
   /** Return the row with the best value of a column that has one, or undefined. */
@@ -134,21 +186,29 @@
     return known.sort((a, b) => sign * (values[a] - values[b]))[0];
   }
 
+  /** Return a line for each column in which the rows differ, or for all that have a value. */
+  function linesOf(dataset, rows, isAll) {
+    return dataset.columns.filter(function (column) {
+      const values = dataset.values(column);
+      const own = rows.map((row) => values[row]);
+      if (column.key === "variant" || own.every((value) => value === null)) return false;
+      return isAll || new Set(own.map(String)).size > 1;
+    }).map((column) => line(dataset, rows, column));
+  }
+
   function line(dataset, rows, column) {
     const all = dataset.values(column);
     const write = nbexp.format(column, all);
-    const values = rows.map((row) => all[row]);
     const best = bestRow(dataset, rows, column);
-    const cells = rows.map((row, n) =>
-      element("td", { class: row === best ? "num is-best" : nbexp.isNumeric(column) ? "num" : null },
-        write(values[n])));
-    return {
-      known: values.some((value) => value !== null),
-      varies: new Set(values.map(String)).size > 1,
-      row: element("tr", {},
-        element("th", { scope: "row" }, column.title, " ",
-          element("span", { class: "muted" }, column.role === "fact" ? "" : column.role)), ...cells),
-    };
+    const role = column.role === "fact" ? "" : column.role;
+    return element("tr", {},
+      element("th", { scope: "row" }, column.title, " ", element("span", { class: "muted" }, role)),
+      ...rows.map((row) => element("td", { class: row === best && rows.length > 1 ? "is-best" : null },
+        valueOf(write(all[row])))));
+  }
+
+  function valueOf(text) {
+    return text.length > LONG ? element("div", { class: "long", title: text }, text) : text;
   }
 
   function drawCurves(section, data, rows) {
@@ -163,7 +223,7 @@
     nbexp.curves(box, { ...data, curves,
       rows: rows.map((row) => data.rows[row]),
       kept: rows.map((row) => data.kept[row]),
-      links: rows.map((row) => data.links[row].replace("../", "")),
+      links: rows.map((row) => href(data, row)),
       labels: rows.map((row) => `${dataset.name(row)} ${dataset.title(row)}`),
       pruned: rows.map((row) => data.pruned[row]),
     });
@@ -172,11 +232,11 @@
   let frames = [];
 
   function drawCells(section, data, rows) {
-    section.hidden = !data;
+    section.hidden = !data || !rows.length;
     if (section.hidden) return;
     const dataset = nbexp.dataset(data);
-    const drawn = rows.map((row) => data.links[row] && element("iframe", {
-      src: `${data.links[row].replace("../", "")}?embedded`,
+    const drawn = rows.map((row) => href(data, row) && element("iframe", {
+      src: `${href(data, row)}?embedded`,
       title: `Cells of ${dataset.name(row)}`,
       class: "beside",
     }));

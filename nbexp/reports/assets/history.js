@@ -11,7 +11,7 @@
     const known = [...values.keys()].filter((run) => Number.isFinite(values[run]));
     const x = nbexp.numberScale(known.map((run) => run + 1), { log: false, pad: 0.04, atValues: known.length < 12 });
     const y = nbexp.numberScale(known.map((run) => values[run]), { log: false, pad: 0.08 });
-    nbexp.drawAxes(svg, area, { scale: x, title: "run" }, { scale: y, title: metric });
+    nbexp.drawAxes(svg, area, { scale: x, title: "run no." }, { scale: y, title: metric });
     const place = (run, value) => [
       area.left + x.place(run + 1) * (area.right - area.left),
       area.bottom - y.place(value) * (area.bottom - area.top),
@@ -27,7 +27,7 @@
     svg.append(shape("path", { d: path, fill: "none", style: "stroke: var(--chart-1)", "stroke-width": 1.5 }));
     for (const run of known) {
       const [cx, cy] = place(run, values[run]);
-      const lines = [runs[run], `${metric} ${nbexp.short(values[run])}`];
+      const lines = [`${run + 1}. ${runs[run]}`, `${metric} ${nbexp.short(values[run])}`];
       svg.append(shape("circle", { cx, cy, r: 4.5, style: "fill: var(--chart-1)",
         onpointermove: (event) => nbexp.showTip(event, lines), onpointerleave: nbexp.hideTip }));
     }

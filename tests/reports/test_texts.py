@@ -1,0 +1,26 @@
+"""Texts as notebooks keep it, and numbers in columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from nbexp.reports.texts import aligned
+
+
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [
+        ([], []),
+        ([0.897769, 0.40607], ["0.8978", "0.4061"]),
+        ([1.0, 0.9999912, 0.5], ["1.00000", "0.99999", "0.50000"]),
+        ([1.0, 1.0, 0.25], ["1.00", "1.00", "0.25"]),
+        ([30, 2], ["30", "2"]),
+        ([1234.5678, 0.5], ["1234.57", "0.50"]),
+        ([5.0, 0.001, 0.0], ["5.000", "0.001", "0.000"]),
+        ([3e-7, 0.5], ["3e-07", "0.5"]),
+        ([0.1 + 0.2, 0.3], ["0.30000000000000004", "0.29999999999999999"]),
+        ([float("inf"), 0.5, float("-inf"), float("nan")], ["∞", "0.5", "-∞", "NaN"]),
+    ],
+)
+def test_numbers_of_a_column_are_aligned_and_told_apart(numbers, texts) -> None:
+    assert aligned(numbers) == texts
