@@ -1,4 +1,4 @@
-"""What a notebook holds that it can be found by: parameters, and the text of its cells."""
+"""What a notebook holds that it can be found by: parameters, what it glued, and its text."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nbexp.notebook.reader import scraps
 from nbexp.reports.data import flat
 from nbexp.server.stores import Entry, Store
 
@@ -19,6 +20,7 @@ _END = 200_000  # bytes at the end of a large notebook, where its metadata stand
 _METADATA = b'\n "metadata": '  # as nbformat writes it, in the order of the keys
 _MOST_TEXT = 1_000_000  # characters of one notebook
 _KEPT = 200_000_000  # characters of all that is kept in memory
+_SHORT = 200  # characters of a text that was glued; longer ones are no values to search by
 _MARKER = "papermill-error-cell-tag"  # a cell that papermill puts in, and pages don't number
 
 
@@ -41,16 +43,18 @@ class Contents:
 
     Attributes:
         params: Its parameters, those in tables as ``optimizer.lr``.
+        glued: The numbers and short texts that it glued, those in tables likewise.
         texts: Sources and outputs.
     """
 
     params: Mapping[str, Any] = field(default_factory=dict)
+    glued: Mapping[str, Any] = field(default_factory=dict)
     texts: tuple[Text, ...] = ()
 
     @property
     def size(self) -> int:
         """How many characters of memory it takes, roughly."""
-        return 500 + sum(len(each.text) for each in self.texts)
+        return 500 + 100 * len(self.glued) + sum(len(each.text) for each in self.texts)
 
 
 class Catalogue:
@@ -93,7 +97,20 @@ def _read(store: Store, entry: Entry) -> Contents:
     notebook = json.loads(store.read(entry.path))
     cells = [cell for cell in notebook["cells"] if isinstance(cell, dict)]
     params = _assigned(cells, "parameters") | _assigned(cells, "injected-parameters")
-    return Contents(flat(params | _recorded(notebook.get("metadata"))), tuple(_texts(cells)))
+    params |= _recorded(notebook.get("metadata"))
+    return Contents(flat(params), _glued(cells), tuple(_texts(cells)))
+
+
+def _glued(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    try:
+        values = flat(scraps({"cells": cells}).values)
+    except (AttributeError, TypeError):  # outputs of a form that none should have
+        return {}
+    return {name: value for name, value in values.items() if _is_short(value)}
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _SHORT)
 
 
 def _read_large(store: Store, entry: Entry) -> Contents:

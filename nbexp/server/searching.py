@@ -1,4 +1,4 @@
-"""The search over notebooks: by name, by parameter and by text."""
+"""The search over notebooks: by name, by parameter, by what was glued, and by text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import operator
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,6 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "!=": operator.ne,
 }
 _AROUND = 60  # characters shown on each side of what matched
-_PLACES = 3  # shown of a notebook
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Place:
     """Where something matched.
 
     Attributes:
-        where: ``name``, ``parameter`` or ``cell 3``.
+        where: ``name``, ``parameter``, ``glued`` or ``cell 3``.
         before: The text before it.
         match: What matched.
         after: The text after it.
@@ -53,7 +52,7 @@ class Hit:
 
     Attributes:
         entry: The notebook.
-        places: Where it matched; the first few.
+        places: Where it matched, one for each condition and each word.
     """
 
     entry: Entry
@@ -62,10 +61,10 @@ class Hit:
 
 @dataclass(frozen=True)
 class Condition:
-    """What a parameter must be.
+    """What a parameter, or a value that was glued, must be.
 
     Attributes:
-        name: The parameter, such as ``lr`` or ``optimizer.lr``.
+        name: Its name, such as ``lr`` or ``optimizer.lr``.
         relation: Such as ``<``.
         value: What it is compared with.
     """
@@ -92,7 +91,7 @@ class Query:
 
     Attributes:
         words: Each stands in the notebook's path, in a source or in a text output.
-        conditions: Each holds for a parameter.
+        conditions: Each holds for a parameter, or for a value that was glued.
     """
 
     words: tuple[str, ...]
@@ -100,7 +99,7 @@ class Query:
 
     @classmethod
     def read(cls, text: str) -> Query:
-        """Return the query that someone typed: ``word "two words" lr<0.01 optimizer=adam``."""
+        """Return the query that someone typed: ``word "two words" lr<0.01 accuracy>0.9``."""
         try:
             parts = shlex.split(text)
         except ValueError:  # a quote that was not closed
@@ -115,15 +114,16 @@ class Query:
         """Return where a notebook matches; None if not all does."""
         places: list[Place] = []
         for condition in self.conditions:
-            found = _param(condition, contents)
+            found = _value_in("parameter", contents.params, condition)
+            found = found or _value_in("glued", contents.glued, condition)
             if found is None:
                 return None
             places.append(found)
         for word in self.words:
-            matches = [*_limited(_in_texts(word, entry, contents))]
-            if not matches:
+            place = _text_in(word, entry, contents)
+            if place is None:
                 return None
-            places += matches
+            places.append(place)
         return Hit(entry, tuple(places))
 
 
@@ -134,22 +134,22 @@ def search(query: Query, notebooks: Iterator[Entry], catalogue: Catalogue) -> It
             yield hit
 
 
-def _param(condition: Condition, contents: Contents) -> Place | None:
-    """Return the parameter that fulfils a condition; the end of its name will do."""
-    for name, value in contents.params.items():
+def _value_in(where: str, values: Mapping[str, Any], condition: Condition) -> Place | None:
+    """Return the value that fulfils a condition; the end of its name will do."""
+    for name, value in values.items():
         is_named = name == condition.name or name.endswith(f".{condition.name}")
         if is_named and condition.holds(value):
             shown = number_text(value) if isinstance(value, float) else str(value)
-            return Place("parameter", "", f"{name} = {shown}", "")
+            return Place(where, "", f"{name} = {shown}", "")
     return None
 
 
-def _in_texts(word: str, entry: Entry, contents: Contents) -> Iterator[Place]:
-    if word in entry.path.lower():
-        yield _place("name", entry.path, word, None)
+def _text_in(word: str, entry: Entry, contents: Contents) -> Place | None:
+    """Return where a word stands first; what is written there tells more than the name."""
     for each in contents.texts:
         if word in each.text.lower():
-            yield _place(f"cell {each.cell}", each.text, word, each.cell)
+            return _place(f"cell {each.cell}", each.text, word, each.cell)
+    return _place("name", entry.path, word, None) if word in entry.path.lower() else None
 
 
 def _place(where: str, text: str, word: str, cell: int | None) -> Place:
@@ -159,11 +159,6 @@ def _place(where: str, text: str, word: str, cell: int | None) -> Place:
     if cell is not None:  # the line alone
         before, after = before.rpartition("\n")[2].lstrip(), after.partition("\n")[0]
     return Place(where, before, text[at:end], after, cell)
-
-
-def _limited(places: Iterator[Place]) -> Iterator[Place]:
-    for _, place in zip(range(_PLACES), places, strict=False):
-        yield place
 
 
 def _value(text: str) -> Any:

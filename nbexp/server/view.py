@@ -21,14 +21,17 @@ from nbexp.errors import UsageError
 from nbexp.reports.frames import LIBRARIES, library_source
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
 from nbexp.reports.pages import POLICY, Pages, asset, library_script
+from nbexp.run import RUNS, list_runs
 from nbexp.server.boards import Boards, is_installed
 from nbexp.server.contents import Catalogue
+from nbexp.server.findings import grouped
 from nbexp.server.runs import Histories, LiveRun
 from nbexp.server.searching import Query, search
 from nbexp.server.stores import Entry, Store
 from nbexp.wording import time_text
 
 _MOST_HITS = 200
+_NEWEST_RUNS = 10  # shown of a project
 _NOTEBOOKS_KEPT = 4  # rendered, in memory
 _LOCK = "driver.lock"  # the file that makes a folder a run
 
@@ -93,9 +96,12 @@ class View:
         folders = [each for each in found if each.is_folder]
         runs = [(each, run.summary()) for each in folders if (run := self._run_at(each.path))]
         are_runs = {entry for entry, _ in runs}
+        newest, count = ([], 0) if runs else self._newest_runs(path)
         return self._page(
             "browse.html",
             path,
+            newest_runs=newest,
+            runs_count=count,
             folders=[each for each in folders if each not in are_runs],
             runs=sorted(runs, key=lambda pair: pair[1]["order"], reverse=True),
             notebooks=[each for each in found if each.is_notebook],
@@ -118,6 +124,7 @@ class View:
             "browse.html",
             path,
             hits=found[:_MOST_HITS],
+            groups=grouped(found[:_MOST_HITS], path, self.run),
             has_more=len(found) > _MOST_HITS,
             query=text,
         )
@@ -243,6 +250,19 @@ class View:
         with suppress(OSError):
             return asset(name)
         raise KeyError(name)
+
+    def _newest_runs(self, path: str) -> tuple[list[tuple[Entry, dict[str, Any]]], int]:
+        """Return the newest runs of the project in a folder, and how many there are."""
+        place = f"{path}/{RUNS}".lstrip("/")
+        folder = self.store.local(place)
+        runs = list_runs(folder) if folder else []
+        entries = (self.store.stat(f"{place}/{each.id}") for each in runs[: -_NEWEST_RUNS - 1 : -1])
+        found = [
+            (entry, run.summary())
+            for entry in entries
+            if entry and (run := self._run_at(entry.path))
+        ]
+        return found, len(runs)
 
     def _page(self, template: str, path: str, **values: Any) -> str:
         return self._pages.render(

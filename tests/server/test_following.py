@@ -158,6 +158,7 @@ def test_pages_are_accessible_and_fit_a_phone(
     going.say("train-a", "begun\n")
     run = f"run/project/runs/{going.folder.id}"
     paths = ("browse/", "browse/project/runs/", "browse/notebooks/", "search/?q=lr%3C1+fit",
+             "browse/project/", "search/?q=begun",
              "notebook/notebooks/a%20b/first.ipynb", f"{run}/index.html",
              f"{run}/console/train-a.html", f"{run}/variants/train-a.html")  # fmt: skip
     with serve(LocalStore(notebooks.parent)) as served:
@@ -168,3 +169,11 @@ def test_pages_are_accessible_and_fit_a_phone(
             assert not [each["id"] for each in found if each["impact"] in ("serious", "critical")]
             assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
         page.close()
+
+
+def test_progress_leaves_the_pages_of_a_run_in_sight(page: Page, address: str) -> None:
+    for width in (1280, 1000):
+        page.set_viewport_size({"width": width, "height": 400})
+        expect(page.locator(".live progress")).to_be_visible()
+        fits = "(nav) => nav.scrollWidth <= nav.clientWidth"
+        assert page.locator(".page-nav").evaluate(fits), width

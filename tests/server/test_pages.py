@@ -84,6 +84,32 @@ def test_folder_shows_its_runs(project, going) -> None:
     assert "score 0.75" in text
 
 
+def test_projects_folder_shows_its_newest_runs(project, begin) -> None:
+    text = project.get("/browse/").text
+    assert '<h2 id="runs">1 run</h2>' in text
+    assert "/browse/runs/" not in text.partition("folders")[0]
+    names = [begin().folder.id for _ in range(11)]
+    text = project.get("/browse/").text
+    assert re.findall(r'href="/run/runs/([^/"]+)/index.html"', text) == names[:0:-1]
+    assert '<a href="/browse/runs/">All 12 runs</a>' in text
+    assert "All 12 runs" not in project.get("/browse/runs/").text
+
+
+def test_what_was_found_stands_by_its_run(project, going, begin) -> None:
+    newer = begin()
+    for run, count in ((going, 8), (newer, 2)):
+        for number in range(count):
+            run.start(f"train-{number}")
+    text = project.get("/search/?q=begun").text
+    assert "10 notebooks" in text
+    heads = re.findall(r'class="hits-of"><a href="/run/runs/([^/]+)/', text)
+    assert heads == [newer.folder.id, going.folder.id]
+    shown, folded = text.split("<details")
+    assert "3 more of this run" in folded
+    assert (shown.count('class="hit-name"'), folded.count('class="hit-name"')) == (7, 3)
+    assert "hits-of" not in project.get("/search/templates/?q=score").text
+
+
 def test_pages_of_a_run_are_those_of_its_report(project, going) -> None:
     going.start("train-a", lr=0.5)
     going.say("train-a", "begun\n")

@@ -14,6 +14,8 @@ from nbexp.server.contents import Catalogue
 from nbexp.server.searching import Hit, Query, search
 from nbexp.server.stores import LocalStore
 
+MIME = "application/scrapbook.scrap.json+json"
+
 
 def found(root: Path, text: str) -> list[Hit]:
     store = LocalStore(root)
@@ -53,6 +55,44 @@ def test_places_say_where_it_matched(notebooks: Path) -> None:
     param, text = hit.places
     assert (param.where, param.match, param.cell) == ("parameter", "lr = 0.001", None)
     assert (text.where, text.before, text.match, text.after) == ("cell 2", "", "Accuracy", " 0.91")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("accuracy>0.9", True),
+        ("accuracy>0.95", False),
+        ("accuracy>0.9 lr=0.1", True),
+        ("scores.f1<0.5", True),
+        ("f1<0.5", True),
+        ("kind=CNN", True),
+    ],
+)
+def test_values_that_were_glued_are_found(tmp_path: Path, text: str, is_found: bool) -> None:
+    glued = {"accuracy": 0.9375, "scores": {"f1": 0.25}, "kind": "cnn", "table": [1, 2]}
+    outputs = [
+        new_output("display_data", {MIME: {"name": name, "data": value, "encoder": "json"}})
+        for name, value in glued.items()
+    ]
+    cells = [
+        new_code_cell("lr = 0.1", metadata={"tags": ["parameters"]}),
+        new_code_cell("fit()", outputs=outputs),
+    ]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "trained.ipynb")
+    places = [hit.places[0] for hit in found(tmp_path, text)]
+    assert [place.where for place in places] == ["glued"] * is_found
+
+
+def test_outputs_of_a_wrong_form_do_not_hide_the_rest(tmp_path: Path) -> None:
+    cell = {"cell_type": "code", "source": "fit()", "outputs": [{"data": {MIME: 1}}, {"data": 1}]}
+    (tmp_path / "odd.ipynb").write_text(json.dumps({"cells": [cell]}))
+    assert found(tmp_path, "fit")
+
+
+def test_words_are_shown_where_they_are_written_rather_than_in_the_name(notebooks: Path) -> None:
+    assert [hit.places[0].where for hit in found(notebooks, "plain")] == ["name"]
+    (notebooks / "plain.ipynb").rename(notebooks / "net.ipynb")
+    assert [hit.places[0].where for hit in found(notebooks, "net")] == ["cell 1"]
 
 
 def test_cells_have_the_numbers_of_the_page(tmp_path: Path) -> None:

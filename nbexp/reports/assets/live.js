@@ -244,9 +244,10 @@
     if (!isAlive && !box.firstChild) return; // the page says that it has ended
     const bar = Object.assign(document.createElement("progress"), { max: total || 1, value: done });
     bar.setAttribute("aria-label", "Variants that have ended");
-    const words = `${done} of ${total}${running ? `, ${running} running` : ""}`;
+    const words = make("span", "muted", `${done} of ${total}`);
+    if (running) words.append(make("span", "live-more", `, ${running} running`));
     box.title = counts;
-    box.replaceChildren(badge(state), ...(isAlive ? [bar, make("span", "muted", words)] : []));
+    box.replaceChildren(badge(state), ...(isAlive ? [bar, words] : []));
   }
 
   function follow(script) {
