@@ -44,16 +44,12 @@ def write_report(run: Path, target: Path | None = None) -> Report:
             replaced.
 
     Raises:
-        UsageError: The target is there already, and no report.
+        UsageError: The target is there already, and no report; or it can't be written.
     """
     started = time.monotonic()
     target = target or run / "report"
-    if target.exists() and not (target / _MARK).is_file() and any(target.iterdir()):
-        raise UsageError(
-            f"{target} is there already, and is no report. Name another folder with --to."
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    _check(target)
+    beside = _folder_beside(target)
     try:
         count = _write(Run.read(run), beside)
         beside.chmod(0o755)
@@ -63,6 +59,30 @@ def write_report(run: Path, target: Path | None = None) -> Report:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Report(target / "index.html", count, time.monotonic() - started)
+
+
+def _check(target: Path) -> None:
+    """Refuse to replace what is no report."""
+    if target.exists() and not target.is_dir():
+        raise UsageError(
+            f"{target} is a file, but a report is a folder. Name a folder with --to, "
+            "which need not be there yet."
+        )
+    if target.exists() and not (target / _MARK).is_file() and any(target.iterdir()):
+        raise UsageError(
+            f"{target} is there already, and is no report. Name another folder with --to."
+        )
+
+
+def _folder_beside(target: Path) -> Path:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise UsageError(
+            f"The report can't be written to {target}: {error.strerror} ({target.parent}). "
+            "Name a folder with --to in a place where you may write."
+        ) from error
 
 
 def _write(run: Run, folder: Path) -> int:

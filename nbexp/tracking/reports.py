@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -55,10 +56,14 @@ def _local(uri: str) -> Path | None:
 
 
 def _put(source: Path, target: Path) -> None:
-    """Put a folder into another place; what was there is replaced."""
+    """Put a folder into another place; what was there is replaced once the new one is whole."""
+    beside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     try:
+        shutil.copytree(source, beside, copy_function=link_or_copy)
         if target.exists():
             shutil.rmtree(target)
-        shutil.copytree(source, target, copy_function=link_or_copy)
+        beside.rename(target)
     except OSError as error:
         raise RunError(f"{target} can't be written: {error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

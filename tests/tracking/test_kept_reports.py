@@ -60,6 +60,17 @@ def test_later_report_takes_the_place_of_the_one_before(run: Path) -> None:
     assert kept(run) == {"report/index.html"}
 
 
+def test_report_stays_where_a_later_one_can_not_be_copied_whole(run: Path) -> None:
+    report = report_of(run, "index.html")
+    log_report(run, report)
+    (report / "index.html").unlink()
+    report.rmdir()
+    with pytest.raises(RunError, match="can't be written"):
+        log_report(run, report)
+    assert kept(run) == {"report/index.html"}
+    assert not any(path.startswith(".") for path in kept(run, ""))
+
+
 def test_run_that_is_not_in_mlflow_is_said_so(run: Path) -> None:
     report = report_of(run, "index.html")
     (run / "tracking.json").unlink()
