@@ -224,7 +224,7 @@
       rows: rows.map((row) => data.rows[row]),
       kept: rows.map((row) => data.kept[row]),
       links: rows.map((row) => href(data, row)),
-      labels: rows.map((row) => `${dataset.name(row)} ${dataset.title(row)}`),
+      labels: rows.map((row) => `${(data.runs || [])[row] || dataset.name(row)} ${dataset.title(row)}`),
       pruned: rows.map((row) => data.pruned[row]),
     });
   }
