@@ -121,10 +121,19 @@ class RunFolder:
         """Return the folder that keeps an attempt of a variant that failed, from 1."""
         return self.variant(name) / "attempts" / str(number)
 
-    def read_events(self) -> Iterator[Event]:
-        """Yield the events so far; kinds that only a later nbexp knows are left out."""
-        records = (each for each in read_lines(self.events) if each["event"] in _KINDS)
-        return map(Event.from_record, records)
+    def read_events(self, *, all_known: bool = False) -> Iterator[Event]:
+        """Yield the events so far.
+
+        Args:
+            all_known: Whether kinds that only a later nbexp knows are errors; else they are left
+                out.
+
+        Raises:
+            ValueError: There is one of those, when it comes to it.
+        """
+        records = read_lines(self.events)
+        known = records if all_known else (each for each in records if each["event"] in _KINDS)
+        return map(Event.from_record, known)
 
     def read_status(self) -> dict[str, Any]:
         """Return the last status written, or an empty table."""

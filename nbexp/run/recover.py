@@ -58,9 +58,9 @@ def _recover(run: RunFolder, tracker: Tracker) -> bool:
     if run.read_status().get("is_complete") or not _lock(run):
         return False
     try:
-        is_complete = tracker.recover(run.path)
-        history = fold(run.read_events())
+        history = fold(run.read_events(all_known=True))  # a later nbexp's is not for us to end
         history.id = history.id or run.id
+        is_complete = tracker.recover(run.path)
         events = Events([EventLog(run), history])
         for variant in list(history.variants.values()):
             if not variant.state.is_final:

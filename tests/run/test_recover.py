@@ -85,8 +85,10 @@ def test_run_that_is_alive_is_left_alone(tmp_path):
 def test_run_that_cannot_be_read_keeps_no_other_from_being_completed(tmp_path, caplog):
     broken, run = make_run(tmp_path, "a"), make_run(tmp_path, "b")
     emit(broken, "event_of_a_later_version")
-    assert recover_runs(tmp_path, Memory()) == [run.id]
+    memory = Memory()
+    assert recover_runs(tmp_path, memory) == [run.id]
     assert "can't be completed" in caplog.text
+    assert memory.runs == [run.id]
 
 
 @pytest.mark.timeout(60)
