@@ -210,7 +210,7 @@ def run():
     manager = KernelManager(kernel_name="python3")
     manager.kernel_spec.metadata["kernel_provisioner"] = {"provisioner_name": "nbexp-warm"}
     manager.start_kernel(env={**os.environ, "NBEXP_WARM_LINGER": "0"})
-    print(type(manager.provisioner.process).__name__, flush=True)
+    os.write(1, f"{type(manager.provisioner.process).__name__}\\n".encode())  # whole, at once
     manager.shutdown_kernel(now=True)
 
 run()
