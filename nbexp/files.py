@@ -101,6 +101,15 @@ def link_or_copy(source: str | Path, target: str | Path) -> None:
         shutil.copyfile(source, target)
 
 
+def replace_folder(source: Path, target: Path) -> None:
+    """Rename a folder to a place beside it; what was there is moved away first, then deleted."""
+    old = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    with contextlib.suppress(FileNotFoundError):
+        target.rename(old)
+    source.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def append_line(path: Path, value: Any) -> None:
     """Append one JSON line, in a single write; after a line that was cut off, on a new one.
 

@@ -265,9 +265,7 @@ def _is_matrix(value: Any) -> bool:
 
 def _is_square(matrix: Any) -> TypeGuard[list[list[float]]]:
     """Whether a value is a square matrix of counts."""
-    if not isinstance(matrix, list) or not 2 <= len(matrix) <= _MAX_CLASSES:
+    if not _is_matrix(matrix) or not 2 <= len(matrix) == len(matrix[0]) <= _MAX_CLASSES:
         return False
-    rows = [row for row in matrix if isinstance(row, list) and len(row) == len(matrix)]
-    counts = [count for row in rows for count in row if isinstance(count, int | float)]
-    are_all = len(counts) == len(matrix) ** 2
-    return are_all and all(math.isfinite(count) and count >= 0 for count in counts)
+    counts = [count for row in matrix for count in row]
+    return all(isinstance(c, int | float) and math.isfinite(c) and c >= 0 for c in counts)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nbexp import __version__
 from nbexp.errors import UsageError
-from nbexp.files import write_atomic
+from nbexp.files import replace_folder, write_atomic
 from nbexp.reports.data import Run
 from nbexp.reports.pages import copy_assets
 from nbexp.reports.site import Site
@@ -53,9 +53,7 @@ def write_report(run: Path, target: Path | None = None) -> Report:
     try:
         count = _write(Run.read(run), beside)
         beside.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        beside.rename(target)
+        replace_folder(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Report(target / "index.html", count, time.monotonic() - started)

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from nbexp.errors import RunError
-from nbexp.files import link_or_copy, read_json
+from nbexp.files import link_or_copy, read_json, replace_folder
 from nbexp.tracking.connection import Connection
 
 PLACE = "report"  # among the artifacts of the parent run
@@ -60,9 +60,7 @@ def _put(source: Path, target: Path) -> None:
     beside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     try:
         shutil.copytree(source, beside, copy_function=link_or_copy)
-        if target.exists():
-            shutil.rmtree(target)
-        beside.rename(target)
+        replace_folder(beside, target)
     except OSError as error:
         raise RunError(f"{target} can't be written: {error}") from error
     finally:

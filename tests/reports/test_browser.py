@@ -70,6 +70,15 @@ class Watched:
         self.page.wait_for_load_state("networkidle")
 
 
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    """A page on which nothing may go wrong."""
+    found = Watched(browser)
+    yield found
+    assert not found.troubles
+    found.context.close()
+
+
 @pytest.mark.parametrize(
     ("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)]
 )
@@ -98,8 +107,7 @@ def cell_tops(frame: Frame) -> tuple[int, ...]:
     return tuple(round(box["y"]) for box in boxes if box)
 
 
-def test_compared_notebooks_have_the_same_cells_beside_each_other(browser, report) -> None:
-    watched = Watched(browser)
+def test_compared_notebooks_have_the_same_cells_beside_each_other(watched, report) -> None:
     watched.open(report, PAGES[-1])
     page = watched.page
     page.wait_for_function("document.querySelectorAll('iframe.beside').length === 3")
@@ -108,11 +116,9 @@ def test_compared_notebooks_have_the_same_cells_beside_each_other(browser, repor
         assert time.monotonic() < deadline, tops
         page.wait_for_timeout(50)
     assert page.locator("#differences td.is-best").count() == 1
-    watched.context.close()
 
 
-def test_runs_are_compared_by_their_settings_and_best_variants(browser, report) -> None:
-    watched = Watched(browser)
+def test_runs_are_compared_by_their_settings_and_best_variants(watched, report) -> None:
     watched.open(report, "compare.html")
     page = watched.page
     page.get_by_label("Compare").select_option("whole runs")
@@ -124,27 +130,21 @@ def test_runs_are_compared_by_their_settings_and_best_variants(browser, report) 
     expect(page.frame_locator("iframe.beside").last.locator(".nb-cell")).to_have_count(2)
     page.locator("#best").get_by_role("link", name="train-a").click()
     expect(page.get_by_role("heading", name="train-a")).to_be_visible()
-    assert not watched.troubles
-    watched.context.close()
 
 
-def test_variants_without_a_page_are_compared_by_all_else(browser, runs, small, made) -> None:
+def test_variants_without_a_page_are_compared_by_all_else(watched, runs, small, made) -> None:
     huge = new_notebook(cells=[new_markdown_cell("long " * 1_100_000)])
     earlier = made("train", {"lr": 1}, metric=0.95, epochs=5, notebook=huge)
     runs.make({"train-a": earlier})
-    watched = Watched(browser)
     watched.open(write_report(runs.make(small())).index.parent, "compare.html#*")
     page = watched.page
     expect(page.locator("#best thead th").last).to_contain_text("train-a")
     expect(page.locator("#best thead a")).to_have_count(1)
     expect(page.locator("#curves .line.is-leader")).to_have_count(2)
     expect(page.locator("#cells")).to_contain_text("not part of this report")
-    assert not watched.troubles
-    watched.context.close()
 
 
-def test_choices_of_a_comparison_are_in_its_address(browser, report) -> None:
-    watched = Watched(browser)
+def test_choices_of_a_comparison_are_in_its_address(watched, report) -> None:
     watched.open(report, "compare.html#*")
     page = watched.page
     stage = page.locator("#best").get_by_label("Stage")
@@ -157,11 +157,9 @@ def test_choices_of_a_comparison_are_in_its_address(browser, report) -> None:
     expect(page.locator("#differences").get_by_label("Also")).not_to_be_checked()
     page.go_back()
     expect(stage).to_have_value("train")
-    watched.context.close()
 
 
-def test_comparison_of_too_few_says_what_to_do(browser, report) -> None:
-    watched = Watched(browser)
+def test_comparison_of_too_few_says_what_to_do(watched, report) -> None:
     watched.open(report, "compare.html#train:train-3")
     page = watched.page
     said = page.locator("#differences p")
@@ -170,12 +168,9 @@ def test_comparison_of_too_few_says_what_to_do(browser, report) -> None:
     expect(said).to_have_text("Add two variants to compare.")
     watched.open(report, "compare.html#%")  # an address that encodes nothing
     expect(page.locator(".chip")).to_have_count(2)
-    assert not watched.troubles
-    watched.context.close()
 
 
-def test_focus_stays_where_something_was_chosen(browser, report) -> None:
-    watched = Watched(browser)
+def test_focus_stays_where_something_was_chosen(watched, report) -> None:
     watched.open(report, "compare.html#*")
     page = watched.page
     stage = page.get_by_label("Stage")
@@ -193,11 +188,9 @@ def test_focus_stays_where_something_was_chosen(browser, report) -> None:
     page.get_by_label("Add").select_option(index=1)
     expect(page.locator(".chip")).to_have_count(2)
     expect(page.locator("#choice select")).to_be_focused()  # there is no more to add
-    watched.context.close()
 
 
-def test_variants_that_are_ticked_can_be_compared(browser, report) -> None:
-    watched = Watched(browser)
+def test_variants_that_are_ticked_can_be_compared(watched, report) -> None:
     watched.open(report, "stages/train.html")
     page = watched.page
     for name in ("train-3", "train-4"):
@@ -207,5 +200,3 @@ def test_variants_that_are_ticked_can_be_compared(browser, report) -> None:
     expect(page.locator(".chip")).to_have_count(2)
     page.get_by_role("button", name="Leave out train-4").click()
     expect(page.locator(".chip")).to_have_count(1)
-    assert not watched.troubles
-    watched.context.close()
