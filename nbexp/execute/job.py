@@ -127,6 +127,9 @@ class Outcome:
         timings: Seconds that its parts took: ``launch`` of the kernel's process, ``start`` until
             that answers, ``cells``, ``shutdown`` of the kernel, ``save`` of what it leaves.
         usage: What the kernel's process used: ``cpu_s`` of processors, ``memory_mib`` at the most.
+        observed: What the notebook was seen to use, as `nbexp.observe` records it; empty where it
+            was not observed. ``inputs`` by path, ``written`` paths, ``variables`` and ``unseen``;
+            paths in the project (the pipeline's folder, ``project``) are relative to it.
     """
 
     variant: str
@@ -143,6 +146,7 @@ class Outcome:
     reported: Mapping[str, Reported] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     usage: Mapping[str, float] = field(default_factory=dict)
+    observed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float:
