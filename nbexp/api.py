@@ -51,6 +51,7 @@ class Stage:
         inputs: Files whose content is part of the identity.
         kernel: Name of the kernel.
         warm: Whether its kernels may be forked from a process that has their imports done.
+        observe: Whether what its notebooks use is recorded, and has to be the same for reuse.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Stage:
     inputs: Sequence[str | Path] | None = None
     kernel: str | None = None
     warm: bool | None = None
+    observe: bool | None = None
 
     def to_table(self) -> dict[str, Any]:
         """Return the stage as a table of the pipeline format."""

@@ -18,6 +18,7 @@ from papermill.engines import Engine, NotebookExecutionManager, papermill_engine
 from nbexp.execute import failures
 from nbexp.execute.execution import Execution
 from nbexp.execute.kernel import Kernel, KernelDiedError, cancel
+from nbexp.execute.observing import installation
 from nbexp.execute.recorder import Recorder
 from nbexp.execute.steering import ENDINGS, channel, tell_history
 from nbexp.states import State
@@ -163,11 +164,15 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         self._death = asyncio.create_task(self._kernel.until_dead())
         self._tasks += [self._death, asyncio.create_task(self._read_outputs())]
         if self._kernel.is_python:
-            request = self.kc.execute(_HOOKS, silent=True, store_history=False, stop_on_error=False)
+            code = _HOOKS + installation(self._run.job)
+            request = self.kc.execute(code, silent=True, store_history=False, stop_on_error=False)
             reply = (await self._reply(request))["content"]
             if reply["status"] != "ok":
                 error = failures.cell_failed(reply, 0, "")
                 self._run.recorder.line(f"nbexp's hooks failed: {error.name}: {error.message}")
+        elif self._run.job.observe:
+            pid = getattr(self._kernel.manager.provisioner, "pid", None)
+            self._tasks.append(asyncio.create_task(self._run.open_files.watch(pid)))
 
     async def _run_cells(self) -> None:
         for index, cell in enumerate(self.nb.cells):

@@ -12,6 +12,7 @@ from typing import Any
 
 from nbexp.execute.guard import Guard
 from nbexp.execute.job import CellError, Job
+from nbexp.execute.observing import OpenFiles
 from nbexp.execute.recorder import Recorder
 from nbexp.execute.steering import Desk
 from nbexp.states import State
@@ -69,6 +70,7 @@ class Execution:
         note: A remark for the user.
         timings: Seconds that its parts took, as in an `Outcome`.
         usage: What the kernel's process used, as in an `Outcome`.
+        open_files: What a kernel of another language than Python had open.
     """
 
     job: Job
@@ -84,6 +86,7 @@ class Execution:
     note: str = ""
     timings: dict[str, float] = field(default_factory=dict)
     usage: dict[str, float] = field(default_factory=dict)
+    open_files: OpenFiles = field(default_factory=OpenFiles)
 
     @contextlib.contextmanager
     def timed(self, part: str) -> Iterator[None]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nbexp.errors import NbexpError, UsageError
 from nbexp.execute.guard import Guard
 from nbexp.execute.job import Answer, CellError, Job, Outcome, Report
+from nbexp.execute.observing import OBSERVED
 from nbexp.execute.steering import Desk
 from nbexp.files import write_json
 from nbexp.metrics import METRICS, read_course, summary
@@ -52,12 +53,15 @@ class NotebookExecutor:
             RuntimeError: A job is running already.
             OSError: The job's folder can't be written.
         """
-        for name in ("result.json", CUT):
+        goes_on = any((job.folder / SNAPSHOTS).glob("[0-9]*"))
+        for name in ("result.json", CUT, *(() if goes_on else (OBSERVED,))):
             (job.folder / name).unlink(missing_ok=True)
         with self._running() as ending:
             outcome = _execute(job, ending, self._guard, self._desk)
             if outcome.state.is_final:
                 write_json(job.folder / "result.json", outcome.to_record(), durable=True)
+            if outcome.state.is_success:
+                (job.folder / OBSERVED).unlink(missing_ok=True)
         return outcome
 
     def exchange(self, answer: Answer | None) -> Report:
@@ -179,6 +183,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _outcome(execution: Execution, started: float) -> Outcome:
+    from nbexp.execute.observing import observed
+
     job = execution.job
     state = execution.ended_by or (State.FAILED if execution.error else State.FINISHED)
     cut = _cut(job.folder)
@@ -197,6 +203,10 @@ def _outcome(execution: Execution, started: float) -> Outcome:
     )
     with execution.timed("save"):
         outcome = _with_outputs(outcome, execution)
+    if execution.notebook is not None:
+        with execution.timed("observe"):
+            seen = observed(job, execution.notebook, execution.open_files.paths)
+            outcome = replace(outcome, observed=seen)
     timings = {part: round(seconds, 4) for part, seconds in execution.timings.items()}
     outcome = replace(outcome, timings=timings, usage=execution.usage)
     return _masked(outcome, execution.recorder.mask)

@@ -67,6 +67,8 @@ class Job:
         history: What happened to the variant in its earlier executions, oldest first.
         warm: Whether the kernel may be forked from a process that has its imports done.
         imports: What the notebook imports at its top level, by dotted name.
+        project: Folder of the pipeline; None for the template's.
+        observe: Whether what the notebook uses is recorded.
     """
 
     variant: str
@@ -85,6 +87,8 @@ class Job:
     history: tuple[Mapping[str, Any], ...] = ()
     warm: bool = True
     imports: tuple[str, ...] = ()
+    project: Path | None = None
+    observe: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,8 @@ class Outcome:
         note: A remark for the user, such as that a cell ended the notebook early.
         reported: What it logged as numbers, in short, by name.
         timings: Seconds that its parts took: ``launch`` of the kernel's process, ``start`` until
-            that answers, ``cells``, ``shutdown`` of the kernel, ``save`` of what it leaves.
+            that answers, ``cells``, ``shutdown`` of the kernel, ``save`` of what it leaves,
+            ``observe`` to look at what it used.
         usage: What the kernel's process used: ``cpu_s`` of processors, ``memory_mib`` at the most.
         observed: What the notebook was seen to use, as `nbexp.observe` records it; empty where it
             was not observed. ``inputs`` by path, ``written`` paths, ``variables`` and ``unseen``;

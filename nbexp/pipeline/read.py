@@ -27,7 +27,8 @@ from nbexp.pipeline.values import Secret, leaves, plain
 TOP_KEYS = (
     "name", "task", "seed", "params", "defaults", "stages", "tracking", "environment", "report",
 )  # fmt: skip
-DEFAULT_KEYS = ("metric", "mode", "resources", "timeout", "retries", "kernel", "warm", "inputs")
+DEFAULT_KEYS = ("metric", "mode", "resources", "timeout", "retries", "kernel", "warm", "observe",
+                "inputs")  # fmt: skip
 TRACKING_KEYS = ("uri", "experiment")
 ENVIRONMENT_KEYS = ("packages", "variables")
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,99}")
@@ -170,6 +171,7 @@ class _Reader:
             inputs=setting("inputs", self._inputs, []),
             kernel=setting("kernel", settings.read_text),
             warm=setting("warm", settings.read_flag, True),
+            observe=setting("observe", settings.read_flag, True),
         )
 
     def _templates(self, value: Any, where: str) -> tuple[Template, ...]:

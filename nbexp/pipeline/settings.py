@@ -25,7 +25,7 @@ _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 
 STAGE_KEYS = (
     "notebook", "params", "variants", "metric", "mode", "reduce", "search", "scheduler",
-    "resources", "timeout", "retries", "after", "inputs", "kernel", "warm",
+    "resources", "timeout", "retries", "after", "inputs", "kernel", "warm", "observe",
 )  # fmt: skip
 
 ALGORITHMS = ("random", "optuna", "hyperopt", "bayesopt", "bohb")

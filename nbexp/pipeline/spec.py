@@ -121,6 +121,7 @@ class Stage:
         inputs: Files whose content is part of the identity.
         kernel: Name of the kernel, or None for the template's own.
         warm: Whether its kernels may be forked from a process that has their imports done.
+        observe: Whether what its notebooks use is recorded, and has to be the same for reuse.
     """
 
     name: str
@@ -140,6 +141,7 @@ class Stage:
     inputs: tuple[Path, ...] = ()
     kernel: str | None = None
     warm: bool = True
+    observe: bool = True
 
     @property
     def links(self) -> tuple[Link, ...]:

@@ -120,6 +120,8 @@ class Starter:
             history=tuple(history_of(folder)),
             warm=stage.warm,
             imports=option.template.imports,
+            project=self._pipeline.folder,
+            observe=stage.observe,
         )
 
     def _variables(self, tracker: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,136 @@
+"""What is heard of a notebook's use of files, modules and variables, around its execution."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from nbexp.execute.job import Job
+from nbexp.observe.hook import VARIABLE
+from nbexp.observe.names import installed_prefixes
+from nbexp.observe.record import Observation, Place, observe_lines
+from nbexp.observe.states import Files
+
+OBSERVED = "observed.jsonl"
+_LOOK_S = 0.05
+_FILES = Files()  # of this worker: what many notebooks read is read once
+# The template's environment may have no nbexp. The code leaves no name behind.
+_INSTALL = f"""\
+try:
+    __import__("os").environ["{VARIABLE}"] = %r
+    __import__("nbexp.observe.hook", fromlist=["install"]).install(holds=True)
+except ImportError:
+    del __import__("os").environ["{VARIABLE}"]
+"""
+
+
+def installation(job: Job) -> str:
+    """Return the code that has a kernel of Python tell what it uses."""
+    return _INSTALL % str(job.folder / OBSERVED) if job.observe else ""
+
+
+def place_of(job: Job) -> Place:
+    """Return where a notebook runs, and what is not looked at there."""
+    uri = job.environment.get("MLFLOW_TRACKING_URI", "")
+    return Place(
+        project=job.project or job.template.parent,
+        folder=job.folder,
+        cwd=job.template.parent,
+        tracked=tuple(_tracked(uri)),
+        given=tuple(_given(job.parameters, job.folder.parents[2])),
+        hosts=tuple(_hosts(uri)),
+    )
+
+
+def observed(job: Job, notebook: Any, open_files: Mapping[str, None]) -> dict[str, Any]:
+    """Return what a notebook was seen to use, once its kernel is gone.
+
+    Args:
+        job: What was executed.
+        notebook: The executed notebook.
+        open_files: Files that a kernel of another language was seen to have open.
+    """
+    if not job.observe:
+        return {}
+    observation = Observation(place_of(job), _FILES)
+    language = str(notebook.metadata.get("language_info", {}).get("name", "python"))
+    lines = observe_lines(job.folder / OBSERVED)
+    observation.take(lines)
+    observation.take_files(open_files)
+    observation.take_texts((c.source for c in notebook.cells if c.cell_type == "code"), language)
+    if not lines:
+        observation.note(
+            "its kernel's environment has no nbexp, so only the files that its code names are seen"
+            if language == "python"
+            else f"what {language} reads is only seen as far as its code names files"
+        )
+    record = observation.to_record()
+    record["variables"] = {k: v for k, v in record["variables"].items() if k not in job.secrets}
+    return record
+
+
+class OpenFiles:
+    """The files that a kernel's processes were seen to have open, where the system shows them.
+
+    Attributes:
+        paths: Their paths.
+    """
+
+    def __init__(self) -> None:
+        self.paths: dict[str, None] = {}
+        self._ignored = installed_prefixes()
+
+    async def watch(self, pid: int | None) -> None:
+        """Look again and again, until this is cancelled."""
+        import psutil
+
+        while pid is not None:
+            with contextlib.suppress(psutil.Error):
+                kernel = psutil.Process(pid)
+                for process in (kernel, *kernel.children(recursive=True)):
+                    self._look(process.pid)
+            await asyncio.sleep(_LOOK_S)
+
+    def _look(self, pid: int) -> None:
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    path = str(Path(entry.path).readlink())
+                    if path.startswith("/") and not path.startswith(self._ignored):
+                        self.paths[path] = None
+
+
+def _tracked(uri: str) -> Iterator[Path]:
+    if uri.startswith("sqlite:///"):
+        database = Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
+        yield database
+        yield from (database.with_name(f"{database.name}{end}") for end in ("-journal", "-wal"))
+        yield database.parent / "mlartifacts"
+    elif uri.startswith("file:"):
+        yield Path(unquote(urlsplit(uri).path))
+
+
+def _hosts(uri: str) -> Iterator[str]:
+    parts = urlsplit(uri)
+    if parts.scheme in ("http", "https"):
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        names = {parts.hostname, *(("127.0.0.1", "::1") if parts.hostname == "localhost" else ())}
+        yield from (f"{name}:{port}" for name in names)
+
+
+def _given(value: Any, runs: Path) -> Iterator[str]:
+    """Yield the paths of results among parameters: their content is part of the identity."""
+    if isinstance(value, str):
+        if value.startswith(f"{runs}{os.sep}"):
+            yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _given(each, runs)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _given(each, runs)

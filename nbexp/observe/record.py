@@ -1,0 +1,345 @@
+"""Makes of what was heard while a notebook ran what is kept with its result."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.util import source_from_cache
+from pathlib import Path
+from typing import Any
+
+from nbexp.observe.names import glob_digest, list_digest
+from nbexp.observe.states import Files, quick_look
+
+_BY_THE_WAY = frozenset({".git", ".ipynb_checkpoints", "mlartifacts", "mlruns"})
+_SLACK_S = 0.01  # by which file systems' clocks may be behind
+_MOST_TEXT = 4096
+_QUOTED = re.compile(r"""(["'])([^"'\n]{1,4096}?)\1""")
+_PYTHON = re.compile(r"(python|pypy)[\d.]*(-config)?$")
+# What they read is on their command lines, or nothing that a result depends on.
+_PLAIN = frozenset({
+    "cat", "head", "tail", "wc", "ls", "sort", "uniq", "cut", "grep", "diff", "cp", "mv", "rm",
+    "mkdir", "touch", "echo", "pwd", "date", "true", "false", "test", "sleep", "env", "uname",
+    "which", "nvidia-smi", "nproc", "lscpu", "free", "df", "du", "ps", "hostname", "whoami", "id",
+    "ldconfig", "git", "gcc", "cc", "c++", "g++", "ld", "uv", "pip", "file", "stty", "tput", "kill",
+})  # fmt: skip
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh"})
+_EPHEMERAL = 32768  # ports from here on are given to whoever asks, as to workers of one notebook
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a notebook runs.
+
+    Attributes:
+        project: Folder of the pipeline, from which the paths in it are told.
+        folder: The variant's folder, which is not looked at.
+        cwd: Folder in which the kernel runs.
+        tracked: Files and folders that tracking writes.
+        given: Paths that its parameters name, which its identity covers.
+        hosts: Addresses, as ``host:port``, that nbexp itself has it connect to.
+    """
+
+    project: Path
+    folder: Path
+    cwd: Path
+    tracked: tuple[Path, ...] = ()
+    given: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass
+class _Path:
+    """What was done with one path, until now."""
+
+    state: dict[str, Any] | None = None  # as it was before it was written, if anybody asked
+    looked: float = 0.0
+    is_read: bool = False
+    is_written: bool = False
+    is_own: bool = False
+    is_deleted: bool = False
+
+
+@dataclass
+class _Seen:
+    paths: dict[str, _Path] = field(default_factory=dict)
+    variables: dict[str, str | None] = field(default_factory=dict)
+    unseen: dict[str, None] = field(default_factory=dict)
+
+
+class Observation:
+    """What a notebook was seen to use.
+
+    Args:
+        place: Where it ran.
+        files: Looks at files.
+    """
+
+    def __init__(self, place: Place, files: Files) -> None:
+        self._place = place
+        self._files = files
+        self._seen = _Seen()
+        own = (place.folder, *place.tracked)
+        self._ignored = tuple(str(path) for path in own)
+        self._project = f"{os.path.realpath(place.project)}{os.sep}"
+
+    def take(self, lines: Iterable[bytes]) -> None:
+        """Take in what was written by the hook."""
+        for event in _in_order(lines):
+            self._take(event)
+
+    def take_texts(self, sources: Iterable[str], language: str) -> None:
+        """Take in the files that are named in the code, since a library may have read them."""
+        for text in _texts(sources, language):
+            path = os.path.join(self._place.cwd, text)
+            if path not in self._seen.paths and os.path.isfile(path):
+                self._use(os.path.normpath(path), sys.float_info.max, "file").is_read = True
+
+    def take_files(self, paths: Iterable[str]) -> None:
+        """Take in files that a kernel of another language was seen to have open."""
+        for path in paths:
+            self._use(path, sys.float_info.max, "file").is_read = True
+
+    def note(self, sentence: str) -> None:
+        """Note that something can't be seen."""
+        self._seen.unseen[sentence] = None
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what is kept, as the files are now."""
+        inputs = {}
+        for path, use in sorted(self._seen.paths.items()):
+            if (state := self._state(path, use)) is not None:
+                inputs[self._name(path)] = state
+        written = [
+            self._name(path)
+            for path, use in sorted(self._seen.paths.items())
+            if use.is_written and os.path.isfile(path)
+        ]
+        return {
+            "project": self._project.rstrip(os.sep),
+            "inputs": inputs,
+            "variables": dict(sorted(self._seen.variables.items())),
+            "written": written,
+            "unseen": list(self._seen.unseen),
+        }
+
+    def _take(self, event: list[Any]) -> None:
+        match event:
+            case ["r", path, at]:
+                self._read(_source(path), at)
+            case ["w" | "a" as kind, path, at, existed]:
+                self._write(path, at, existed=existed, keeps=kind == "a")
+            case ["d", path, at]:
+                use = self._use(path, at, None)
+                use.is_deleted = use.is_own = True
+            case ["e", path, at, kind]:
+                self._use(path, at, kind)
+            case ["l", path, at, digest]:
+                self._list(path, at, {"kind": "folder", "digest": digest})
+            case ["g", path, at, digest]:
+                self._list(path, at, {"kind": "pattern", "digest": digest})
+            case ["v", name, digest]:
+                self._seen.variables.setdefault(name, digest)
+            case ["m", module, folders]:
+                self._shadow(module, folders)
+            case ["x", words, folder]:
+                self._start(words, folder)
+            case ["n", host, port]:
+                self._connect(host, port)
+            case ["u", name]:
+                self.note(f"it uses {name}, whose reads can't be seen")
+
+    def _read(self, path: str, at: float) -> None:
+        if "__pycache__" in path:
+            return
+        use = self._use(path, at, "file" if quick_look(path) else "")
+        use.is_read |= not use.is_own
+
+    def _write(self, path: str, at: float, *, existed: bool, keeps: bool) -> None:
+        use = self._use(path, at, None)
+        use.is_written = True
+        use.is_deleted = False
+        use.is_own |= not (keeps and existed)
+
+    def _use(self, path: str, at: float, kind: str | None) -> _Path:
+        """Return what was done with a path; note what lies there if nobody has asked before."""
+        path = self._aside(path)
+        use = self._seen.paths.setdefault(path, _Path())
+        if kind is not None and use.state is None and not use.is_own:
+            use.state, use.looked = {"kind": kind}, at
+        return use
+
+    def _aside(self, path: str) -> str:
+        """Return the path that a link of the notebook's own working folder leads to."""
+        if path.startswith(self._ignored[:1]) or self._is_own_link(path):
+            return os.path.realpath(path)
+        return path
+
+    def _is_own_link(self, path: str) -> bool:
+        use = self._seen.paths.get(path)
+        return use is not None and use.is_own and os.path.islink(path)
+
+    def _list(self, path: str, at: float, state: dict[str, Any]) -> None:
+        use = self._use(path, at, state["kind"])
+        if not use.is_own:
+            use.state = state
+
+    def _shadow(self, module: str, folders: Iterable[str]) -> None:
+        """Note where a module was looked for in vain, before it was found or not at all."""
+        for folder in folders:
+            for name in (f"{module}.py", f"{module}/__init__.py"):
+                path = os.path.normpath(os.path.join(self._place.cwd, folder, name))
+                if quick_look(path) is None:
+                    self._use(path, 0.0, "")
+
+    def _start(self, words: list[str], folder: str) -> None:
+        names = [word.rpartition("/")[2] for word in words[:1]]
+        if names and names[0] in _SHELLS and words[1:2] in (["-c"], ["-lc"], ["-ic"]):
+            self._start(_words(" ".join(words[2:])), folder)
+            return
+        for word in words[1:] if names and _is_installed(words[0]) else words:
+            path = os.path.normpath(os.path.join(folder, word.lstrip("<>")))
+            if os.path.isfile(path) and path not in self._seen.paths:
+                self._read(path, sys.float_info.max)
+        if names and not _PYTHON.match(names[0]) and names[0] not in _PLAIN:
+            self.note(f"it starts {names[0]}, whose reads can't be seen")
+
+    def _connect(self, host: str, port: int) -> None:
+        is_local = host in ("127.0.0.1", "::1", "localhost")
+        if f"{host}:{port}" in self._place.hosts or (is_local and port >= _EPHEMERAL):
+            return
+        self.note(f"it connects to {host}:{port}, and what comes from there can't be checked")
+
+    def _state(self, path: str, use: _Path) -> dict[str, Any] | None:
+        """Return the state of an input, or None where it is none."""
+        if use.state is None or self._is_ignored(path):
+            return None
+        if use.state["kind"] in ("folder", "pattern"):
+            return _with_left_names(path, use.state)
+        now = self._files.state(path)
+        changed = now["kind"] != use.state["kind"] or _is_changed_since(now, use.looked)
+        if use.is_written or use.is_deleted:
+            before = use.state if use.state["kind"] == "" or not use.is_read else _UNKNOWN
+            return {**(before if changed else now), "left": _left(now)}
+        if not use.is_read and use.state["kind"] == now["kind"]:
+            return dict(use.state)
+        return {**now, "is_changing": True} if changed else now
+
+    def _is_ignored(self, path: str) -> bool:
+        if any(path == each or path.startswith(f"{each}{os.sep}") for each in self._ignored):
+            return True
+        if path.startswith(self._place.given):
+            return True
+        inner = self._name(path).split(os.sep)
+        return not _BY_THE_WAY.isdisjoint(inner) or inner[0].startswith((".nfs", "mlflow.db"))
+
+    def _name(self, path: str) -> str:
+        return path.removeprefix(self._project) if path != self._project[:-1] else "."
+
+
+_UNKNOWN = {"kind": "file", "size": -1}
+
+
+def observe_lines(file: Path) -> list[bytes]:
+    """Return the lines that the hook has written into a file; none where it isn't there."""
+    try:
+        return file.read_bytes().splitlines()
+    except OSError:
+        return []
+
+
+def _in_order(lines: Iterable[bytes]) -> list[list[Any]]:
+    """Return all events with whole paths, in the order of their times as far as they have one."""
+    found: list[tuple[float, list[Any]]] = []
+    for line in lines:
+        folder, at = "/", 0.0
+        try:
+            events = json.loads(line)
+        except ValueError:  # it was cut off
+            continue
+        for event in events:
+            if event[0] == "cd":
+                folder = event[1]
+                continue
+            if event[0] in "rwadelg":
+                event[1] = os.path.normpath(os.path.join(folder, event[1]))
+                at = event[2]
+            elif event[0] == "x":
+                event[2] = os.path.join(folder, event[2] or "")
+            found.append((at, event))
+    return [event for _, event in sorted(found, key=lambda each: each[0])]
+
+
+def _source(path: str) -> str:
+    """Return the source of a compiled module, or the path itself."""
+    if not path.endswith(".pyc"):
+        return path
+    try:
+        source = source_from_cache(path)
+    except ValueError:
+        return path
+    return source if os.path.exists(source) else path
+
+
+def _is_changed_since(now: Mapping[str, Any], looked: float) -> bool:
+    """Whether a file may have changed after it was read."""
+    return now["kind"] == "file" and float(now["ctime_ns"]) / 1e9 > looked - _SLACK_S
+
+
+def _left(now: Mapping[str, Any]) -> str:
+    return str(now.get("digest", now["kind"]))
+
+
+def _with_left_names(path: str, state: dict[str, Any]) -> dict[str, Any]:
+    if "digest" not in state:
+        return state
+    try:
+        is_pattern = state["kind"] == "pattern"
+        now = glob_digest(path) if is_pattern else list_digest(path)
+    except OSError:
+        return state
+    return state if now == state["digest"] else {**state, "left": now}
+
+
+def _texts(sources: Iterable[str], language: str) -> Iterator[str]:
+    for source in sources:
+        tree = _parsed(source) if language == "python" else None
+        if tree is None:
+            yield from (match[1] for match in _QUOTED.findall(source))
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield from _within(node.value)
+
+
+def _within(text: str) -> Iterator[str]:
+    """Yield a text that may be a path, and those quoted in it, as in a query."""
+    if len(text) <= _MOST_TEXT and "\0" not in text:
+        if text and "\n" not in text:
+            yield text
+        yield from (match[1] for match in _QUOTED.findall(text))
+
+
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):  # such as one with magics
+        return None
+
+
+def _words(command: str) -> list[str]:
+    import shlex
+
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
+
+
+def _is_installed(program: str) -> bool:
+    return "/" not in program or program.startswith(("/usr/", "/bin/", sys.prefix))

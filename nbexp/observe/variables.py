@@ -1,0 +1,113 @@
+"""Hears which environment variables are asked for, one by one.
+
+It runs in kernels too, so it needs nothing but Python's standard library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from nbexp.observe.names import value_digest
+
+# A launch's own, the same for all that a library does with it, or different on each machine.
+_OWN = ("NBEXP_", "JPY_", "MLFLOW_", "RAY_", "PYDEVD_", "PYTEST_", "SETUPTOOLS_")
+_OWN_NAMES = frozenset({"PYTHONPATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"})
+_OF_MACHINE = (
+    "LC_", "XDG_", "SSH_", "DBUS_", "PYTHON", "CONDA", "VIRTUAL_ENV", "GIT_",
+)  # fmt: skip
+_NAMES_OF_MACHINE = frozenset({
+    "PATH", "HOME", "TERM", "LANG", "LANGUAGE", "COLUMNS", "LINES", "PWD", "OLDPWD", "TMPDIR",
+    "TEMP", "TMP", "DISPLAY", "USER", "LOGNAME", "USERNAME", "SHELL", "SHLVL", "HOSTNAME", "EDITOR",
+    "PAGER", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "CLICOLOR", "TZ", "WAYLAND_DISPLAY",
+})  # fmt: skip
+_MAPPINGS = ("os", "collections.abc", "_collections_abc")
+_getframe = sys._getframe
+
+
+class Variables:
+    """Tells of variables that the notebook's own code asks for, or has a library ask for.
+
+    Args:
+        tell: Called with a variable's name and a hash of its value, or None where it isn't set.
+        is_own_code: Whether a frame belongs to the notebook's own code.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[str, str | None], None],
+        is_own_code: Callable[[FrameType], bool],
+    ) -> None:
+        self._tell = tell
+        self._is_own_code = is_own_code
+        self._known: set[str] = set()
+        self._copied = (0, 0)  # where all of them were gone through last
+        kind: Any = type(os.environ)
+        self._value_of, self._names = kind.__getitem__, kind.__iter__
+
+    def watch(self) -> None:
+        """Begin to listen, by functions in the place of Python's own."""
+
+        def getitem(environment: Any, name: Any) -> Any:
+            with contextlib.suppress(Exception):
+                self._asked(name)
+            return self._value_of(environment, name)
+
+        def names(environment: Any) -> Iterator[Any]:
+            caller = _getframe(1)
+            while caller.f_globals.get("__name__") in _MAPPINGS and caller.f_back:
+                caller = caller.f_back
+            self._copied = (id(caller), caller.f_lasti)
+            yield from self._names(environment)
+
+        kind: Any = type(os.environ)
+        kind.__getitem__ = like(getitem, kind.__getitem__)
+        kind.__iter__ = like(names, kind.__iter__)
+
+    def set(self, name: Any) -> None:
+        """Note that the process sets or unsets a variable itself."""
+        self._known.add(os.fsdecode(name))
+
+    def _asked(self, name: Any) -> None:
+        name = os.fsdecode(name)
+        if name in self._known or name.startswith(_OWN) or name in _OWN_NAMES:
+            return
+        caller = _getframe(2)
+        if (id(caller), caller.f_lasti) == self._copied:
+            return
+        while caller.f_globals.get("__name__") in _MAPPINGS:
+            if caller.f_code.co_name in ("__iter__", "copy") or caller.f_back is None:
+                return  # all of them are gone through
+            caller = caller.f_back
+        if self._is_own_code(caller) or self._is_asked_for(name, caller):
+            self._known.add(name)
+            self._tell(name, value_digest(self._value(name)))
+
+    def _is_asked_for(self, name: str, frame: FrameType | None) -> bool:
+        """Whether a library asks for a variable since the notebook's own code called it."""
+        if name.startswith(_OF_MACHINE) or name in _NAMES_OF_MACHINE:
+            return False
+        while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+            if self._is_own_code(frame):
+                return True
+            frame = frame.f_back
+        return False
+
+    def _value(self, name: str) -> str | None:
+        try:
+            return str(self._value_of(os.environ, name))
+        except KeyError:
+            return None
+
+
+def like(function: Any, original: Any) -> Any:
+    """Give a function the names of the one in whose place it is put."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        with contextlib.suppress(AttributeError, TypeError):
+            setattr(function, name, getattr(original, name))
+    function.__wrapped__ = original
+    return function
