@@ -32,6 +32,7 @@ class Template:
         emits: Names that the source glues or saves; None where that can't be told.
         logs: Names that the source logs; None where that can't be told.
         code: Content hash of its code cells.
+        texts: Content hash of its other cells, and of where they stand.
         modules: Content hash of each local module that the code imports, by dotted name.
         files: The files of those modules.
         imports: Other modules that its cells import at their top level, by dotted name.
@@ -48,6 +49,7 @@ class Template:
     emits: frozenset[str] | None
     logs: frozenset[str] | None
     code: str
+    texts: str
     modules: Mapping[str, str]
     files: Mapping[str, Path] = field(repr=False)
     imports: tuple[str, ...]
@@ -76,7 +78,7 @@ def read_template(path: Path, folder: Path) -> Template:
     """
     content = _read(path)
     cells, metadata = _load(path, content)
-    code = [cell for cell in cells if cell.get("cell_type") == "code"]
+    code = [cell for cell in cells if _is_code(cell)]
     language = _language(metadata)
     trees = [parse_cell(_text(cell)) for cell in code] if language == "python" else []
     tagged = next((cell for cell in code if "parameters" in _tags(cell)), None)
@@ -92,6 +94,7 @@ def read_template(path: Path, folder: Path) -> Template:
         emits=emits,
         logs=logs,
         code=digest([[_text(cell), sorted(_tags(cell))] for cell in code]),
+        texts=digest([[n, _text(cell)] for n, cell in enumerate(cells) if not _is_code(cell)]),
         modules={name: file_digest(file) for name, file in sorted(files.items())},
         files=dict(sorted(files.items())),
         imports=first_imports(trees, files),
@@ -163,6 +166,10 @@ def _broken(cells: list[dict[str, Any]]) -> Iterator[str]:
 def _language(metadata: Mapping[str, Any]) -> str:
     named = _table(metadata, "language_info").get("name")
     return str(named or _table(metadata, "kernelspec").get("language") or "python").lower()
+
+
+def _is_code(cell: Mapping[str, Any]) -> bool:
+    return cell.get("cell_type") == "code"
 
 
 def _text(cell: Mapping[str, Any]) -> str:

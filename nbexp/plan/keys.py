@@ -34,6 +34,7 @@ def identity(
     alters = scheduler is not None and scheduler.alters
     return {
         "code": template.code,
+        "folder": _relative(template.path.parent, pipeline.folder),
         "modules": dict(template.modules),
         "params": dict(params),
         "inputs": {_relative(path, pipeline.folder): content_of(path) for path in stage.inputs},
@@ -85,6 +86,9 @@ def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path, folder)).as_posix()
 
 
+CODE_CHANGED = "the template's code cells changed"
+
+
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return which parts differ between two identities, one sentence each."""
     found = []
@@ -95,7 +99,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         elif before == after:
             continue
         elif part == "code":
-            found.append("the template's code cells changed")
+            found.append(CODE_CHANGED)
+        elif part == "folder" and before is None:
+            continue  # a version before did not know of it
+        elif part == "folder":
+            found.append(f"the template lies in folder {after}, not in {before}")
         else:
             found.append(f"{part} changed from {before} to {after}")
     return found

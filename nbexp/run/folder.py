@@ -52,6 +52,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: IO[bytes] | None = None
+        self._numbers: dict[tuple[Path, str], int] = {}  # of templates of one name and code
         self._earlier: tuple[int, list[Path]] = (0, [])  # when the folder of runs changed last
 
     @classmethod
@@ -98,15 +99,27 @@ class RunFolder:
 
     def template(self, template: Template) -> Path:
         """Return the run's own copy of a template."""
-        name = f"{template.path.stem}-{template.code[:8]}{template.path.suffix}"
-        return self.path / "templates" / name
+        number = self._numbers.get((template.path, template.code), 1)
+        stem = template.path.stem if number == 1 else f"{template.path.stem}-{number}"
+        return self.path / "templates" / f"{stem}-{template.code[:8]}{template.path.suffix}"
 
     def keep_templates(self, pipeline: Pipeline) -> None:
         """Write a copy of every template, so that none changes while the run goes on."""
         (self.path / "templates").mkdir()
         for stage in pipeline.stages.values():
             for template in stage.templates:
+                self._number(template)
                 write_atomic(self.template(template), template.content)
+
+    def _number(self, template: Template) -> None:
+        """Number templates of one name and code in several folders, whose texts may differ."""
+        same = [
+            path
+            for path, code in self._numbers
+            if code == template.code and path.name == template.path.name
+        ]
+        if template.path not in same:
+            self._numbers[template.path, template.code] = len(same) + 1
 
     def earlier(self) -> list[Path]:
         """Return the folders of the other runs beside this one, newest first."""

@@ -31,6 +31,9 @@ class VariantRecord:
         source: Folder of the run that it was taken from, for a cached one.
         search: The search that suggested its parameters, in whichever form; empty for none.
         pruned_key: Identity of what it leaves if it is stopped early; empty where it can't be.
+        texts: Content hash of the template's text cells.
+        changed: What it used in an earlier execution of this identity and is not the same any more,
+            one sentence each.
     """
 
     name: str
@@ -46,6 +49,8 @@ class VariantRecord:
     source: str | None = None
     search: str = ""
     pruned_key: str = ""
+    texts: str = ""
+    changed: Sequence[str] = ()
 
     @classmethod
     def read(cls, folder: Path) -> VariantRecord | None:
