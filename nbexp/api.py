@@ -51,6 +51,7 @@ class Stage:
         inputs: Files whose content is part of the identity.
         kernel: Name of the kernel.
         warm: Whether its kernels may be forked from a process that has their imports done.
+        cwd: Where its kernels start: ``"template"``, ``"variant"`` or a folder.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Stage:
     inputs: Sequence[str | Path] | None = None
     kernel: str | None = None
     warm: bool | None = None
+    cwd: str | Path | None = None
 
     def to_table(self) -> dict[str, Any]:
         """Return the stage as a table of the pipeline format."""
@@ -80,6 +82,8 @@ class Stage:
         del table["name"]
         if isinstance(self.notebook, Path):
             table["notebook"] = str(self.notebook)
+        if isinstance(self.cwd, Path):
+            table["cwd"] = str(self.cwd)
         if self.inputs is not None:
             table["inputs"] = [str(path) for path in self.inputs]
         table["reduce"] = {k: v for k, v in reduce.items() if v is not None} or None

@@ -67,6 +67,9 @@ class Job:
         history: What happened to the variant in its earlier executions, oldest first.
         warm: Whether the kernel may be forked from a process that has its imports done.
         imports: What the notebook imports at its top level, by dotted name.
+        cwd: The folder that the kernel starts in; None for the template's.
+        mirrored: A folder above the template's whose files are laid out in the variant's folder,
+            so that the kernel starts among copies of its own; None for none.
     """
 
     variant: str
@@ -85,6 +88,8 @@ class Job:
     history: tuple[Mapping[str, Any], ...] = ()
     warm: bool = True
     imports: tuple[str, ...] = ()
+    cwd: Path | None = None
+    mirrored: Path | None = None
 
 
 @dataclass(frozen=True)

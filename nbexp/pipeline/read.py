@@ -19,7 +19,7 @@ from nbexp.pipeline.params import ParamReader
 from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.settings import STAGE_KEYS
 from nbexp.pipeline.spaces import Distribution, Grid
-from nbexp.pipeline.spec import Environment, Pipeline, Stage, Tracking
+from nbexp.pipeline.spec import TEMPLATE, Environment, Pipeline, Stage, Tracking
 from nbexp.pipeline.templates import Template, TemplateError, read_template, relative
 from nbexp.pipeline.toml import apply_environment, apply_settings, read_toml
 from nbexp.pipeline.values import Secret, leaves, plain
@@ -27,7 +27,17 @@ from nbexp.pipeline.values import Secret, leaves, plain
 TOP_KEYS = (
     "name", "task", "seed", "params", "defaults", "stages", "tracking", "environment", "report",
 )  # fmt: skip
-DEFAULT_KEYS = ("metric", "mode", "resources", "timeout", "retries", "kernel", "warm", "inputs")
+DEFAULT_KEYS = (
+    "metric",
+    "mode",
+    "resources",
+    "timeout",
+    "retries",
+    "kernel",
+    "warm",
+    "inputs",
+    "cwd",
+)
 TRACKING_KEYS = ("uri", "experiment")
 ENVIRONMENT_KEYS = ("packages", "variables")
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,99}")
@@ -170,6 +180,7 @@ class _Reader:
             inputs=setting("inputs", self._inputs, []),
             kernel=setting("kernel", settings.read_text),
             warm=setting("warm", settings.read_flag, True),
+            cwd=setting("cwd", settings.read_cwd, TEMPLATE, folder=self.folder),
         )
 
     def _templates(self, value: Any, where: str) -> tuple[Template, ...]:
