@@ -15,10 +15,20 @@ from nbexp.launch import Launch
 from nbexp.machine import check_machine, check_searches
 from nbexp.pipeline import Pipeline as Spec
 from nbexp.pipeline import build_pipeline, read_pipeline
-from nbexp.plan import Graph, Identified, OpenSearch, Plan, Result, make_plan, stages_needed
+from nbexp.plan import (
+    Graph,
+    Identified,
+    OpenSearch,
+    Plan,
+    PlannedStage,
+    Result,
+    make_plan,
+    stages_needed,
+)
 from nbexp.results import RunResult
 from nbexp.run import (
     Listener,
+    expected_overlap,
     keys_of,
     list_runs,
     read_outcome,
@@ -52,6 +62,7 @@ class Stage:
         kernel: Name of the kernel.
         warm: Whether its kernels may be forked from a process that has their imports done.
         observe: Whether what its notebooks use is recorded, and has to be the same for reuse.
+        cwd: Where its kernels start: ``"template"``, ``"variant"`` or a folder.
     """
 
     name: str
@@ -73,6 +84,7 @@ class Stage:
     kernel: str | None = None
     warm: bool | None = None
     observe: bool | None = None
+    cwd: str | Path | None = None
 
     def to_table(self) -> dict[str, Any]:
         """Return the stage as a table of the pipeline format."""
@@ -82,6 +94,8 @@ class Stage:
         del table["name"]
         if isinstance(self.notebook, Path):
             table["notebook"] = str(self.notebook)
+        if isinstance(self.cwd, Path):
+            table["cwd"] = str(self.cwd)
         if self.inputs is not None:
             table["inputs"] = [str(path) for path in self.inputs]
         table["reduce"] = {k: v for k, v in reduce.items() if v is not None} or None
@@ -170,7 +184,15 @@ class Pipeline:
         stages = _stages(self.spec, only)
         check_machine(self.spec, stages)
         check_searches(self.spec, stages)
-        return _plan(self.spec, stages, fresh=fresh)
+        plan = _plan(self.spec, stages, fresh=fresh)
+        return replace(plan, stages=tuple(map(self._warned, plan.stages)))
+
+    def _warned(self, planned: PlannedStage) -> PlannedStage:
+        """Return a stage as planned, with what earlier runs warn of."""
+        if len(planned.variants) + planned.to_suggest < 2 and not planned.is_open:
+            return planned
+        runs = (run.path for run in reversed(list_runs(self.spec.folder)))
+        return replace(planned, warning=expected_overlap(self.spec.stages[planned.name], runs))
 
     def run(
         self,

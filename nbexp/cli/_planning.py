@@ -39,6 +39,8 @@ def _record(plan: Plan) -> dict[str, Any]:
 
 def _show_stage(screen: Screen, plan: Plan, stage: PlannedStage, most: int | None) -> None:
     screen.line((stage.name, "bold"), f"  {_summary(plan, stage)}")
+    if stage.warning:
+        screen.line(("! ", "bold yellow"), stage.warning)
     shown = stage.variants[:most]
     screen.table(("variant", "key", "state", "parameters"), map(_row, shown))
     if len(stage.variants) > len(shown):

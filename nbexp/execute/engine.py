@@ -16,6 +16,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
 from nbexp.execute import failures
+from nbexp.execute.cwd import cwd_of
 from nbexp.execute.execution import Execution
 from nbexp.execute.kernel import Kernel, KernelDiedError, cancel
 from nbexp.execute.observing import installation
@@ -153,7 +154,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         environment |= {"NBEXP_CHANNEL": str(self._kernel.reports)} if job.is_steered else {}
         began = time.monotonic()
         with self._run.timed("start"):
-            await self._kernel.start(folder=job.template.parent, environment=environment)
+            await self._kernel.start(folder=cwd_of(job), environment=environment)
             await self._connect()
         launch_s = self._kernel.launched - began
         self._run.timings["launch"] = launch_s

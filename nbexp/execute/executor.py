@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbexp.errors import NbexpError, UsageError
+from nbexp.execute.cwd import prepared
 from nbexp.execute.guard import Guard
 from nbexp.execute.job import Answer, CellError, Job, Outcome, Report
 from nbexp.execute.observing import OBSERVED
@@ -143,7 +144,7 @@ def _execute_notebook(execution: Execution) -> None:
             f"{job.template} names no kernel. Open it in JupyterLab, choose a kernel and save it, "
             'or name one in the pipeline: kernel = "python3".'
         )
-    with _quiet():
+    with prepared(job), _quiet():
         execute_notebook(
             notebook,  # not its path, on which papermill would call str.format
             None,

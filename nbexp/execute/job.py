@@ -69,6 +69,9 @@ class Job:
         imports: What the notebook imports at its top level, by dotted name.
         project: Folder of the pipeline; None for the template's.
         observe: Whether what the notebook uses is recorded.
+        cwd: The folder that the kernel starts in; None for the template's.
+        mirrored: A folder above the template's whose files are laid out in the variant's folder,
+            so that the kernel starts among copies of its own; None for none.
     """
 
     variant: str
@@ -89,6 +92,8 @@ class Job:
     imports: tuple[str, ...] = ()
     project: Path | None = None
     observe: bool = True
+    cwd: Path | None = None
+    mirrored: Path | None = None
 
 
 @dataclass(frozen=True)

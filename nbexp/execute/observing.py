@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from nbexp.execute.cwd import WORK, cwd_of
 from nbexp.execute.job import Job
 from nbexp.observe.hook import VARIABLE
 from nbexp.observe.names import installed_prefixes
@@ -40,10 +41,11 @@ def place_of(job: Job) -> Place:
     return Place(
         project=job.project or job.template.parent,
         folder=job.folder,
-        cwd=job.template.parent,
+        cwd=cwd_of(job),
         tracked=tuple(_tracked(uri)),
         given=tuple(_given(job.parameters, job.folder.parents[2])),
         hosts=tuple(_hosts(uri)),
+        copies=_copies(job.folder / WORK, job.mirrored),
     )
 
 
@@ -103,6 +105,13 @@ class OpenFiles:
                     path = str(Path(entry.path).readlink())
                     if path.startswith("/") and not path.startswith(self._ignored):
                         self.paths[path] = None
+
+
+def _copies(work: Path, mirrored: Path | None) -> tuple[str, str] | None:
+    if mirrored is None:
+        return None
+    original = str(mirrored.parent).rstrip(os.sep)
+    return f"{work}{os.sep}", f"{original}{os.sep}"
 
 
 def _tracked(uri: str) -> Iterator[Path]:

@@ -43,6 +43,7 @@ class Place:
         tracked: Files and folders that tracking writes.
         given: Paths that its parameters name, which its identity covers.
         hosts: Addresses, as ``host:port``, that nbexp itself has it connect to.
+        copies: A folder whose files are copies, and the folder that they are copies of.
     """
 
     project: Path
@@ -51,6 +52,7 @@ class Place:
     tracked: tuple[Path, ...] = ()
     given: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    copies: tuple[str, str] | None = None
 
 
 @dataclass
@@ -161,28 +163,28 @@ class Observation:
         use.is_read |= not use.is_own
 
     def _write(self, path: str, at: float, *, existed: bool, keeps: bool) -> None:
-        use = self._use(path, at, None)
+        use = self._use(os.path.realpath(path) if os.path.islink(path) else path, at, None)
         use.is_written = True
         use.is_deleted = False
         use.is_own |= not (keeps and existed)
 
     def _use(self, path: str, at: float, kind: str | None) -> _Path:
         """Return what was done with a path; note what lies there if nobody has asked before."""
-        path = self._aside(path)
+        if kind is not None:
+            path = self._original(path)
         use = self._seen.paths.setdefault(path, _Path())
         if kind is not None and use.state is None and not use.is_own:
             use.state, use.looked = {"kind": kind}, at
         return use
 
-    def _aside(self, path: str) -> str:
-        """Return the path that a link of the notebook's own working folder leads to."""
-        if path.startswith(self._ignored[:1]) or self._is_own_link(path):
-            return os.path.realpath(path)
+    def _original(self, path: str) -> str:
+        """Return the path whose content is read by way of a copy, or of a link of its own."""
+        known = self._seen.paths.get(path)
+        if known is not None and known.is_own:
+            return os.path.realpath(path) if os.path.islink(path) else path
+        if self._place.copies and path.startswith(self._place.copies[0]):
+            return self._place.copies[1] + path[len(self._place.copies[0]) :]
         return path
-
-    def _is_own_link(self, path: str) -> bool:
-        use = self._seen.paths.get(path)
-        return use is not None and use.is_own and os.path.islink(path)
 
     def _list(self, path: str, at: float, state: dict[str, Any]) -> None:
         use = self._use(path, at, state["kind"])

@@ -4,6 +4,8 @@ from nbexp.pipeline.links import Gather, Link
 from nbexp.pipeline.read import build_pipeline, read_pipeline
 from nbexp.pipeline.spaces import Distribution, Grid
 from nbexp.pipeline.spec import (
+    TEMPLATE,
+    VARIANT,
     Environment,
     Mode,
     Pipeline,
@@ -18,6 +20,8 @@ from nbexp.pipeline.templates import Template
 from nbexp.pipeline.values import Secret
 
 __all__ = [
+    "TEMPLATE",
+    "VARIANT",
     "Distribution",
     "Environment",
     "Gather",

@@ -19,7 +19,7 @@ from nbexp.pipeline.params import ParamReader
 from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.settings import STAGE_KEYS
 from nbexp.pipeline.spaces import Distribution, Grid
-from nbexp.pipeline.spec import Environment, Pipeline, Stage, Tracking
+from nbexp.pipeline.spec import TEMPLATE, Environment, Pipeline, Stage, Tracking
 from nbexp.pipeline.templates import Template, TemplateError, read_template, relative
 from nbexp.pipeline.toml import apply_environment, apply_settings, read_toml
 from nbexp.pipeline.values import Secret, leaves, plain
@@ -27,8 +27,10 @@ from nbexp.pipeline.values import Secret, leaves, plain
 TOP_KEYS = (
     "name", "task", "seed", "params", "defaults", "stages", "tracking", "environment", "report",
 )  # fmt: skip
-DEFAULT_KEYS = ("metric", "mode", "resources", "timeout", "retries", "kernel", "warm", "observe",
-                "inputs")  # fmt: skip
+DEFAULT_KEYS = (
+    "metric", "mode", "resources", "timeout", "retries", "kernel", "warm", "observe", "inputs",
+    "cwd",
+)  # fmt: skip
 TRACKING_KEYS = ("uri", "experiment")
 ENVIRONMENT_KEYS = ("packages", "variables")
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,99}")
@@ -172,6 +174,7 @@ class _Reader:
             kernel=setting("kernel", settings.read_text),
             warm=setting("warm", settings.read_flag, True),
             observe=setting("observe", settings.read_flag, True),
+            cwd=setting("cwd", settings.read_cwd, TEMPLATE, folder=self.folder),
         )
 
     def _templates(self, value: Any, where: str) -> tuple[Template, ...]:

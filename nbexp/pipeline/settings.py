@@ -6,13 +6,14 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nbexp.errors import did_you_mean, suggest
 from nbexp.pipeline.links import Link
 from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.spaces import Distribution, Grid
-from nbexp.pipeline.spec import Mode, Resources, Scheduler, Score, Search
+from nbexp.pipeline.spec import TEMPLATE, VARIANT, Mode, Resources, Scheduler, Score, Search
 from nbexp.pipeline.values import Secret, leaves, plain
 
 _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -25,7 +26,7 @@ _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 
 STAGE_KEYS = (
     "notebook", "params", "variants", "metric", "mode", "reduce", "search", "scheduler",
-    "resources", "timeout", "retries", "after", "inputs", "kernel", "warm", "observe",
+    "resources", "timeout", "retries", "after", "inputs", "kernel", "warm", "observe", "cwd",
 )  # fmt: skip
 
 ALGORITHMS = ("random", "optuna", "hyperopt", "bayesopt", "bohb")
@@ -34,6 +35,7 @@ SCHEDULERS = ("asha", "hyperband", "median", "pbt", "bohb")
 SCHEDULER_KEYS = ("type",)
 REDUCE_KEYS = ("keep", "score")
 RESOURCES = ("cpu", "gpu", "memory")
+CWDS = (TEMPLATE, VARIANT)
 Read = Callable[[Any, str], Any]
 
 
@@ -175,6 +177,33 @@ def read_flag(value: Any, where: str, problems: Problems) -> bool:
         return value
     problems.expect(where, value, "true or false", f"{where.rpartition('.')[2]} = true")
     return False
+
+
+def read_cwd(value: Any, where: str, problems: Problems, *, folder: Path) -> str:
+    """Return where kernels start: in the template's folder, in one of their own, or in a path.
+
+    Args:
+        value: What was written.
+        where: The key that it stands at.
+        problems: Takes in what is wrong with it.
+        folder: The pipeline's folder.
+    """
+    if not isinstance(value, str) or not value:
+        form = "'template', 'variant' or the path of a folder"
+        problems.expect(where, value, form, 'cwd = "variant"')
+        return TEMPLATE
+    path = folder / value
+    taken = next((each for each in (path, *path.parents) if each.exists()), path)
+    near = suggest(value, CWDS, cutoff=0.75)
+    if value in CWDS:
+        return value
+    if near and not path.exists():
+        remedy = f"Did you mean {near!r}? A new folder of that name is written './{value}'."
+        problems.add(where, f"there is no folder {value!r}", remedy)
+    elif taken.is_file():
+        message = f"expected a folder, but {str(taken)!r} is a file"
+        problems.add(where, message, "Choose another folder; it is made where there is none.")
+    return value
 
 
 def read_search(value: Any, where: str, problems: Problems, *, read_value: Read) -> Search:

@@ -12,6 +12,8 @@ from nbexp.pipeline.links import Link
 from nbexp.pipeline.templates import Template
 from nbexp.pipeline.values import leaves
 
+TEMPLATE, VARIANT = "template", "variant"  # where kernels start, if not in a path
+
 
 class Mode(StrEnum):
     """Whether larger or smaller values of a metric are better."""
@@ -122,6 +124,8 @@ class Stage:
         kernel: Name of the kernel, or None for the template's own.
         warm: Whether its kernels may be forked from a process that has their imports done.
         observe: Whether what its notebooks use is recorded, and has to be the same for reuse.
+        cwd: Where its kernels start: `TEMPLATE` (the template's folder), `VARIANT` (a folder of
+            the variant's own), or a path from the pipeline's folder.
     """
 
     name: str
@@ -142,6 +146,7 @@ class Stage:
     kernel: str | None = None
     warm: bool = True
     observe: bool = True
+    cwd: str = TEMPLATE
 
     @property
     def links(self) -> tuple[Link, ...]:

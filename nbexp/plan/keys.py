@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.files import canonical_json, digest, file_digest
-from nbexp.pipeline import Pipeline, Stage
+from nbexp.pipeline import TEMPLATE, Pipeline, Stage
 from nbexp.pipeline.values import plain
 from nbexp.plan.variants import Variant
 
@@ -42,6 +42,7 @@ def identity(
         "packages": dict(pipeline.environment.packages),
         "variables": dict(pipeline.environment.variables),
         **({"scheduler": _rules(stage, pipeline.seed)} if alters else {}),
+        **({"cwd": stage.cwd} if stage.cwd != TEMPLATE else {}),
     }
 
 
@@ -92,8 +93,8 @@ CODE_CHANGED = "the template's code cells changed"
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return which parts differ between two identities, one sentence each."""
     found = []
-    for part, after in new.items():
-        before = old.get(part)
+    for part in {**new, **old}:
+        before, after = (parts.get(part, _LEFT_OUT.get(part)) for parts in (old, new))
         if isinstance(before, dict) and isinstance(after, dict):
             found += [_change(part, key, before, after) for key in _changed(before, after)]
         elif before == after:
@@ -109,6 +110,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return found
 
 
+_LEFT_OUT = {"cwd": TEMPLATE}  # what a part is that identities leave out where it is usual
 _PART_NAMES = {
     "params": "parameter",
     "modules": "local module",

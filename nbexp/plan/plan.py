@@ -84,6 +84,7 @@ class PlannedStage:
         is_open: Whether its variants depend on a reduce that has yet to happen.
         to_suggest: How many variants its searches have yet to suggest.
         work_s: Estimated seconds of execution; None where there is no earlier run to judge by.
+        warning: What earlier runs warn of; an empty text for nothing.
     """
 
     name: str
@@ -91,6 +92,7 @@ class PlannedStage:
     is_open: bool
     work_s: float | None
     to_suggest: int = 0
+    warning: str = ""
 
     @property
     def counts(self) -> Counter[State]:
@@ -125,6 +127,7 @@ class Plan:
                     "is_open": stage.is_open,
                     "to_suggest": stage.to_suggest,
                     "work_s": stage.work_s,
+                    "warning": stage.warning,
                     "variants": [
                         {"name": v.name, "label": v.label, "key": v.key, "state": v.state.value}
                         for v in stage.variants

@@ -14,6 +14,7 @@ from nbexp.run.history import (
     list_runs,
     read_history,
 )
+from nbexp.run.overlaps import expected_overlap
 from nbexp.run.pool import Pool
 from nbexp.run.recover import recover_runs
 from nbexp.run.reuse import keys_of
@@ -46,6 +47,7 @@ __all__ = [
     "Warmup",
     "await_reply",
     "cluster_address",
+    "expected_overlap",
     "find_run",
     "find_variant",
     "fold",

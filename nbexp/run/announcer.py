@@ -12,6 +12,7 @@ from nbexp.pipeline import Stage
 from nbexp.plan import Graph, Node, metric_value, score_of
 from nbexp.run.events import EventKind, Events
 from nbexp.run.folder import RunFolder
+from nbexp.run.overlaps import Overlaps
 from nbexp.run.tasks import Task
 from nbexp.states import State
 
@@ -29,6 +30,7 @@ class Announcer:
         self._graph = graph
         self._folder = folder
         self.emit = events.emit
+        self._overlaps = Overlaps(graph)
 
     def warn(self, message: str) -> None:
         """Tell a warning."""
@@ -57,6 +59,11 @@ class Announcer:
             },
         )
 
+    def run_ended(self, state: State) -> None:
+        """Tell that the run has ended."""
+        self._tell_overlaps(is_over=True)
+        self.emit(EventKind.RUN_ENDED, state=state.value)
+
     def news(self) -> None:
         """Tell which variants have come into being or were skipped, and which stages ended."""
         for node in self._graph.take_added():
@@ -78,6 +85,7 @@ class Announcer:
         """Tell that an attempt failed and another follows."""
         data = {"variant": task.name, "stage": task.stage, "attempt": task.attempt}
         reason = f"{outcome.error.name}: {outcome.error.message}" if outcome.error else ""
+        self._overlaps.add(task.node.variant, outcome)
         self.emit(EventKind.VARIANT_RETRIED, **data, reason=reason, folder=str(folder))
 
     def logged(self, task: Task, entries: Sequence[Entry]) -> None:
@@ -88,6 +96,8 @@ class Announcer:
     def paused(self, task: Task, reason: str, step: int | None) -> None:
         """Tell that a variant has paused."""
         data = {"variant": task.name, "stage": task.stage}
+        if task.paused is not None:
+            self._overlaps.add(task.node.variant, task.paused)
         self.emit(EventKind.VARIANT_PAUSED, **data, reason=reason, step=step)
 
     def exploited(self, task: Task, step: int, donor: str, params: Mapping[str, Any]) -> None:
@@ -101,6 +111,8 @@ class Announcer:
         """Tell that a variant has ended."""
         variant = node.variant
         if outcome is not None:
+            if "source" not in more:  # else an earlier run executed it
+                self._overlaps.add(variant, outcome)
             stage = self._graph.stages[variant.stage]
             more |= _described(outcome)
             more |= {"folder": str(self._folder.variant(variant.name))}
@@ -125,6 +137,11 @@ class Announcer:
             self.emit(EventKind.WARNING, message=f"{message}; {missed}")
         names = [node.variant.name for node in kept] if stage.keep is not None else []
         self.emit(EventKind.STAGE_ENDED, stage=name, kept=names)
+        self._tell_overlaps()
+
+    def _tell_overlaps(self, *, is_over: bool = False) -> None:
+        for message in self._overlaps.take(is_over=is_over):
+            self.warn(message)
 
 
 def _missed(stage: Stage) -> str:

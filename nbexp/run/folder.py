@@ -10,6 +10,7 @@ runs/digits-20261120-142233/
 └── variants/train-3f9a2c81/
     ├── variant.json               parameters, lineage, identity
     ├── notebook.ipynb, log.txt, figures/, artifacts/
+    ├── work/                      what it wrote where it has a folder of its own: cwd = "variant"
     ├── attempts/                  executions that failed and were retried
     └── result.json                how it ended; written last
 """
@@ -29,6 +30,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from nbexp.execute.cwd import WORK, clear
 from nbexp.execute.job import Outcome
 from nbexp.files import append_line, read_json, read_lines, to_json, write_atomic, write_json
 from nbexp.pipeline import Pipeline, Template
@@ -194,13 +196,16 @@ class RunFolder:
         """Move what an attempt left aside, so that the next starts clean; return where to."""
         target = self.attempt(name, number)
         target.mkdir(parents=True, exist_ok=True)
-        for file in _LEFT_BEHIND:
+        clear(self.variant(name) / WORK)  # its worker may have been lost
+        for file in (*_LEFT_BEHIND, WORK):
             source = self.variant(name) / file
             if not source.exists():
                 continue
-            if file == "artifacts" and (self.variant(name) / "snapshots").is_dir():
-                _copy(source, target / file)  # the next goes on from a snapshot, and needs them
-            else:
+            if not (self.variant(name) / "snapshots").is_dir():
+                source.replace(target / file)
+            elif file == "artifacts":  # the next goes on from a snapshot, and needs them
+                _copy(source, target / file)
+            elif file != WORK:
                 source.replace(target / file)
         return target
 

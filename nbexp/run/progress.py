@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nbexp.execute.cwd import WORK
 from nbexp.files import append_line, read_json, write_json
 from nbexp.metrics import MEDIA, METRICS, mark_return
 from nbexp.notebook.snapshots import SNAPSHOTS, DamagedError, Moment, Snapshot, read
@@ -131,6 +132,8 @@ def _key(folder: Path) -> str | None:
 
 def _bring(source: Path, folder: Path) -> None:
     _copy_tree(source / SNAPSHOTS, folder / SNAPSHOTS)
+    if (source / WORK).is_dir():  # with copies, since the notebook goes on writing into it
+        shutil.copytree(source / WORK, folder / WORK, symlinks=True)
     for name in _KEPT:
         if (source / name).is_dir():
             _copy_tree(source / name, folder / name)
@@ -139,7 +142,7 @@ def _bring(source: Path, folder: Path) -> None:
 
 
 def _discard(folder: Path) -> None:
-    for name in (SNAPSHOTS, *_KEPT):
+    for name in (SNAPSHOTS, WORK, *_KEPT):
         shutil.rmtree(folder / name, ignore_errors=True)
         with contextlib.suppress(OSError):
             (folder / name).unlink()

@@ -101,7 +101,7 @@ class Runner:
             self._tracker.close_run(state)
             for failure in self._tracker.failures:
                 self._tell.emit(EventKind.WARNING, message=f"not tracked: {failure}")
-            self._tell.emit(EventKind.RUN_ENDED, state=state.value)
+            self._tell.run_ended(state)
             self._locks.close()
         return state
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nbexp.execute.job import Job
 from nbexp.files import write_json
 from nbexp.metrics import METRICS, Tail
-from nbexp.pipeline import Pipeline
+from nbexp.pipeline import TEMPLATE, VARIANT, Pipeline, Stage, Template
 from nbexp.plan import pruned_key
 from nbexp.run.events import Events
 from nbexp.run.folder import RunFolder
@@ -21,6 +21,7 @@ from nbexp.run.reuse import record_of
 from nbexp.run.searches import Searches
 from nbexp.run.tasks import Task
 from nbexp.run.tracker import Tracker
+from nbexp.run.worker import python_path
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Starter:
             parameters=task.identified.resolved.params,
             key=task.key,
             kernel=stage.kernel or option.template.kernel,
-            environment=self._variables(task.variables),
+            environment=self._variables(task),
             secrets={name: os.environ[name] for name in secrets if name in os.environ},
             timeout_s=stage.timeout_s,
             source=self._folder.template(option.template),
@@ -122,8 +123,19 @@ class Starter:
             imports=option.template.imports,
             project=self._pipeline.folder,
             observe=stage.observe,
+            **self._cwd(stage, option.template),
         )
 
-    def _variables(self, tracker: Mapping[str, str]) -> dict[str, str]:
-        own = self._pipeline.environment.variables
-        return {**tracker, **own, "PYTHONPATH": str(self._pipeline.folder)}
+    def _variables(self, task: Task) -> dict[str, str]:
+        stage, own = self._pipeline.stages[task.stage], self._pipeline.environment.variables
+        path = python_path(self._pipeline, stage, task.node.variant.option.template)
+        return {**task.variables, **own, "PYTHONPATH": path}
+
+    def _cwd(self, stage: Stage, template: Template) -> dict[str, Path]:
+        """Return where a kernel of a stage starts, as a job says it."""
+        if stage.cwd == TEMPLATE:
+            return {}
+        if stage.cwd != VARIANT:
+            return {"cwd": self._pipeline.folder / stage.cwd}
+        project, beside = self._pipeline.folder.resolve(), template.path.parent
+        return {"mirrored": project if beside.is_relative_to(project) else beside}

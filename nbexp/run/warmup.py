@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nbexp.pipeline import Pipeline, Stage
 from nbexp.pipeline.values import Secret, leaves
-from nbexp.run.worker import kernel_environment
+from nbexp.run.worker import kernel_environment, python_path
 
 if TYPE_CHECKING:
     from nbexp.execute import HeldParent
@@ -38,7 +38,7 @@ class Warmup:
                 self._inherited,
                 {
                     **self._pipeline.environment.variables,
-                    "PYTHONPATH": str(self._pipeline.folder),
+                    "PYTHONPATH": python_path(self._pipeline, stage, template),
                 },
                 str(max(1, int(stage.resources.cpu))),
             )

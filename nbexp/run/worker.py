@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nbexp.execute import Answer, Job, NotebookExecutor, Outcome, Report
+from nbexp.pipeline import TEMPLATE, VARIANT, Pipeline, Stage, Template
 
 _RAYS_TOO = ("PYTHONBREAKPOINT", "SPT_NOENV")
 LIGHT = str(Path(__file__).with_name("light"))
@@ -74,6 +75,14 @@ def kernel_environment(
     path = os.pathsep.join(part for part in paths if part)
     # Ray has set the number to one, for the calls of an actor.
     return {**inherited, "OMP_NUM_THREADS": threads, **own, "PYTHONPATH": path}
+
+
+def python_path(pipeline: Pipeline, stage: Stage, template: Template) -> str:
+    """Return the ``PYTHONPATH`` of a kernel: what it is to find, wherever it starts."""
+    folders = [pipeline.folder]
+    if stage.cwd not in (TEMPLATE, VARIANT):  # where the modules beside the template are as well
+        folders.insert(0, template.path.parent)
+    return os.pathsep.join(map(str, folders))
 
 
 def _is_rays(name: str) -> bool:

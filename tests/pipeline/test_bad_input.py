@@ -223,6 +223,13 @@ STAGES = [
     key("input holds runs", 'inputs = ["."]', "holds the runs", "that the stage reads"),
     key("kernel empty", 'kernel = ""', "expected a text", "kernel ="),
     key("warm text", 'warm = "no"', "expected true or false", "warm = true"),
+    key("cwd a number", "cwd = 1", "expected 'template', 'variant' or the path of a folder, got 1",
+        'cwd = "variant"'),
+    key("cwd misspelt", 'cwd = "variants"', "there is no folder 'variants'",
+        r"Did you mean 'variant'\? A new folder of that name is written './variants'"),
+    key("cwd a file", 'cwd = "data.csv"', "expected a folder, but '.*data.csv' is a file",
+        "it is made where there is none"),
+    key("cwd below a file", 'cwd = "data.csv/out"', "but '.*data.csv' is a file", "another folder"),
     key("too many variants", f"params.lr.grid = {list(range(400))}\nparams.hidden.grid = "
         f"{list(range(400))}", "160,000 variants; the limit is 100,000", "Draw from",
         "stages.train"),

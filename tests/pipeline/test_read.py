@@ -68,7 +68,7 @@ def test_every_key(project: Path) -> None:
 name = "digits"
 seed = 7
 params = { epochs = 3 }
-defaults = { timeout = "1h", retries = 2 }
+defaults = { timeout = "1h", retries = 2, cwd = "variant" }
 [tracking]
 uri = "sqlite:///x.db"
 experiment = "e"
@@ -89,6 +89,7 @@ timeout = "30m"
 after = ["prepare"]
 inputs = ["data.csv"]
 kernel = "python3"
+cwd = "out/here"
 """.replace('"templates/open.ipynb"', '"templates/evaluate.ipynb"')
     source = (project / "templates" / "train.ipynb").read_text()
     write(project / "templates" / "evaluate.ipynb", source)
@@ -108,7 +109,8 @@ kernel = "python3"
     )  # fmt: skip
     assert stage.resources.needs() == {"CPU": 2, "GPU": 0.5, "memory": 4 * 2**30, "fpga": 1}
     assert (stage.timeout_s, stage.retries) == (1800.0, 2)
-    assert spec.stages["prepare"].timeout_s == 3600.0
+    assert (spec.stages["prepare"].timeout_s, spec.stages["prepare"].cwd) == (3600.0, "variant")
+    assert (stage.cwd, (project / "out").exists()) == ("out/here", False)
     assert (stage.after, stage.inputs) == (("prepare",), (project / "data.csv",))
     to_json(dict(spec.source))
 

@@ -79,6 +79,8 @@ def test_key_does_not_depend_on(project: Path, change: Callable[[Path], Any]) ->
         ({"stage": {"timeout": "1m", "retries": 3, "resources": {"cpu": 2}}}, True),
         ({"seed": 3}, True),
         ({"name": "other"}, True),
+        ({"stage": {"cwd": "template"}}, True),
+        ({"stage": {"cwd": "variant"}}, False),
         ({"stage": {"kernel": "other"}}, False),
         ({"x": 2}, False),
         ({"x": 1.0}, False),
@@ -143,6 +145,8 @@ def test_key_depends_on_what_is_read(
             ["the content of parameter d changed"],
         ),
         ({"kernel": "a"}, {"kernel": "b"}, ["kernel changed from a to b"]),
+        ({}, {"cwd": "variant"}, ["cwd changed from template to variant"]),
+        ({"cwd": "out"}, {}, ["cwd changed from out to template"]),
         (
             {"packages": {"torch": "2.4"}},
             {"packages": {"torch": "2.5"}},

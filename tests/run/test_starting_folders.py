@@ -1,0 +1,73 @@
+"""Where kernels of a stage start, and what becomes of a variant's own folder as it goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from run_folders import make_run, start_variant
+
+import nbexp
+from nbexp import State
+from nbexp.run.progress import adopt_progress
+
+TRIED = """\
+import os, nbexp
+nbexp.glue("found", os.path.exists("tried.txt"))
+nbexp.glue("cwd", os.getcwd())
+if not os.path.exists(os.environ["NBEXP_FOLDER"] + "/attempts"):
+    open("tried.txt", "w").close()
+    raise ValueError("the first time")
+"""
+
+PIPELINE = """\
+name = "places"
+defaults = { cwd = "out/here" }
+[stages.path]
+notebook = "templates/path.ipynb"
+[stages.own]
+notebook = "templates/tried.ipynb"
+cwd = "variant"
+retries = 1
+"""
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_kernels_start_where_their_stage_says_and_retries_start_clean(project) -> None:
+    project.template("path", "import os, nbexp, beside\nnbexp.glue('cwd', os.getcwd())")
+    (project.folder / "templates" / "beside.py").touch()
+    project.template("tried", TRIED)
+    result = nbexp.Pipeline.from_toml(project.pipeline(PIPELINE)).run()
+    assert result.state is State.FINISHED
+    (path,), (own,) = result.stage("path"), result.stage("own")
+    assert Path(path.scraps["cwd"]) == project.folder / "out" / "here"
+    work = project.runs()[-1] / "variants" / own.name / "work" / project.folder.name
+    assert Path(own.scraps["cwd"]) == work / "templates"
+    assert own.scraps["found"] is False
+    attempt = project.runs()[-1] / "variants" / own.name / "attempts" / "1"
+    assert [file.name for file in attempt.glob("work/*/templates/*")] == ["tried.txt"]
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A variant that was stopped on its way, with snapshots and files of its own."""
+    folder = start_variant(make_run(tmp_path), "train-1")
+    (folder / "snapshots").mkdir()
+    (folder / "work" / "project" / ".state").mkdir(parents=True)
+    (folder / "work" / "project" / ".state" / "best.pt").write_text("best")
+    return folder
+
+
+def test_next_attempt_that_goes_on_from_a_snapshot_keeps_its_files(stopped: Path) -> None:
+    run = nbexp.run.RunFolder(stopped.parents[1])
+    kept = run.keep_attempt("train-1", 1)
+    assert not (kept / "work").exists()
+    assert (stopped / "work/project/.state/best.pt").read_text() == "best"
+
+
+def test_next_run_that_goes_on_from_a_snapshot_has_copies_of_its_files(stopped: Path) -> None:
+    run = make_run(stopped.parents[3], "digits-2")
+    folder = start_variant(run, "train-1")
+    assert adopt_progress(folder, "0" * 64, [stopped.parents[1]])
+    (folder / "work/project/.state/best.pt").write_text("better")
+    assert (stopped / "work/project/.state/best.pt").read_text() == "best"
