@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nbexp.errors import NbexpError, UsageError
 from nbexp.execute.cwd import prepared
 from nbexp.execute.guard import Guard
-from nbexp.execute.job import Answer, CellError, Job, Outcome, Report
-from nbexp.execute.observing import OBSERVED
+from nbexp.execute.job import OBSERVED, Answer, CellError, Job, Outcome, Report
 from nbexp.execute.steering import Desk
 from nbexp.files import write_json
 from nbexp.metrics import METRICS, read_course, summary

@@ -10,6 +10,8 @@ from typing import Any
 from nbexp.metrics import Reported
 from nbexp.states import State
 
+OBSERVED = "observed.jsonl"  # what a notebook was heard to use, until it has ended well
+
 
 @dataclass(frozen=True)
 class Report:

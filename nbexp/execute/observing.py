@@ -11,13 +11,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from nbexp.execute.cwd import WORK, cwd_of
-from nbexp.execute.job import Job
+from nbexp.execute.job import OBSERVED, Job
+from nbexp.observe.check import Check
 from nbexp.observe.hook import VARIABLE
 from nbexp.observe.names import installed_prefixes
 from nbexp.observe.record import Observation, Place, observe_lines
 from nbexp.observe.states import Files
 
-OBSERVED = "observed.jsonl"
 _LOOK_S = 0.05
 _FILES = Files()  # of this worker: what many notebooks read is read once
 # The template's environment may have no nbexp. The code leaves no name behind.
@@ -74,6 +74,21 @@ def observed(job: Job, notebook: Any, open_files: Mapping[str, None]) -> dict[st
     record = observation.to_record()
     record["variables"] = {k: v for k, v in record["variables"].items() if k not in job.secrets}
     return record
+
+
+def is_as_it_was(job: Job, variables: Mapping[str, str]) -> bool:
+    """Whether what an execution that did not end had used by then is as it was then.
+
+    Args:
+        job: What was executed, in its folder of then.
+        variables: The environment that its kernel would have now.
+    """
+    observation = Observation(place_of(job), _FILES)
+    observation.take(observe_lines(job.folder / OBSERVED))
+    record = observation.to_record()
+    if any(state.get("is_changing") for state in record["inputs"].values()):
+        return False
+    return Check(Path(record["project"]), variables, _FILES).is_same(record)
 
 
 class OpenFiles:

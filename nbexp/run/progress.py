@@ -10,11 +10,12 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from nbexp.execute.cwd import WORK
+from nbexp.execute.job import OBSERVED
 from nbexp.files import append_line, read_json, write_json
 from nbexp.metrics import MEDIA, METRICS, mark_return
 from nbexp.notebook.snapshots import SNAPSHOTS, DamagedError, Moment, Snapshot, read
@@ -22,23 +23,28 @@ from nbexp.notebook.snapshots import SNAPSHOTS, DamagedError, Moment, Snapshot, 
 PAUSE = "pause"  # a file that asks the notebook to pause
 _HISTORY = "history.json"
 _ARTIFACTS = "artifacts"  # what it saved in the loop before its snapshot
-_KEPT = (METRICS, MEDIA, _HISTORY, _ARTIFACTS)
+_KEPT = (METRICS, MEDIA, OBSERVED, _HISTORY, _ARTIFACTS)
 
 
-def adopt_progress(folder: Path, key: str, runs: Iterable[Path]) -> bool:
+def adopt_progress(
+    folder: Path, key: str, runs: Iterable[Path], is_current: Callable[[Path], bool]
+) -> bool:
     """Bring what an earlier execution left on its way into a variant's folder.
 
     Args:
         folder: The variant's folder, in which nothing has run yet.
         key: Its identity, which the earlier one must have had.
         runs: Folders of earlier runs, newest first.
+        is_current: Whether what the execution in a folder had used is still as it was then.
 
     Returns:
         Whether there was something.
     """
     for run in runs:
         source = run / "variants" / folder.name
-        if source != folder and _has_progress(source) and _key(source) == key:
+        if source == folder or not _has_progress(source) or _key(source) != key:
+            continue
+        if is_current(source):
             try:
                 _bring(source, folder)
             except (OSError, shutil.Error):
@@ -67,6 +73,8 @@ def exploit_progress(folder: Path, donor: Path, snapshot: str, step: int) -> Non
     if (donor / _ARTIFACTS).is_dir():
         _copy_tree(donor / _ARTIFACTS, folder / _ARTIFACTS)
     append_line(folder / METRICS, mark_return(step))
+    with contextlib.suppress(OSError), (folder / OBSERVED).open("ab") as lines:
+        lines.write((donor / OBSERVED).read_bytes())  # what the donor used, it has used too
 
 
 def newest_snapshot(folder: Path) -> Snapshot | None:

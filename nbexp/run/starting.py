@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from nbexp.execute.job import Job
@@ -20,7 +21,7 @@ from nbexp.run.progress import PAUSE, adopt_progress, history_of
 from nbexp.run.reuse import record_of
 from nbexp.run.searches import Searches
 from nbexp.run.tasks import Task
-from nbexp.run.tracker import Tracker
+from nbexp.run.tracker import Tracker, VariantRecord
 from nbexp.run.worker import python_path
 
 
@@ -78,7 +79,8 @@ class Starter:
         is_begun = task.paused is not None
         has_past = False
         if task.attempt == 1 and not is_begun and not self._fresh:
-            has_past = adopt_progress(folder, task.key, self._folder.earlier())
+            earlier = self._folder.earlier()
+            has_past = adopt_progress(folder, task.key, earlier, partial(self._is_current, task))
         self._parking.depart(task, has_past=has_past)
         if not is_begun:
             self._begin(task, folder)
@@ -87,6 +89,14 @@ class Starter:
             task.record = replace(task.record, params=params)
             write_json(folder / "variant.json", vars(task.record))
         return self._job(task, folder)
+
+    def _is_current(self, task: Task, folder: Path) -> bool:
+        """Whether what the execution in a folder had used is as it was then."""
+        from nbexp.execute.observing import is_as_it_was
+
+        record = VariantRecord.read(folder)
+        job = replace(self._job(task, folder), parameters=record.params if record else {})
+        return not job.observe or is_as_it_was(job, environment_of(self._pipeline))
 
     def _begin(self, task: Task, folder: Path) -> None:
         """Begin a variant in the tracker; one that only goes on has been begun before."""
@@ -139,3 +149,8 @@ class Starter:
             return {"cwd": self._pipeline.folder / stage.cwd}
         project, beside = self._pipeline.folder.resolve(), template.path.parent
         return {"mirrored": project if beside.is_relative_to(project) else beside}
+
+
+def environment_of(pipeline: Pipeline) -> dict[str, str]:
+    """Return the variables that the kernels of a pipeline have, but for those of one variant."""
+    return {**os.environ, **pipeline.environment.variables}

@@ -68,6 +68,6 @@ def test_next_attempt_that_goes_on_from_a_snapshot_keeps_its_files(stopped: Path
 def test_next_run_that_goes_on_from_a_snapshot_has_copies_of_its_files(stopped: Path) -> None:
     run = make_run(stopped.parents[3], "digits-2")
     folder = start_variant(run, "train-1")
-    assert adopt_progress(folder, "0" * 64, [stopped.parents[1]])
+    assert adopt_progress(folder, "0" * 64, [stopped.parents[1]], lambda _: True)
     (folder / "work/project/.state/best.pt").write_text("better")
     assert (stopped / "work/project/.state/best.pt").read_text() == "best"
