@@ -224,6 +224,8 @@ class Observation:
         if use.state["kind"] in ("folder", "pattern"):
             return _with_left_names(path, use.state)
         now = self._files.state(path)
+        if use.is_read and now["kind"] == "file" and "digest" not in now:
+            self.note(f"of {self._name(path)}, which is large, only size and times are compared")
         changed = now["kind"] != use.state["kind"] or _is_changed_since(now, use.looked)
         if use.is_written or use.is_deleted:
             before = use.state if use.state["kind"] == "" or not use.is_read else _UNKNOWN

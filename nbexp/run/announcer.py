@@ -16,6 +16,9 @@ from nbexp.run.overlaps import Overlaps
 from nbexp.run.tasks import Task
 from nbexp.states import State
 
+_SENTENCES = 3
+_REMEDY = "List what it depends on under inputs, or run it with --fresh."
+
 
 class Announcer:
     """Tells what happens in a run.
@@ -31,6 +34,7 @@ class Announcer:
         self._folder = folder
         self.emit = events.emit
         self._overlaps = Overlaps(graph)
+        self._unseen: set[str] = set()  # stages of which it was told what can't be seen
 
     def warn(self, message: str) -> None:
         """Tell a warning."""
@@ -113,6 +117,7 @@ class Announcer:
         if outcome is not None:
             if "source" not in more:  # else an earlier run executed it
                 self._overlaps.add(variant, outcome)
+                self._tell_unseen(variant.stage, outcome)
             stage = self._graph.stages[variant.stage]
             more |= _described(outcome)
             more |= {"folder": str(self._folder.variant(variant.name))}
@@ -138,6 +143,16 @@ class Announcer:
         names = [node.variant.name for node in kept] if stage.keep is not None else []
         self.emit(EventKind.STAGE_ENDED, stage=name, kept=names)
         self._tell_overlaps()
+
+    def _tell_unseen(self, stage: str, outcome: Outcome) -> None:
+        """Tell once of a stage what its notebook uses that can't be seen to change."""
+        unseen = outcome.observed.get("unseen", ())
+        if not unseen or stage in self._unseen or not outcome.state.is_success:
+            return
+        self._unseen.add(stage)
+        more = [f"and {len(unseen) - _SENTENCES} more"] if len(unseen) > _SENTENCES else []
+        text = "; ".join([*unseen[:_SENTENCES], *more])
+        self.warn(f"{stage} may be taken from the cache too long: {text}. {_REMEDY}")
 
     def _tell_overlaps(self, *, is_over: bool = False) -> None:
         for message in self._overlaps.take(is_over=is_over):
