@@ -152,7 +152,7 @@ class Announcer:
         self._unseen.add(stage)
         more = [f"and {len(unseen) - _SENTENCES} more"] if len(unseen) > _SENTENCES else []
         text = "; ".join([*unseen[:_SENTENCES], *more])
-        self.warn(f"{stage} may be taken from the cache too long: {text}. {_REMEDY}")
+        self.warn(f"{stage}: not all that its notebook depends on can be seen: {text}. {_REMEDY}")
 
     def _tell_overlaps(self, *, is_over: bool = False) -> None:
         for message in self._overlaps.take(is_over=is_over):
