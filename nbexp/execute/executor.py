@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import threading
 import time
@@ -17,7 +18,7 @@ from nbexp.execute.cwd import prepared
 from nbexp.execute.guard import Guard
 from nbexp.execute.job import OBSERVED, Answer, CellError, Job, Outcome, Report
 from nbexp.execute.steering import Desk
-from nbexp.files import write_json
+from nbexp.files import to_json, write_atomic
 from nbexp.metrics import METRICS, read_course, summary
 from nbexp.notebook.session import CUT
 from nbexp.notebook.snapshots import SNAPSHOTS
@@ -59,7 +60,7 @@ class NotebookExecutor:
         with self._running() as ending:
             outcome = _execute(job, ending, self._guard, self._desk)
             if outcome.state.is_final:
-                write_json(job.folder / "result.json", outcome.to_record(), durable=True)
+                _write_result(job.folder, outcome)
             if outcome.state.is_success:
                 (job.folder / OBSERVED).unlink(missing_ok=True)
         return outcome
@@ -92,6 +93,14 @@ class NotebookExecutor:
         finally:
             with self._lock:
                 self._ending = None
+
+
+def _write_result(folder: Path, outcome: Outcome) -> None:
+    """Write ``result.json``: what may be very large on one line, since that takes less time."""
+    record = outcome.to_record()
+    observed = json.dumps(record.pop("observed"))
+    text = to_json(record, indent=1).removesuffix("\n}")
+    write_atomic(folder / "result.json", f'{text},\n "observed": {observed}\n}}\n', durable=True)
 
 
 def _execute(job: Job, ending: Ending, guard: Guard, desk: Desk) -> Outcome:

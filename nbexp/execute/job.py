@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,8 @@ class Outcome:
 
     def to_record(self) -> dict[str, Any]:
         """Return the outcome as a table for JSON."""
-        return asdict(self) | {"state": self.state.value}
+        kept = {"state": self.state.value, "observed": self.observed}  # it may be very large
+        return asdict(replace(self, observed={})) | kept
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Outcome:

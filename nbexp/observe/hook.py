@@ -70,7 +70,7 @@ def install(*, holds: bool = False) -> None:
     recorder.begin()
     atexit.register(recorder.flush)
     os.register_at_fork(after_in_child=recorder.begin_in_child)
-    sys.addaudithook(recorder.hear)
+    sys.addaudithook(recorder.listener())
     from nbexp.observe import readers  # it needs no more than this module does
 
     readers.install(recorder)
@@ -104,8 +104,10 @@ class Recorder:
         self._folder: str | None = None
         self._next_flush = _now() + _FLUSH_S
         self._holds = holds
+        self._is_own_file: dict[str, bool] = {}  # by the names of files of code
         self._handle = -1
         self._handlers: dict[str, Callable[[Any], None]] = {
+            "open": self._opened,
             "os.listdir": self._listed,
             "os.scandir": self._listed,
             "glob.glob/2": lambda args: self._globbed(_under(args[2], args[0])),
@@ -132,15 +134,22 @@ class Recorder:
             "os.system": lambda args: self._started(args[0], None),
         }
 
-    def hear(self, event: str, args: Any) -> None:
-        """Take in an audit event; nothing that goes wrong here may stop what is audited."""
-        try:
-            if event == "open":
-                self._opened(*args)
-            elif event in self._handlers:
-                self._handlers[event](args)
-        except Exception:  # what can't be recorded can't be told of, either
-            pass
+    def listener(self) -> Callable[[str, Any], None]:
+        """Return what takes in audit events: there are 100,000 while large packages are imported.
+
+        Nothing that goes wrong there may stop what is audited.
+        """
+        handler_of = self._handlers.get
+
+        def hear(event: str, args: Any) -> None:
+            handler = handler_of(event)
+            if handler is not None:
+                try:  # noqa: SIM105 - much faster
+                    handler(args)
+                except Exception:  # what can't be recorded can't be told of, either
+                    pass
+
+        return hear
 
     def read(self, path: Any) -> None:
         """Note that a file is read."""
@@ -165,6 +174,7 @@ class Recorder:
     def flush(self) -> None:
         """Write what has been heard so far."""
         self._note_imports()
+        self._folder = None  # a line begins with its folder
         events = self._events[:]
         del self._events[: len(events)]
         if not events:
@@ -174,7 +184,6 @@ class Recorder:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self._handle = os.open(self._target, flags, 0o644)
         os.write(self._handle, json.dumps(events).encode() + b"\n")
-        self._folder = None  # a line begins with its folder
 
     def begin(self) -> None:
         """Write that this process is heard."""
@@ -210,8 +219,9 @@ class Recorder:
             path = os.fsdecode(path)
         return None if path.startswith(self._ignored) else path
 
-    def _opened(self, path: Any, _mode: Any, flags: int) -> None:
-        if flags & os.O_DIRECTORY:
+    def _opened(self, args: Any) -> None:
+        path, _, flags = args
+        if flags & os.O_DIRECTORY or (path.__class__ is str and path.startswith(self._ignored)):
             return
         if not flags & os.O_WRONLY and not flags & _NEW:
             self.read(path)
@@ -299,7 +309,9 @@ class Recorder:
 
     def _is_own_code(self, frame: FrameType) -> bool:
         file = frame.f_code.co_filename
-        return not file.startswith(("<frozen", *self._installed))
+        if file not in self._is_own_file:
+            self._is_own_file[file] = not file.startswith(("<frozen", *self._installed))
+        return self._is_own_file[file]
 
     def note_startup(self) -> None:
         """Note the user's own files that IPython ran before the notebook's first cell."""

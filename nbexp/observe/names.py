@@ -34,7 +34,8 @@ def installed_prefixes() -> tuple[str, ...]:
     found.add(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     found |= {os.path.realpath(folder) for folder in found}
     own = (os.path.realpath(sys.executable), f"{sys.prefix}/pyvenv.cfg")
-    return (*_SYSTEM, *own, *sorted(f"{folder}{os.sep}" for folder in found if folder))
+    folders = sorted((f"{folder}{os.sep}" for folder in found if folder), key=len, reverse=True)
+    return (*folders, *_SYSTEM, *own)
 
 
 def value_digest(value: str | None) -> str | None:

@@ -159,7 +159,7 @@ class Observation:
     def _read(self, path: str, at: float) -> None:
         if "__pycache__" in path:
             return
-        use = self._use(path, at, "file" if quick_look(path) else "")
+        use = self._use(path, at, _ANYTHING)
         use.is_read |= not use.is_own
 
     def _write(self, path: str, at: float, *, existed: bool, keeps: bool) -> None:
@@ -224,6 +224,8 @@ class Observation:
         if use.state["kind"] in ("folder", "pattern"):
             return _with_left_names(path, use.state)
         now = self._files.state(path)
+        if use.state["kind"] == _ANYTHING:
+            use.state["kind"] = "" if use.is_deleted else now["kind"]
         if use.is_read and now["kind"] == "file" and "digest" not in now:
             self.note(f"of {self._name(path)}, which is large, only size and times are compared")
         changed = now["kind"] != use.state["kind"] or _is_changed_since(now, use.looked)
@@ -246,6 +248,7 @@ class Observation:
         return path.removeprefix(self._project) if path != self._project[:-1] else "."
 
 
+_ANYTHING = "?"  # is what is there now, unless the notebook has changed it
 _UNKNOWN = {"kind": "file", "size": -1}
 
 

@@ -18,6 +18,7 @@ from nbexp.observe.names import glob_digest, list_digest
 State = Mapping[str, Any]
 
 _QUICK = ("size", "mtime_ns", "ctime_ns", "inode")
+_SMALL_BYTES = 1 << 18  # that is read at once
 _MOST_BYTES = 1 << 30  # of a file; of a larger one only the quick look counts
 
 
@@ -93,6 +94,10 @@ def quick_look(path: str) -> dict[str, Any] | None:
 def _digest(path: str) -> str:
     try:
         with open(path, "rb", buffering=0) as file:
+            start = file.read(_SMALL_BYTES)
+            if len(start) < _SMALL_BYTES:
+                return hashlib.sha256(start).hexdigest()
+            file.seek(0)
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError):
         return ""
