@@ -30,6 +30,7 @@ _MOST_BESIDE = 1_000  # in the folder that holds the project
 _RECORD = ".nbexp-copies.json"
 _SHARED = ("mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "mlflow.db-journal")
 _NOT_COPIED = ("mlartifacts", "mlruns", "node_modules", "runs")
+_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")  # what a virtual environment has in it
 _FICLONE = 0x40049409  # of Linux: a copy that shares its blocks until one is written
 _NO_CLONES = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS)
 
@@ -213,4 +214,4 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _is_shared(folder: Path) -> bool:
     """Whether a folder is too much to be copied, or none of a notebook's own."""
     is_tool = folder.name[0] == "." or folder.name in _NOT_COPIED
-    return is_tool or (folder / "pyvenv.cfg").exists()
+    return is_tool or any((folder / name).exists() for name in _ENVIRONMENT)
