@@ -25,7 +25,7 @@ from nbexp.files import read_json, write_json
 WORK = "work"
 LARGEST_COPY = 32 * 2**20
 MOST_COPIED = 256 * 2**20
-MOST_FILES = 5_000
+MOST_FILES = 2_000
 _MOST_BESIDE = 1_000  # in the folder that holds the project
 _RECORD = ".nbexp-copies.json"
 _SHARED = ("mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "mlflow.db-journal")
@@ -136,7 +136,10 @@ class _Layout:
             if self._count >= MOST_FILES and folder not in way:
                 self._link(folder)
                 continue
-            self._place(folder).mkdir(exist_ok=True)
+            place = self._place(folder)
+            if place.is_symlink() or place.is_file():  # the notebook's own, in its place
+                continue
+            place.mkdir(exist_ok=True)
             for entry in _entries(folder):
                 path = Path(entry.path)
                 if path in way or path in self._runs:
