@@ -25,11 +25,12 @@ from nbexp.files import read_json, write_json
 WORK = "work"
 LARGEST_COPY = 32 * 2**20
 MOST_COPIED = 256 * 2**20
-MOST_FILES = 5_000
+MOST_FILES = 2_000
 _MOST_BESIDE = 1_000  # in the folder that holds the project
 _RECORD = ".nbexp-copies.json"
 _SHARED = ("mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "mlflow.db-journal")
 _NOT_COPIED = ("mlartifacts", "mlruns", "node_modules", "runs")
+_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")  # what a virtual environment has in it
 _FICLONE = 0x40049409  # of Linux: a copy that shares its blocks until one is written
 _NO_CLONES = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS)
 
@@ -135,7 +136,10 @@ class _Layout:
             if self._count >= MOST_FILES and folder not in way:
                 self._link(folder)
                 continue
-            self._place(folder).mkdir(exist_ok=True)
+            place = self._place(folder)
+            if place.is_symlink() or place.is_file():  # the notebook's own, in its place
+                continue
+            place.mkdir(exist_ok=True)
             for entry in _entries(folder):
                 path = Path(entry.path)
                 if path in way or path in self._runs:
@@ -213,4 +217,4 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _is_shared(folder: Path) -> bool:
     """Whether a folder is too much to be copied, or none of a notebook's own."""
     is_tool = folder.name[0] == "." or folder.name in _NOT_COPIED
-    return is_tool or (folder / "pyvenv.cfg").exists()
+    return is_tool or any((folder / name).exists() for name in _ENVIRONMENT)

@@ -209,6 +209,11 @@ class RunFolder:
                 source.replace(target / file)
         return target
 
+    def leave_lost(self, outcome: Outcome) -> None:
+        """Write how a variant ended whose worker was lost, and clear away what that laid out."""
+        clear(self.variant(outcome.variant) / WORK)
+        write_json(self.variant(outcome.variant) / "result.json", outcome.to_record())
+
     def adopt(self, name: str, source: Path, key: str) -> Path | None:
         """Bring the files of a variant that ran before into this run.
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from nbexp.execute.cwd import WORK, clear
 from nbexp.pipeline import Mode, Score
 from nbexp.plan import metric_value
 from nbexp.run.events import EventKind, Events
@@ -87,6 +88,7 @@ def _tell_end(run: RunFolder, history: RunHistory, variant: VariantHistory, even
     record = VariantRecord.read(run.variant(variant.name))
     keys = (record.key, record.pruned_key) if record else ()
     outcome = read_end(run.variant(variant.name), *keys)
+    clear(run.variant(variant.name) / WORK)
     if record is None or outcome is None:
         events.emit(EventKind.VARIANT_ENDED, **data, state=State.STOPPED.value, reason=_REASON)
         return

@@ -274,7 +274,7 @@ class Runner:
         if outcome is None:
             message = f"the worker that executed the notebook was lost: {done.reason}"
             outcome = _failure(task.name, task.key, CellError("WorkerLost", message))
-            write_json(self._folder.variant(task.name) / "result.json", outcome.to_record())
+            self._folder.leave_lost(outcome)
             task.losses += 1
             may_retry = task.losses <= _FREE_RETRIES
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from notebook_files import write_notebook
 
 from nbexp.execute import Job, NotebookExecutor
-from nbexp.execute.cwd import LARGEST_COPY, MOST_FILES, WORK, clear, cwd_of, prepared
+from nbexp.execute.cwd import LARGEST_COPY, WORK, clear, cwd_of, prepared
 from nbexp.states import State
 
 FILES = {
@@ -91,16 +92,22 @@ def test_kernel_of_another_language_starts_there(
 
 def test_what_goes_on_finds_its_own_files_and_the_others_as_they_are_now(project: Path) -> None:
     job = job_of(project)
+    elsewhere = project.parent / "elsewhere"
+    elsewhere.mkdir()
     with prepared(job):
         write(cwd_of(job) / "out.txt", "own")
         write(cwd_of(job) / "text.txt", "altered")
+        shutil.rmtree(cwd_of(job) / "checkpoints")
+        (cwd_of(job) / "checkpoints").symlink_to(elsewhere)
     write(project / "data" / "x.csv", "changed meanwhile")
     write(project / "notebooks" / "text.txt", "changed meanwhile")
     with prepared(job):
         assert (cwd_of(job) / "out.txt").read_text() == "own"
         assert (cwd_of(job) / "text.txt").read_text() == "altered"
         assert (cwd_of(job) / "../data/x.csv").read_text() == "changed meanwhile"
-    assert sorted(files_in(job.folder / WORK / "project" / "notebooks")) == ["out.txt", "text.txt"]
+    left = sorted(files_in(job.folder / WORK / "project" / "notebooks"))
+    assert left == ["checkpoints", "out.txt", "text.txt"]
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_what_a_lost_worker_left_there_is_cleared_away(project: Path) -> None:
@@ -121,11 +128,14 @@ def test_nothing_is_left_where_nothing_was_written(project: Path) -> None:
     assert not (job.folder / WORK).exists()
 
 
-def test_what_is_too_large_or_shared_is_linked(project: Path) -> None:
+def test_what_is_too_large_or_shared_is_linked(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbexp.execute.cwd.MOST_FILES", 30)
     with (project / "notebooks" / "weights.bin").open("wb") as file:
         file.truncate(LARGEST_COPY + 1)
     many = project / "many"
-    for number in range(MOST_FILES):
+    for number in range(30):
         write(many / str(number), "")
     write(project / "zoo" / "deep" / "far.txt", "far")
     (project / "notebooks" / "dangling").symlink_to("nowhere")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from run_folders import make_run, start_variant
+from test_recover import Memory
+from test_runner import Case
 
 import nbexp
 from nbexp import State
+from nbexp.execute import Job
+from nbexp.execute.cwd import cwd_of, prepared
+from nbexp.run import recover_runs
 from nbexp.run.progress import adopt_progress
 
 TRIED = """\
@@ -71,3 +77,36 @@ def test_next_run_that_goes_on_from_a_snapshot_has_copies_of_its_files(stopped: 
     assert adopt_progress(folder, "0" * 64, [stopped.parents[1]], lambda _: True)
     (folder / "work/project/.state/best.pt").write_text("better")
     assert (stopped / "work/project/.state/best.pt").read_text() == "best"
+
+
+LOST: list[AbstractContextManager[None]] = []
+
+
+def die(job: Job) -> None:
+    """Do what a worker does that is lost while a notebook runs in a folder of its own."""
+    LOST.append(prepared(job))
+    LOST[-1].__enter__()  # and never leaves
+    assert (cwd_of(job) / "a.ipynb").exists()
+    (cwd_of(job) / "out.txt").touch()
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.glob("**/work/**/*") if p.is_symlink() or p.is_file())
+
+
+def test_of_a_lost_worker_only_what_the_notebook_wrote_is_left(tmp_path: Path) -> None:
+    (tmp_path / "beside.txt").touch()
+    project = tmp_path / "project"
+    project.mkdir()
+    case = Case(project, cwd="variant")
+    assert case.run(die) is State.FAILED
+    assert files_below(case.folder.path) == ["out.txt"] * 3  # in each attempt
+
+
+def test_of_a_driver_that_was_killed_only_what_the_notebook_wrote_is_left(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    template = tmp_path / "a.ipynb"
+    template.touch()
+    die(Job("train-1", template, start_variant(run, "train-1"), {}, mirrored=tmp_path))
+    assert recover_runs(tmp_path, Memory()) == [run.id]
+    assert files_below(run.path) == ["out.txt"]
