@@ -161,6 +161,7 @@ def test_variant_deleted_in_mlflow_is_no_cache(tracked):
     [
         (None, None, "sqlite:///{folder}/mlflow.db"),
         (None, "http://localhost:1", "http://localhost:1"),
+        (None, "sqlite:///own.db", "sqlite:///{here}/own.db"),
         ("sqlite:///own.db", "http://localhost:1", "sqlite:///{folder}/own.db"),
         ("sqlite:////tmp/own.db", None, "sqlite:////tmp/own.db"),
         ("store", None, "{folder}/store"),
@@ -177,7 +178,8 @@ def test_tracking_uri_comes_from_the_file_then_the_environment_then_beside(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     if variable:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
+    monkeypatch.chdir(tmp_path.parent)
     tables = {"stages": {"a": {"notebook": "a.ipynb"}}}
     tables |= {"tracking": {"uri": setting}} if setting else {}
     pipeline = build_pipeline(tables, folder=tmp_path)
-    assert tracking_uri(pipeline) == expected.format(folder=tmp_path)
+    assert tracking_uri(pipeline) == expected.format(folder=tmp_path, here=tmp_path.parent)
