@@ -7,6 +7,10 @@ whoever follows a variant while it runs reads along. A line is a table of ``time
 with its ``edges`` and ``counts``). A variant that goes on from a snapshot logs some steps again:
 what it logs under a name and step that were there before is left out by readers. A line with
 ``return`` says that it took over another one's snapshot of that step: what follows is new.
+
+What the notebook told MLflow is there too, with ``tracked``: ``below`` for numbers in a run below
+the variant's, ``variant`` for those in its own. Of a name that `nbexp.log` reports, only that
+counts.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +28,14 @@ from nbexp.files import from_json
 METRICS = "metrics.jsonl"
 MEDIA = "media"  # folder of the files that lines refer to, beside the file of lines
 _RETURN = "return"
+
+
+class Tracked(StrEnum):
+    """Where MLflow has a number already when it is written into the file."""
+
+    NOWHERE = ""  # `nbexp.log` reported it
+    VARIANT = "variant"  # the notebook logged it into the variant's own run
+    BELOW = "below"  # the notebook logged it into a run below that
 
 
 @dataclass(frozen=True)
@@ -34,24 +47,28 @@ class Entry:
         step: The step, such as an epoch.
         values: Numbers, by name.
         rich: Texts, images and histograms, by name; each a table with its ``kind``.
+        tracked: Where MLflow has it already, since the notebook told it.
     """
 
     time: float
     step: int
     values: Mapping[str, float]
     rich: Mapping[str, Mapping[str, Any]]
+    tracked: Tracked = Tracked.NOWHERE
 
     def to_record(self) -> dict[str, Any]:
         """Return the entry as a line of the file."""
         record: dict[str, Any] = {"time": self.time, "step": self.step}
         record |= {"values": dict(self.values)} if self.values else {}
-        return record | ({"rich": dict(self.rich)} if self.rich else {})
+        record |= {"rich": dict(self.rich)} if self.rich else {}
+        return record | ({"tracked": self.tracked.value} if self.tracked else {})
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Entry:
         """Return the entry that a line holds."""
         values, rich = record.get("values", {}), record.get("rich", {})
-        return cls(record["time"], record["step"], values, rich)
+        tracked = Tracked(record.get("tracked", ""))
+        return cls(record["time"], record["step"], values, rich, tracked)
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,7 @@ class Tail:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
-        self._seen: set[tuple[str, int]] = set()
+        self._seen: set[tuple[str, int, bool]] = set()
 
     def take(self) -> list[Entry]:
         """Return the entries since the last call, without what was logged before."""
@@ -116,13 +133,14 @@ class Tail:
                 yield int(record[_RETURN]) if is_return else Entry.from_record(record)
 
     def _fresh(self, entry: Entry) -> Entry:
-        values = {name: v for name, v in entry.values.items() if self._is_new(name, entry.step)}
-        rich = {name: v for name, v in entry.rich.items() if self._is_new(name, entry.step)}
-        return Entry(entry.time, entry.step, values, rich)
+        values = {name: v for name, v in entry.values.items() if self._is_new(name, entry)}
+        rich = {name: v for name, v in entry.rich.items() if self._is_new(name, entry)}
+        return replace(entry, values=values, rich=rich)
 
-    def _is_new(self, name: str, step: int) -> bool:
-        is_new = (name, step) not in self._seen
-        self._seen.add((name, step))
+    def _is_new(self, name: str, entry: Entry) -> bool:
+        point = (name, entry.step, bool(entry.tracked))
+        is_new = point not in self._seen
+        self._seen.add(point)
         return is_new
 
 
@@ -132,8 +150,8 @@ def mark_return(step: int) -> dict[str, Any]:
 
 
 def read_metrics(path: Path) -> list[Entry]:
-    """Return the entries of a file, without what was logged twice; none if there is no file."""
-    return Tail(path).take()
+    """Return the entries of a file that count, once each; none if there is no file."""
+    return _counted(Tail(path).take())
 
 
 def read_course(path: Path) -> list[Entry]:
@@ -147,7 +165,21 @@ def read_course(path: Path) -> list[Entry]:
             course = [entry for entry in course if entry.step <= each]
         else:
             course.append(each)
-    return course
+    return _counted(course)
+
+
+def _counted(entries: list[Entry]) -> list[Entry]:
+    """Leave out what MLflow was told under names that `nbexp.log` reports."""
+    if not any(entry.tracked for entry in entries):
+        return entries
+    reported = {name for entry in entries if not entry.tracked for name in entry.values}
+    counted = [
+        replace(entry, values={n: v for n, v in entry.values.items() if n not in reported})
+        if entry.tracked
+        else entry
+        for entry in entries
+    ]
+    return [entry for entry in counted if entry.values or entry.rich]
 
 
 def summary(entries: Iterable[Entry]) -> dict[str, Reported]:

@@ -35,6 +35,7 @@ class VariantResult:
         state: How it ended.
         params: Its parameters, as the notebook got them.
         scraps: What it glued, by name.
+        logged: The last number that it logged of each name, by nbexp or only to MLflow.
         artifacts: Reference of each artifact that it saved, for `nbexp.load`.
         metric: Value of its stage's metric.
         lineage: For each stage that it descends from, the name of the variant.
@@ -49,6 +50,7 @@ class VariantResult:
     state: State
     params: Mapping[str, Any]
     scraps: Mapping[str, Any]
+    logged: Mapping[str, float]
     artifacts: Mapping[str, str]
     metric: float | None
     lineage: Mapping[str, str]
@@ -105,8 +107,9 @@ class RunResult:
 
     def dataframe(self, stage: str | None = None) -> pd.DataFrame:
         """Return a table with a row a variant; its columns are ``variant``, ``stage``, ``state``,
-        ``metric``, ``duration_s``, ``params.NAME`` and ``scraps.NAME``. Whole numbers stay whole
-        where some are missing (pandas' ``Int64``).
+        ``metric``, ``duration_s``, ``params.NAME``, ``scraps.NAME`` and, of what it logged and did
+        not glue, ``logged.NAME``. Whole numbers stay whole where some are missing (pandas'
+        ``Int64``).
 
         Args:
             stage: Name of a stage, for its variants alone; all by default.
@@ -122,6 +125,7 @@ class RunResult:
                 "duration_s": v.duration_s,
                 **{f"params.{key}": value for key, value in v.params.items()},
                 **{f"scraps.{key}": value for key, value in v.scraps.items()},
+                **{f"logged.{k}": value for k, value in v.logged.items() if k not in v.scraps},
             }
             for v in (self.variants if stage is None else self.stage(stage))
         ]
@@ -143,6 +147,7 @@ def _variant_result(run: RunFolder, variant: VariantHistory) -> VariantResult:
         state=variant.state,
         params=record.params if record else {},
         scraps=outcome.scraps if outcome else {},
+        logged={k: each.last for k, each in outcome.reported.items()} if outcome else {},
         artifacts={name: str(folder / "artifacts" / name) for name in names},
         metric=variant.metric,
         lineage=variant.lineage,

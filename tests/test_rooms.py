@@ -25,6 +25,7 @@ TOP = {
     "files",
     "forest",
     "metrics",
+    "urls",
 }
 
 # The rooms that may import a system. MLflow also in `notebook`, whose hooks patch it in the

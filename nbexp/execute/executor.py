@@ -22,6 +22,7 @@ from nbexp.files import to_json, write_atomic
 from nbexp.metrics import METRICS, read_course, summary
 from nbexp.notebook.session import CUT
 from nbexp.notebook.snapshots import SNAPSHOTS
+from nbexp.notebook.tracked import other_params
 from nbexp.states import State
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ def _outcome(execution: Execution, started: float) -> Outcome:
     cut = _cut(job.folder)
     # What a scheduler cut short is not what a full execution gives.
     is_partial = state is State.PRUNED or bool(cut)
+    notes = (execution.note, cut, other_params(job.folder, job.parameters), _goes_on(job, state))
     outcome = Outcome(
         variant=job.variant,
         key=job.pruned_key if is_partial else job.key,
@@ -207,7 +209,7 @@ def _outcome(execution: Execution, started: float) -> Outcome:
         ended=time.time(),
         cells=execution.cells,
         error=execution.error,
-        note="; ".join(note for note in (execution.note, cut, _goes_on(job, state)) if note),
+        note="; ".join(note for note in notes if note),
         reported=summary(read_course(job.folder / METRICS)),
     )
     with execution.timed("save"):

@@ -1,19 +1,14 @@
-"""What a kernel is told before the first cell of a run: MLflow logs into the variant's run.
+"""What a kernel is told before the first cell of a run: MLflow's runs belong to the variant.
 
-By itself MLflow resumes the run in ``MLFLOW_RUN_ID`` once and then forgets it, so that what
-autologging and a notebook's own calls log ends up in several runs. Here `mlflow.start_run` is
-replaced, as soon as the notebook imports MLflow, by one with these rules:
-
-- Called from inside MLflow (logging without an active run, autologging), it resumes the variant's
-  run, however often.
-- The notebook's first own call resumes it too; later ones start new runs, as plain MLflow does,
-  with the variant's run as their parent.
-- A call that names a run or a parent, or after the notebook turned to another tracking server, is
-  MLflow's own.
+MLflow behaves in a notebook as it does by hand; each run that the notebook begins, in whichever
+way, only gets the variant's run as its parent, if it has none. Where the notebook chooses no
+experiment, its runs are in the pipeline's, and a search that names none leaves out nbexp's own
+runs. What MLflow is told is told to `nbexp.notebook.tracked` too.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -21,24 +16,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nbexp.urls import sqlite_file
+
 _FLUENT = "mlflow.tracking.fluent"
-_NAME_TAG = "nbexp.run_name"
+_PARENT_TAG = "mlflow.parentRunId"
+_OWN_TAG = "nbexp.run"  # of nbexp's own runs
+_CONTEXT = "MLFLOW_RUN_CONTEXT"  # tags of runs that other processes begin
 
 
 def install() -> None:
-    """Arrange for MLflow to log into the run in ``NBEXP_MLFLOW_RUN_ID``; without one, do nothing.
+    """Arrange for what a notebook tells MLflow; outside of a run, do nothing.
 
     MLflow is not imported: it is patched once the notebook imports it, or now where a warm kernel
     has it imported already.
     """
-    run_id = os.environ.get("NBEXP_MLFLOW_RUN_ID")
     uninstall()
-    if not run_id:
+    folder = os.environ.get("NBEXP_FOLDER")
+    if not folder:
         return
-    patch = _Patch(run_id, os.environ.get("MLFLOW_TRACKING_URI", ""))
+    patch = _Patch(_Home.from_environment(), Path(folder))
     _installed.append(patch)
     module = sys.modules.get(_FLUENT)
     if module is not None and hasattr(module, "start_run"):
@@ -53,13 +53,64 @@ def uninstall() -> None:
         _installed.pop().remove()
 
 
+class _Home:
+    """Where the variant is tracked.
+
+    Attributes:
+        run: MLflow's id of its run; empty where it has none.
+        experiment: The id of its experiment.
+    """
+
+    def __init__(self, uri: str, run: str, experiment: str) -> None:
+        self.run = run
+        self.experiment = experiment
+        self._uri = uri
+
+    @classmethod
+    def from_environment(cls) -> _Home:
+        """Read the environment, and leave in it what a notebook's own processes may know.
+
+        MLflow would resume the variant's run, and take its experiment for the notebook's choice.
+        """
+        environment = os.environ
+        run = environment.get("NBEXP_MLFLOW_RUN_ID", "")
+        experiment = environment.get("NBEXP_MLFLOW_EXPERIMENT_ID", "")
+        for name, own in (("MLFLOW_RUN_ID", run), ("MLFLOW_EXPERIMENT_ID", experiment)):
+            if own and environment.get(name) == own:
+                del environment[name]
+        if run:
+            context = json.loads(environment.get(_CONTEXT) or "{}")
+            environment[_CONTEXT] = json.dumps({**context, _PARENT_TAG: run})
+        return cls(environment.get("MLFLOW_TRACKING_URI", ""), run, experiment)
+
+    def is_at(self, uri: str) -> bool:
+        """Whether the variant is tracked at an address, however that is written."""
+        return bool(self.run) and (uri == self._uri or _server(uri) == _server(self._uri))
+
+    def parented(self, uri: str, tags: dict[str, Any] | None) -> dict[str, Any]:
+        """Return the tags of a run that the notebook begins somewhere."""
+        tags = dict(tags or {})
+        if self.is_at(uri):
+            return {_PARENT_TAG: self.run, **tags}
+        return {key: value for key, value in tags.items() if (key, value) != self._own_tag}
+
+    @property
+    def _own_tag(self) -> tuple[str, str]:
+        return _PARENT_TAG, self.run
+
+
+def _server(uri: str) -> str:
+    file = sqlite_file(uri)
+    return str(file.resolve()) if file else uri.rstrip("/")
+
+
 class _Patch:
     """Waits for MLflow's import as a finder of modules, and holds what was replaced."""
 
-    def __init__(self, run_id: str, uri: str) -> None:
-        self._run_id = run_id
-        self._uri = uri
-        self._original: Callable[..., Any] | None = None
+    def __init__(self, home: _Home, folder: Path) -> None:
+        self._home = home
+        self._folder = folder
+        self._replaced: list[tuple[Any, str, Any]] = []
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -84,22 +135,48 @@ class _Patch:
         loader.exec_module = exec_module  # of this one module's own loader
 
     def apply(self, fluent: ModuleType) -> None:
-        """Replace `start_run` wherever MLflow has it."""
+        """Replace what MLflow calls to begin, log into and search runs."""
+        from mlflow.tracking.client import MlflowClient
+        from mlflow.tracking.default_experiment import registry
+
+        from nbexp.notebook.tracked import TrackedRuns
+
         self._stop_waiting()
-        self._original = fluent.start_run
-        self._replace(self._original, _routed(self._original, fluent, self._run_id, self._uri))
+        search = _Search(self._home)
+        runs = TrackedRuns(self._folder, self._home.run)
+        make = {
+            "create_run": lambda own: _beginning(own, self._home, runs),
+            "log_metric": lambda own: _logging_one(own, runs),
+            "log_param": lambda own: _logging_param(own, runs),
+            "log_batch": lambda own: _logging_many(own, runs),
+            "search_runs": search.of_client,
+        }
+        for name, wrapper in make.items():
+            self._replace(MlflowClient, name, wrapper(getattr(MlflowClient, name)))
+        experiment = _default_experiment(registry.get_experiment_id, self._home)
+        self._replace(registry, "get_experiment_id", experiment)
+        self._replace_everywhere("search_runs", fluent, search.of_notebook)
 
     def remove(self) -> None:
-        """Put the original back."""
+        """Put the originals back."""
         self._stop_waiting()
-        fluent = sys.modules.get(_FLUENT)
-        if self._original is not None and fluent is not None:
-            self._replace(fluent.start_run, self._original)
+        while self._replaced:
+            setattr(*self._replaced.pop())
 
-    def _replace(self, old: Any, new: Any) -> None:
-        for name, module in list(sys.modules.items()):
-            if _is_mlflow(name) and vars(module).get("start_run") is old:
-                module.start_run = new  # type: ignore[attr-defined]
+    def _replace(self, owner: Any, name: str, new: Any) -> None:
+        self._replaced.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, new)
+
+    def _replace_everywhere(
+        self, name: str, home: ModuleType, wrapper: Callable[[Any], Any]
+    ) -> None:
+        """Replace a function in all modules of MLflow's that have imported it."""
+        old = getattr(home, name)
+        new = wrapper(old)
+        for module_name, module in list(sys.modules.items()):
+            is_mlflow = module_name.partition(".")[0] == "mlflow"
+            if is_mlflow and vars(module).get(name) is old:
+                self._replace(module, name, new)
 
     def _stop_waiting(self) -> None:
         if self in sys.meta_path:
@@ -109,89 +186,121 @@ class _Patch:
 _installed: list[_Patch] = []
 
 
-def _is_mlflow(module: str) -> bool:
-    return module == "mlflow" or module.startswith("mlflow.")
-
-
-def _routed(
-    original: Callable[..., Any], fluent: Any, variant_run: str, uri: str
-) -> Callable[..., Any]:
-    """Return a `start_run` that keeps to the variant's run."""
-    router = _Router(original, fluent, variant_run)
+def _beginning(original: Any, home: _Home, runs: Any) -> Any:
+    """Return a `MlflowClient.create_run` whose runs have the variant's as their parent."""
 
     @wraps(original)
-    def start_run(*args: Any, **kwargs: Any) -> Any:
-        import inspect
-
-        import mlflow
-
-        caller = sys._getframe(1).f_globals.get("__name__", "")
-        # Only ours: what it names is passed on explicitly, so that MLflow resumes nothing itself.
-        os.environ.pop("MLFLOW_RUN_ID", None)
-        if uri and mlflow.get_tracking_uri() != uri:
-            return original(*args, **kwargs)
-        given = inspect.signature(original).bind(*args, **kwargs).arguments
-        if given.get("run_id") or given.get("parent_run_id"):
-            return original(**given)
-        if _is_mlflow(caller):
-            return router.from_mlflow(given)
-        return router.from_notebook(given)
-
-    return start_run
-
-
-class _Router:
-    def __init__(self, original: Callable[..., Any], fluent: Any, variant_run: str) -> None:
-        self._start = original
-        self._fluent = fluent
-        self._variant_run = variant_run
-        self._lock = threading.RLock()
-        self._was_asked = False  # whether the notebook itself has started a run
-
-    def from_mlflow(self, given: dict[str, Any]) -> Any:
-        """Start a run for MLflow itself."""
-        if self._active() or given.get("nested"):
-            return self._new(given)
-        run = self._resume(given)
-        run.nbexp_is_implicit = True
+    def create_run(client: Any, *args: Any, **kwargs: Any) -> Any:
+        given = _bound(original, client, *args, **kwargs)
+        given["tags"] = home.parented(client.tracking_uri, given.get("tags"))
+        runs.beginning()
+        run = original(**given)
+        runs.began(run.info.run_id)
         return run
 
-    def from_notebook(self, given: dict[str, Any]) -> Any:
-        """Start a run that the notebook asked for."""
-        is_first = not self._was_asked and not given.get("nested")
-        active = self._active()
-        is_implicit = len(active) == 1 and getattr(active[0], "nbexp_is_implicit", False)
-        if is_first and (not active or is_implicit):
-            active.clear()  # it is resumed at once
-            run = self._resume(given)
-        else:
-            run = self._new(given | {"nested": True} if is_implicit else given)
-        self._was_asked = True
-        return run
+    return create_run
 
-    def _active(self) -> list[Any]:
-        active: list[Any] = self._fluent._active_run_stack.get()
-        return active
 
-    def _new(self, given: dict[str, Any]) -> Any:
-        parent = {} if self._active() else {"parent_run_id": self._variant_run}
-        return self._start(**given, **parent)
+def _logging_one(original: Any, runs: Any) -> Any:
+    """Return a `MlflowClient.log_metric` that is heard."""
+    from nbexp.notebook.tracked import Point, now_s
 
-    def _resume(self, given: dict[str, Any]) -> Any:
-        # The variant keeps its name, by which everything else knows it.
-        name = given.get("run_name")
-        tags = {**(given.get("tags") or {}), **({_NAME_TAG: name} if name else {})}
-        kept = {key: given[key] for key in given.keys() - {"run_id", "run_name", "experiment_id"}}
-        with self._any_experiment():
-            return self._start(**{**kept, "run_id": self._variant_run, "tags": tags or None})
+    @wraps(original)
+    def log_metric(client: Any, *args: Any, **kwargs: Any) -> Any:
+        given = _bound(original, client, *args, **kwargs)
+        result = original(**given)
+        step, at_s = given.get("step") or 0, now_s(given.get("timestamp"))
+        runs.logged(given["run_id"], [Point(given["key"], given["value"], step, at_s)])
+        return result
+
+    return log_metric
+
+
+def _logging_param(original: Any, runs: Any) -> Any:
+    """Return a `MlflowClient.log_param` that is heard."""
+
+    @wraps(original)
+    def log_param(client: Any, *args: Any, **kwargs: Any) -> Any:
+        given = _bound(original, client, *args, **kwargs)
+        result = original(**given)
+        runs.params(given["run_id"], {given["key"]: given["value"]})
+        return result
+
+    return log_param
+
+
+def _logging_many(original: Any, runs: Any) -> Any:
+    """Return a `MlflowClient.log_batch` that is heard."""
+    from nbexp.notebook.tracked import Point, now_s
+
+    @wraps(original)
+    def log_batch(client: Any, *args: Any, **kwargs: Any) -> Any:
+        given = _bound(original, client, *args, **kwargs)
+        given |= {name: list(given.get(name) or ()) for name in ("metrics", "params")}
+        result = original(**given)
+        points = [Point(m.key, m.value, m.step or 0, now_s(m.timestamp)) for m in given["metrics"]]
+        runs.logged(given["run_id"], points)
+        runs.params(given["run_id"], {param.key: param.value for param in given["params"]})
+        return result
+
+    return log_batch
+
+
+def _bound(function: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Return the arguments of a call by their names."""
+    import inspect
+
+    return inspect.signature(function).bind(*args, **kwargs).arguments
+
+
+def _default_experiment(original: Any, home: _Home) -> Any:
+    """Return what MLflow asks for an experiment where the notebook has chosen none."""
+
+    @wraps(original)
+    def get_experiment_id() -> Any:
+        from mlflow.tracking import get_tracking_uri
+
+        is_home = home.experiment and home.is_at(get_tracking_uri())
+        return home.experiment if is_home else original()
+
+    return get_experiment_id
+
+
+class _Search:
+    """Leaves nbexp's own runs out of what `mlflow.search_runs` finds where it names no place."""
+
+    def __init__(self, home: _Home) -> None:
+        self._home = home
+        self._local = threading.local()
+
+    def of_notebook(self, original: Any) -> Any:
+        """Return a `mlflow.search_runs`."""
+
+        @wraps(original)
+        def search_runs(*args: Any, **kwargs: Any) -> Any:
+            given = _bound(original, *args, **kwargs)
+            places = ("experiment_ids", "experiment_names", "search_all_experiments")
+            with self._leaving_out(not any(given.get(place) for place in places)):
+                return original(**given)
+
+        return search_runs
+
+    def of_client(self, original: Any) -> Any:
+        """Return a `MlflowClient.search_runs`, by which the other reads page by page."""
+
+        @wraps(original)
+        def search_runs(client: Any, *args: Any, **kwargs: Any) -> Any:
+            page = original(client, *args, **kwargs)
+            if not getattr(self._local, "leaves_out", False):
+                return page
+            return type(page)([r for r in page if _OWN_TAG not in r.data.tags], page.token)
+
+        return search_runs
 
     @contextmanager
-    def _any_experiment(self) -> Iterator[None]:
-        """Let a run be resumed although the notebook set another experiment, which MLflow bars."""
-        with self._lock:
-            chosen = self._fluent._active_experiment_id
-            self._fluent._active_experiment_id = None
-            try:
-                yield
-            finally:
-                self._fluent._active_experiment_id = chosen
+    def _leaving_out(self, leaves_out: bool) -> Iterator[None]:
+        self._local.leaves_out = leaves_out
+        try:
+            yield
+        finally:
+            self._local.leaves_out = False

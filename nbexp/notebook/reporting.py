@@ -55,6 +55,17 @@ def log(name: str | Mapping[str, Any], value: Any = _MISSING, step: int | None =
     reporter.decide(entry)
 
 
+def keep(entry: Entry) -> None:
+    """Write down what the notebook told MLflow, unless `log` reports the same names."""
+    _reporter_of(sessions.current()).keep(entry)
+
+
+def step_in_loop(step: int) -> int:
+    """Return the step of what the notebook told MLflow, where 0 may stand for none given."""
+    frames = sessions.current().frames
+    return frames[0].index if frames and step == 0 else step
+
+
 def _table(name: Any, value: Any) -> Mapping[str, Any]:
     if isinstance(name, Mapping):
         if value is not _MISSING:
@@ -128,6 +139,12 @@ class Reporter:
             if self._file is None:
                 self._printer.take(entry)
             else:
+                self._file.append(entry)
+
+    def keep(self, entry: Entry) -> None:
+        """Write an entry of names that are not reported; it is no step of the notebook's loop."""
+        with self._lock:
+            if self._file is not None and self._steps.keys().isdisjoint(entry.values):
                 self._file.append(entry)
 
     def decide(self, entry: Entry) -> None:

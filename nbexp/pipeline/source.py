@@ -25,6 +25,21 @@ _EMITTERS = {
     "papermill": {"record"},
 }
 _LOGGERS = {"nbexp": {"log"}, "nbexp.notebook": {"log"}}
+_TRACKERS = {"mlflow": {"log_metric", "log_metrics"}}
+# What else of MLflow logs no metric.
+_SILENT = {
+    "active_run", "create_experiment", "delete_tag", "end_run", "get_artifact_uri",
+    "get_experiment", "get_experiment_by_name", "get_run", "get_tracking_uri", "last_active_run",
+    "log_artifact", "log_artifacts", "log_dict", "log_figure", "log_image", "log_input",
+    "log_param", "log_params", "log_table", "log_text", "search_experiments", "search_runs",
+    "set_experiment", "set_experiment_tag", "set_experiment_tags", "set_tag", "set_tags",
+    "set_tracking_uri", "start_run",
+}  # fmt: skip
+# What logs to MLflow of itself, where that is installed or asked for.
+_TRACKED = {
+    "accelerate", "lightning", "optuna", "pytorch_lightning", "sentence_transformers", "setfit",
+    "transformers", "ultralytics",
+}  # fmt: skip
 _RUNS_OTHER_CODE = {"exec", "eval", "get_ipython", "runpy"}
 
 
@@ -88,6 +103,30 @@ def emitted_names(trees: Iterable[ast.Module | None]) -> Named:
 def logged_names(trees: Iterable[ast.Module | None]) -> Named:
     """Return what some source logs by nbexp."""
     return _names_given(trees, _LOGGERS)
+
+
+def tracked_names(trees: Iterable[ast.Module | None]) -> Named:
+    """Return what some source logs to MLflow as metrics; autologging leaves that open."""
+    known = list(trees)
+    named = _names_given(known, _TRACKERS)
+    nodes = [node for tree in known if tree is not None for node in ast.walk(tree)]
+    modules = {name.partition(".")[0] for name in _aliases(nodes, _TRACKERS).modules}
+    is_open = named.is_open or any(_may_track(node, modules) for node in nodes)
+    return Named(named.names, is_open)
+
+
+def _may_track(node: ast.AST, mlflow: set[str]) -> bool:
+    """Whether a node may log metrics to MLflow in a way that tells no names."""
+    quiet = _SILENT | _TRACKERS["mlflow"]
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return node.value.id in mlflow and node.attr not in quiet
+    if isinstance(node, ast.Import):
+        return any(alias.name.partition(".")[0] in _TRACKED for alias in node.names)
+    if not isinstance(node, ast.ImportFrom) or not node.module or node.level:
+        return False
+    root = node.module.partition(".")[0]
+    names = {alias.name for alias in node.names}
+    return root in _TRACKED or (root == "mlflow" and not names <= quiet)
 
 
 def _names_given(trees: Iterable[ast.Module | None], functions: Mapping[str, set[str]]) -> Named:
@@ -171,7 +210,7 @@ def constant_text(node: ast.AST | None) -> str | None:
 
 def _first_texts(call: ast.Call) -> list[str | None]:
     """Return the names that a call gives: a text, or the keys of a table; None for others."""
-    named = [keyword.value for keyword in call.keywords if keyword.arg == "name"]
+    named = [k.value for k in call.keywords if k.arg in ("name", "key", "metrics")]
     first = next(iter([*call.args, *named]), None)
     keys = first.keys if isinstance(first, ast.Dict) else [first]
     return [constant_text(key) for key in keys]

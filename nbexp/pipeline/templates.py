@@ -11,7 +11,13 @@ from typing import Any
 
 from nbexp.files import digest, file_digest
 from nbexp.pipeline.modules import find_modules, first_imports, imports_unseen
-from nbexp.pipeline.source import emitted_names, logged_names, parse_cell, syntax_error
+from nbexp.pipeline.source import (
+    emitted_names,
+    logged_names,
+    parse_cell,
+    syntax_error,
+    tracked_names,
+)
 
 
 class TemplateError(Exception):
@@ -31,6 +37,7 @@ class Template:
         parameters: Names assigned in that cell; None where the language can't be read.
         emits: Names that the source glues or saves; None where that can't be told.
         logs: Names that the source logs; None where that can't be told.
+        tracks: Names that the source logs to MLflow; None where that can't be told.
         code: Content hash of its code cells.
         texts: Content hash of its other cells, and of where they stand.
         modules: Content hash of each local module that the code imports, by dotted name.
@@ -48,6 +55,7 @@ class Template:
     parameters: frozenset[str] | None
     emits: frozenset[str] | None
     logs: frozenset[str] | None
+    tracks: frozenset[str] | None
     code: str
     texts: str
     modules: Mapping[str, str]
@@ -59,7 +67,9 @@ class Template:
     @property
     def results(self) -> frozenset[str] | None:
         """Names that the source glues, saves or logs; None where that can't be told."""
-        return None if self.emits is None or self.logs is None else self.emits | self.logs
+        if self.emits is None or self.logs is None or self.tracks is None:
+            return None
+        return self.emits | self.logs | self.tracks
 
     def current_modules(self) -> dict[str, str]:
         """Return the content hash of each local module as it is now; empty for one that is gone."""
@@ -83,7 +93,7 @@ def read_template(path: Path, folder: Path) -> Template:
     trees = [parse_cell(_text(cell)) for cell in code] if language == "python" else []
     tagged = next((cell for cell in code if "parameters" in _tags(cell)), None)
     files = find_modules(trees, tuple(dict.fromkeys((path.parent, folder.resolve()))))
-    emits, logs = _names(trees, files) if language == "python" else (None, None)
+    emits, logs, tracks = _names(trees, files) if language == "python" else (None, None, None)
     return Template(
         path=path,
         name=PurePath(relative(path, folder)).with_suffix("").as_posix(),
@@ -93,6 +103,7 @@ def read_template(path: Path, folder: Path) -> Template:
         parameters=_parameters(tagged, language),
         emits=emits,
         logs=logs,
+        tracks=tracks,
         code=digest([[_text(cell), sorted(_tags(cell))] for cell in code]),
         texts=digest([[n, _text(cell)] for n, cell in enumerate(cells) if not _is_code(cell)]),
         modules={name: file_digest(file) for name, file in sorted(files.items())},
@@ -198,11 +209,10 @@ def _parameters(cell: Mapping[str, Any] | None, language: str) -> frozenset[str]
 
 def _names(
     trees: list[ast.Module | None], modules: Mapping[str, Path]
-) -> tuple[frozenset[str] | None, frozenset[str] | None]:
-    """Return what source glues or saves, and what it logs; None for what it doesn't tell."""
+) -> Iterator[frozenset[str] | None]:
+    """Yield what source glues or saves, logs, and logs to MLflow; None for what isn't told."""
     read = [*trees, *(parse_cell(file.read_text(errors="replace")) for file in modules.values())]
-    if imports_unseen(read, modules):
-        return None, None
-    found = (emitted_names(read), logged_names(read))
-    emits, logs = (None if each.is_open else each.names for each in found)
-    return emits, logs
+    is_unseen = imports_unseen(read, modules)
+    for names in (emitted_names, logged_names, tracked_names):
+        found = names(read)
+        yield None if is_unseen or found.is_open else found.names

@@ -47,7 +47,9 @@ def keep_blank(database: Path) -> None:
         blank.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             with (
-                contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as made,
+                contextlib.closing(
+                    sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+                ) as made,
                 contextlib.closing(sqlite3.connect(beside)) as copy,
             ):
                 made.backup(copy)
@@ -79,10 +81,14 @@ def _is_blank(file: Path) -> bool:
     """Whether a file is a whole database with MLflow's tables, and nothing of anybody in them."""
     if not file.is_file():
         return False
-    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as found:
+    with contextlib.closing(_read_only(file)) as found:
         (state,) = found.execute("PRAGMA quick_check").fetchone()
         tables = {name for (name,) in found.execute("SELECT name FROM sqlite_master")}
         if state != "ok" or not tables.issuperset(_TABLES):
             return False
         counts = [found.execute(f"SELECT count(*) FROM {table}").fetchone() for table in _TABLES]
     return counts == [(1,), (0,), (0,), (0,)]
+
+
+def _read_only(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)

@@ -16,7 +16,9 @@ from typing import Any
 from nbexp.errors import RunError
 from nbexp.pipeline import Pipeline
 from nbexp.tracking.blank import copy_blank, drop_blank, keep_blank
+from nbexp.tracking.relocation import artifact_location, relocate
 from nbexp.tracking.sqlite import drop_journal, keep_journal
+from nbexp.urls import folder_address, sqlite_file, sqlite_url
 
 _SLOW_S = 30.0  # a call that fails later than this was tried again and again, for minutes
 _REST_S = 60.0
@@ -27,13 +29,20 @@ def tracking_uri(pipeline: Pipeline) -> str:
     ``mlflow.db`` beside it.
     """  # noqa: D205
     uri = pipeline.tracking.uri
-    if uri is None:
-        from_environment = os.environ.get("MLFLOW_TRACKING_URI")
-        return from_environment or f"sqlite:///{pipeline.folder / 'mlflow.db'}"
-    if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
-        return f"sqlite:///{pipeline.folder / uri.removeprefix('sqlite:///')}"
+    if uri is not None:
+        return _absolute(uri, pipeline.folder)
+    from_environment = os.environ.get("MLFLOW_TRACKING_URI")
+    if from_environment:
+        return _absolute(from_environment, Path.cwd())  # kernels start in other folders
+    return sqlite_url(pipeline.folder / "mlflow.db")
+
+
+def _absolute(uri: str, folder: Path) -> str:
+    database = sqlite_file(uri)
+    if database is not None:
+        return uri if database.is_absolute() else sqlite_url(folder / database)
     is_path = ":" not in uri and uri not in ("databricks", "databricks-uc")
-    return str(pipeline.folder / uri) if is_path else uri
+    return folder_address(folder / uri) if is_path else uri
 
 
 class Connection:
@@ -48,8 +57,8 @@ class Connection:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        is_file = uri.startswith("sqlite:////")
-        self.database = Path(uri.removeprefix("sqlite:///")) if is_file else None
+        database = sqlite_file(uri)
+        self.database = database if database and database.is_absolute() else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbexp-mlflow")
         self._made: Future[Any] | None = None
         self._rests_until = 0.0
@@ -95,7 +104,7 @@ class Connection:
         with self._locked():
             found = client.get_experiment_by_name(name)
             if found is None:
-                place = self.database and (self.database.parent / "mlartifacts" / name).as_uri()
+                place = self.database and artifact_location(self.database, name)
                 return str(client.create_experiment(name, artifact_location=place))
             if found.lifecycle_stage == "deleted":
                 client.restore_experiment(found.experiment_id)
@@ -135,9 +144,12 @@ class Connection:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         with self._locked():
-            if self.database is None or self.database.exists():
+            if self.database is None:
                 return MlflowClient(self.uri)
-            return self._create(self.database, MlflowClient)
+            if not self.database.exists():
+                return self._create(self.database, MlflowClient)
+            relocate(self.database)
+            return MlflowClient(self.uri)
 
     def _create(self, database: Path, client: Callable[[str], Any]) -> Any:
         """Make a database: from a blank one where MLflow has made one before, else by MLflow."""

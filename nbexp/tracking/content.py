@@ -11,6 +11,7 @@ from nbexp.execute.job import Outcome
 from nbexp.files import from_json, to_float, to_json
 from nbexp.run.tracker import VariantRecord
 
+OWN = "nbexp."  # before a parameter's name where the notebook has logged another value under it
 _MAX_VALUE = 6000
 _MAX_TAG = 5000
 _MAX_STEP = 2**63 - 1  # of 64 bits; a larger one would be refused, with all that is sent along
@@ -30,7 +31,8 @@ def params_of(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def values_of(params: Mapping[str, str]) -> dict[str, Any]:
     """Return the values that `params_of` made texts of, as far as they can be told."""
-    return {name: _value(text) for name, text in params.items()}
+    own = {name: params.get(f"{OWN}{name}", text) for name, text in params.items()}
+    return {name: _value(text) for name, text in own.items() if not name.startswith(OWN)}
 
 
 def fit_step(step: int) -> int:

@@ -170,8 +170,8 @@ class MlflowTracker:
             return None, variables
         run_id = run.info.run_id
         self._writer.begin(run)
-        variables |= {"MLFLOW_EXPERIMENT_ID": self._experiment_id, "MLFLOW_RUN_ID": run_id}
-        return run_id, {**variables, "NBEXP_MLFLOW_RUN_ID": run_id}
+        own = {"MLFLOW_EXPERIMENT_ID": self._experiment_id, "MLFLOW_RUN_ID": run_id}
+        return run_id, variables | own | {f"NBEXP_{name}": value for name, value in own.items()}
 
     def log(self, record: VariantRecord, folder: Path, entries: Sequence[Entry]) -> None:
         """Write what a running variant has logged, in the background.

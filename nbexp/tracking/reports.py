@@ -6,11 +6,11 @@ import os
 import secrets
 import shutil
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from nbexp.errors import RunError
 from nbexp.files import link_or_copy, read_json, replace_folder
 from nbexp.tracking.connection import Connection
+from nbexp.urls import local_path, sqlite_file, sqlite_url
 
 PLACE = "report"  # among the artifacts of the parent run
 
@@ -32,10 +32,11 @@ def log_report(run: Path, report: Path, uri: str | None = None) -> None:
         run_id, known = str(tracking["run_id"]), str(tracking["uri"])
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{run.name} was not tracked in MLflow: {error}") from error
-    if (artifacts := _local(str(tracking.get("artifacts", "")))) is not None:
+    moved = _moved(known, run)
+    if moved is None and (artifacts := _local(str(tracking.get("artifacts", "")))) is not None:
         _put(report, artifacts / PLACE)
         return
-    hides_password = "//***@" in known
+    known, hides_password = moved or known, "//***@" in known
     connection = Connection(
         uri or (os.environ.get("MLFLOW_TRACKING_URI", "") if hides_password else known)
     )
@@ -47,12 +48,20 @@ def log_report(run: Path, report: Path, uri: str | None = None) -> None:
         connection.close()
 
 
+def _moved(uri: str, run: Path) -> str | None:
+    """Return where the database of a run is now, if it was moved or copied with its project."""
+    then = sqlite_file(uri)
+    now = run.absolute().parents[1] / then.name if then else None
+    if then is None or now is None or not now.is_file():
+        return None
+    is_there = then.is_file() and then.samefile(now)
+    return None if is_there else sqlite_url(now)
+
+
 def _local(uri: str) -> Path | None:
     """Return the folder that an address of artifacts means, where it is one that is there."""
-    parts = urlsplit(uri)
-    folder = Path(unquote(parts.path))
-    is_local = parts.scheme == "file" and not parts.netloc
-    return folder if is_local and folder.parent.is_dir() else None
+    folder = local_path(uri)
+    return folder if folder and folder.parent.is_dir() else None
 
 
 def _put(source: Path, target: Path) -> None:

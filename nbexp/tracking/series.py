@@ -54,6 +54,7 @@ class SeriesWriter:
         return entries
 
     def _write(self, run_id: str, folder: Path, entries: Sequence[Entry]) -> None:
+        entries = [entry for entry in entries if not entry.tracked]
         # What was known is put back once all has been written: a failure leaves us uncertain.
         written = self._written.pop(run_id, None)
         if written is None:

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.execute.job import Outcome
-from nbexp.metrics import Entry, Reported, summary
+from nbexp.metrics import Entry, Tracked, summary
+from nbexp.notebook.tracked import began_runs
 from nbexp.run.tracker import VariantRecord
 from nbexp.states import State
-from nbexp.tracking.content import fit_name, fit_step, metrics_of, params_of, result_tags
+from nbexp.tracking.content import OWN, fit_name, fit_step, metrics_of, params_of, result_tags
+from nbexp.tracking.descendants import end_descendants
 from nbexp.tracking.series import SeriesWriter
 
+_BATCH = 1000  # the most that MLflow takes at once
 _STATUS = {
     State.FINISHED: "FINISHED",
     State.PRUNED: "FINISHED",
@@ -60,11 +63,15 @@ class VariantWriter:
         if outcome.state in (State.FINISHED, State.PRUNED):
             tags["nbexp.key"] = outcome.key or record.key
         self._write_results(run_id, record, outcome, entries, tags)
-        self.end(run_id, status_of(outcome.state), int(outcome.ended * 1000))
+        status = status_of(outcome.state)
+        if began_runs(folder) or not outcome.state.is_success:
+            end_descendants(self._client(), run_id, status)
+        self.end(run_id, status, int(outcome.ended * 1000))
 
     def write_cut_off(self, run_id: str, folder: Path) -> None:
         """Write what a variant logged of which is not known how it ended, and end its run."""
         self.series.complete(run_id, folder)
+        end_descendants(self._client(), run_id, "KILLED")
         self.end(run_id, "KILLED")
 
     def end(self, run_id: str, status: str, ended_ms: int | None = None) -> None:
@@ -83,30 +90,31 @@ class VariantWriter:
         from mlflow.entities import Metric, Param, RunTag
         from mlflow.exceptions import MlflowException
 
-        client, now = self._client(), int(outcome.ended * 1000)
-        last = {fit_name(name): reported for name, reported in summary(entries).items()}
+        client = self._client()
         params = [Param(key, value) for key, value in params_of(record.params).items()]
-        metrics = [
-            Metric(name, value, now, _step_of(name, last))
-            for name, value in metrics_of(outcome).items()
-            if name not in last or not _is_same(last[name].last, value)
-        ]
+        metrics = [Metric(*point) for point in _last_points(outcome, entries)]
         run_tags = [RunTag(key, value) for key, value in tags.items()]
         try:  # each call costs MLflow several transactions
             client.log_batch(run_id, metrics=metrics, params=params, tags=run_tags)
         except MlflowException:
             self._write_params(run_id, record.name, params)
-            client.log_batch(run_id, metrics=metrics)
+            for start in range(0, len(metrics), _BATCH):
+                client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
             client.log_batch(run_id, tags=run_tags)
 
     def _write_params(self, run_id: str, name: str, params: Sequence[Any]) -> None:
         """Write parameters as far as they can be written."""
+        from mlflow.entities import Param
         from mlflow.exceptions import MlflowException
 
         client = self._client()
-        # A notebook may have logged the same name with another value: its own word stands.
-        taken = set(client.get_run(run_id).data.params)
-        fresh = [param for param in params if param.key not in taken]
+        # The notebook may have logged another value into this very run, which MLflow never changes.
+        taken = client.get_run(run_id).data.params
+        fresh = [
+            Param(f"{OWN}{param.key}"[:250], param.value) if param.key in taken else param
+            for param in params
+            if taken.get(param.key) != param.value
+        ]
         for start in range(0, len(fresh), 100):
             try:
                 client.log_batch(run_id, params=fresh[start : start + 100])
@@ -132,9 +140,21 @@ class VariantWriter:
         return artifacts.log_artifact, artifacts.log_artifacts
 
 
-def _step_of(name: str, last: Mapping[str, Reported]) -> int:
-    """Return the step at which a glued number counts as the latest of its name."""
-    return fit_step(last[name].step) if name in last else 0
+def _last_points(outcome: Outcome, entries: Sequence[Entry]) -> list[tuple[str, float, int, int]]:
+    """Return numbers that the run lacks, with milliseconds and step: name, value, time, step.
+
+    These are what the notebook glued, and the last of what it logged only into runs below.
+    """
+    now = int(outcome.ended * 1000)
+    last = {fit_name(name): reported for name, reported in summary(entries).items()}
+    known = {fit_name(name) for e in entries if e.tracked is not Tracked.BELOW for name in e.values}
+    glued = metrics_of(outcome)
+    below = {name: each.last for name, each in last.items() if name not in known}
+    return [
+        (name, value, now, fit_step(last[name].step) if name in last else 0)
+        for name, value in {**below, **glued}.items()
+        if name not in known or not _is_same(last[name].last, value)
+    ]
 
 
 def _is_same(a: float, b: float) -> bool:

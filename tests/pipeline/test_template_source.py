@@ -141,6 +141,37 @@ def test_names_that_are_logged_are_open_where_source_does_not_tell(
     assert (template.logs, template.results) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("print(1)", set()),
+        ("import mlflow\nmlflow.log_metric('a', 1)\nmlflow.log_metric(key='b', value=2)",
+         {"a", "b"}),
+        ("import mlflow as mf\nmf.log_metrics({'a': 1, 'b': 2}, step=3)", {"a", "b"}),
+        ("import mlflow\nmlflow.log_metrics(metrics={'a': 1})", {"a"}),
+        ("from mlflow import log_metric, start_run\nwith start_run():\n    log_metric('a', 1)",
+         {"a"}),
+        ("import mlflow\nwith mlflow.start_run():\n    mlflow.log_param(name, 1)", set()),
+        ("import mlflow\nmlflow.log_metrics(scores)", None),
+        ("import mlflow\nmlflow.log_metric(f'{part}_loss', 1)", None),
+        ("import mlflow\nmlflow.autolog()", None),
+        ("import mlflow\nmlflow.sklearn.autolog()", None),
+        ("import mlflow.sklearn\nmlflow.sklearn.autolog()", None),
+        ("import mlflow as mf\nmf.MlflowClient().log_metric(run, 'a', 1)", None),
+        ("from mlflow import MlflowClient\nMlflowClient().log_metric(run, 'a', 1)", None),
+        ("from mlflow.tracking import MlflowClient", None),
+        ("import mlflow\ntrain(mlflow)", None),
+        ("from transformers import Trainer\nTrainer().train()", None),
+        ("import lightning.pytorch as pl", None),
+    ],
+)  # fmt: skip
+def test_names_that_source_logs_to_mlflow(
+    tmp_path: Path, source: str, names: set[str] | None
+) -> None:
+    template = read(tmp_path, source)
+    assert (template.tracks, template.results) == (names, names)
+
+
 def test_what_is_glued_stays_known_where_names_that_are_logged_are_not(tmp_path: Path) -> None:
     template = read(tmp_path, "import nbexp\nnbexp.glue('a', 1)\nnbexp.log(name, 1)")
     assert (template.emits, template.logs, template.results) == ({"a"}, None, None)

@@ -6,7 +6,7 @@ import pytest
 
 from nbexp.execute import Outcome
 from nbexp.states import State
-from nbexp.tracking.content import metrics_of, params_of
+from nbexp.tracking.content import metrics_of, params_of, values_of
 
 
 def metrics(**scraps: object) -> dict[str, float]:
@@ -45,3 +45,8 @@ def test_tables_are_flattened_and_long_values_cut():
         "empty": "{}",
     }
     assert len(params_of({"text": "x" * 10_000})["text"]) == 6000
+
+
+def test_parameters_are_nbexps_where_a_notebook_has_logged_others():
+    logged = {"lr": "0.5", "nbexp.lr": "0.1", "n": "[1]"}
+    assert values_of(logged) == {"lr": 0.1, "n": [1]}

@@ -16,10 +16,10 @@ name = "tracked"
 [stages.make]
 notebook = "templates/make.ipynb"
 params = { n = { grid = [1, 2] }, model = { name = "mlp", width = 8 } }
-metric = "score"
+metric = "own"
 [stages.use]
 notebook = "templates/use.ipynb"
-params = { score = "@make.score" }
+params = { score = "@make.score", own = "@make.own" }
 """
 
 MAKE = """
@@ -51,7 +51,7 @@ def tracked(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("tracked")
     write(folder / "templates/make.ipynb", MAKE, "n = 0\nmodel = {}")
-    write(folder / "templates/use.ipynb", "assert score < 1, 'too good'", "score = 0")
+    write(folder / "templates/use.ipynb", "assert score < 1, 'too good'", "score = own = 0")
     (folder / "pipeline.toml").write_text(PIPELINE)
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "start"]):
@@ -77,7 +77,7 @@ def child_of(runs, name):
 def test_there_is_a_parent_and_a_child_for_each_variant_executed(tracked):
     _, result, _, runs = tracked
     parent = parent_of(runs)
-    children = [run for run in runs if run is not parent]
+    children = [run for run in runs if "nbexp.variant" in run.data.tags]
     assert {run.data.tags["nbexp.variant"] for run in children} == {
         v.name for v in result.variants if v.state is not State.SKIPPED
     }
@@ -91,7 +91,7 @@ def test_child_has_parameters_metrics_and_tags(tracked):
     variant = next(v for v in result.stage("use") if v.state is State.FINISHED)
     child = child_of(runs, variant.name)
     assert child.info.status == "FINISHED"
-    assert child.data.params == {"score": "0.5"}
+    assert child.data.params == {"score": "0.5", "own": "1.0"}
     tags = child.data.tags
     assert json.loads(tags["nbexp.lineage"]) == dict(variant.lineage)
     assert len(tags["nbexp.key"]) == 64
@@ -100,15 +100,27 @@ def test_child_has_parameters_metrics_and_tags(tracked):
     assert tags["nbexp.git_dirty"] == "true"
 
 
-def test_notebook_logs_into_its_own_run_and_its_word_stands(tracked):
+def test_what_notebook_logs_is_in_a_run_below_and_its_numbers_are_the_variants_too(tracked):
     _, result, _, runs = tracked
     for variant in result.stage("make"):
-        child = child_of(runs, variant.name)
-        n = variant.params["n"]
+        child, n = child_of(runs, variant.name), variant.params["n"]
         assert child.data.metrics == {"score": n * 0.5, "own": n}
-        assert child.data.params == {
-            "n": f"{n} by hand", "model.name": "mlp", "model.width": "8",
-        }  # fmt: skip
+        assert child.data.params == {"n": str(n), "model.name": "mlp", "model.width": "8"}
+        (below,) = (
+            run for run in runs if run.data.tags.get("mlflow.parentRunId") == child.info.run_id
+        )
+        assert (below.data.metrics, below.data.params) == ({"own": n}, {"n": f"{n} by hand"})
+        assert below.info.status == "FINISHED"
+        told = (
+            f"it logged other parameters to MLflow than it has: n = {n} by hand (it ran with {n})"
+        )
+        assert child.data.tags["nbexp.note"] == told
+
+
+def test_link_and_metric_take_what_is_only_logged_to_mlflow(tracked):
+    _, result, _, _ = tracked
+    assert sorted(v.params["own"] for v in result.stage("use")) == [1.0, 2.0]
+    assert sorted(v.metric for v in result.stage("make")) == [1.0, 2.0]
 
 
 def test_notebook_log_and_figures_are_artifacts(tracked):
@@ -161,6 +173,7 @@ def test_variant_deleted_in_mlflow_is_no_cache(tracked):
     [
         (None, None, "sqlite:///{folder}/mlflow.db"),
         (None, "http://localhost:1", "http://localhost:1"),
+        (None, "sqlite:///own.db", "sqlite:///{here}/own.db"),
         ("sqlite:///own.db", "http://localhost:1", "sqlite:///{folder}/own.db"),
         ("sqlite:////tmp/own.db", None, "sqlite:////tmp/own.db"),
         ("store", None, "{folder}/store"),
@@ -177,7 +190,8 @@ def test_tracking_uri_comes_from_the_file_then_the_environment_then_beside(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     if variable:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
+    monkeypatch.chdir(tmp_path.parent)
     tables = {"stages": {"a": {"notebook": "a.ipynb"}}}
     tables |= {"tracking": {"uri": setting}} if setting else {}
     pipeline = build_pipeline(tables, folder=tmp_path)
-    assert tracking_uri(pipeline) == expected.format(folder=tmp_path)
+    assert tracking_uri(pipeline) == expected.format(folder=tmp_path, here=tmp_path.parent)
