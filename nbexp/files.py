@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import math
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 _FLOAT = "$float"
+_COPIED_BYTES = 2**20  # larger files are linked, where their blocks can't be shared
+_FICLONE = 0x40049409  # ioctl_ficlone(2)
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
@@ -88,17 +91,49 @@ def read_json(path: Path) -> Any:
     return from_json(path.read_bytes())
 
 
-def link_or_copy(source: str | Path, target: str | Path) -> None:
-    """Have a file in two places, at no cost where the file system can; for files that never change.
+def copy_file(source: str | Path, target: str | Path) -> None:
+    """Copy a file with its times and mode, at no cost where the file system can share the blocks.
 
     Args:
         source: The file.
         target: Its other place; must not exist, but its folder must.
     """
+    if _clone(source, target):
+        shutil.copystat(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Have a file in two places; for files that never change.
+
+    Where the file system can't share the blocks of two files (Btrfs and XFS can), one that is
+    large is the same file in both places: a hard link. A small one is copied, so that nobody who
+    changes one of them changes the other.
+    """
+    if _clone(source, target):
+        shutil.copystat(source, target)
+        return
+    if Path(source).stat().st_size > _COPIED_BYTES:
+        with contextlib.suppress(OSError):
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
+
+
+def _clone(source: str | Path, target: str | Path) -> bool:
+    """Have a file share its blocks with a new one until either changes; False where none can."""
+    if not sys.platform.startswith("linux"):
+        return False
     try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+        with Path(source).open("rb") as old, Path(target).open("xb") as new:
+            fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EEXIST, errno.EACCES):
+            raise
+        Path(target).unlink(missing_ok=True)
+        return False
+    return True
 
 
 def replace_folder(source: Path, target: Path) -> None:

@@ -47,9 +47,14 @@ class Format(abc.ABC):
     def read(self, folder: Path, details: Details, /) -> Any:
         """Return the value that `write` wrote."""
 
-    def fingerprint(self, folder: Path) -> str:
-        """Return a hash of the written content, without names, dates or versions of software."""
-        return files.file_digest(folder)
+    def fingerprint(self, folder: Path, hashes: Mapping[str, str]) -> str:  # noqa: ARG002
+        """Return a hash of the written content, without names, dates or versions of software.
+
+        Args:
+            folder: Where it is written.
+            hashes: SHA-256 of each file in there, by path.
+        """
+        return files.digest(dict(hashes))
 
 
 def type_name(value: object) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nbexp
-from nbexp import files
+from nbexp import files, manifest
 from nbexp.artifacts import _tree
 from nbexp.artifacts._base import Details, Format, UnfitError, type_name
 from nbexp.artifacts._formats import BY_NAME, FORMATS, PICKLE
@@ -95,6 +95,7 @@ def load(ref: str | Path, *, into: Any = None, pickle: bool = False) -> Any:
             "trust it, call nbexp.load(ref, pickle=True)."
         )
     _check_files(folder, description)
+    manifest.require(folder)
     try:
         value = kind.read(folder, description["details"])
     except ArtifactError:
@@ -123,6 +124,29 @@ def read(path: Path) -> Artifact:
 def scan(parent: Path) -> dict[str, Artifact]:
     """Return the complete artifacts in a folder by name, sorted; none where it does not exist."""
     return {folder.name: read(folder) for folder in _complete(parent)}
+
+
+def hashes(artifact: Artifact) -> dict[str, str]:
+    """Return the SHA-256 of each file of an artifact that was just saved, by path.
+
+    Raises:
+        ArtifactError: It was changed after it was saved.
+    """
+    folder, description = _open(artifact.path)
+    _check_files(folder, description)
+    described = (folder / _DESCRIPTION).stat()
+    if "sha256" not in description:  # saved by an earlier nbexp
+        return {}
+    found = {}
+    for name, sha256 in description["sha256"].items():
+        seen = (folder / name).stat()
+        is_older = max(seen.st_mtime_ns, seen.st_ctime_ns) < described.st_mtime_ns
+        found[name] = sha256 if is_older else files.file_digest(folder / name)
+        if found[name] != sha256:
+            raise _damaged(folder, f"{name} was changed after nbexp.save")
+    if extra := sorted({*_written(folder)} - found.keys()):
+        raise _damaged(folder, f"{extra[0]} was added after nbexp.save")
+    return found
 
 
 def _complete(parent: Path) -> list[Path]:
@@ -177,20 +201,30 @@ def _write(value: Any, folder: Path, pickle: bool) -> tuple[Format, Details]:
 
 
 def _describe(folder: Path, kind: Format, details: Details) -> None:
-    sizes = {
-        path.relative_to(folder).as_posix(): path.stat().st_size
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-    identity = {"format": kind.name, "details": details, "content": kind.fingerprint(folder)}
+    written = {name: folder / name for name in _written(folder)}
+    for path in written.values():
+        manifest.protect(path)
+    hashes = {name: files.file_digest(path) for name, path in written.items()}
+    content = kind.fingerprint(folder, hashes)
+    identity = {"format": kind.name, "details": details, "content": content}
     description = {
         "format": kind.name,
         "digest": files.digest(identity),
         "nbexp": nbexp.__version__,
         "details": details,
-        "files": sizes,
+        "files": {name: path.stat().st_size for name, path in written.items()},
+        "sha256": hashes,
     }
     files.write_json(folder / _DESCRIPTION, description)
+    manifest.protect(folder / _DESCRIPTION)
+
+
+def _written(folder: Path) -> list[str]:
+    """Return the files of an artifact by path, but for its description."""
+    paths = (
+        path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()
+    )
+    return [path for path in paths if path != _DESCRIPTION]
 
 
 def _move(source: Path, target: Path) -> None:

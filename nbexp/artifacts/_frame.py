@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -65,7 +66,7 @@ class Frame(Format):
         series = frame.iloc[:, 0]
         return series if details["named"] else series.rename(None)
 
-    def fingerprint(self, folder: Path) -> str:
+    def fingerprint(self, folder: Path, hashes: Mapping[str, str]) -> str:  # noqa: ARG002
         """Hash the pages and the schema, but not the footer: it holds versions of software."""
         import hashlib
 

@@ -8,17 +8,19 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbexp.errors import NbexpError, UsageError
+from nbexp import manifest
+from nbexp.errors import ArtifactError, UsageError
 from nbexp.execute.cwd import prepared
 from nbexp.execute.guard import Guard
 from nbexp.execute.job import OBSERVED, Answer, CellError, Job, Outcome, Report
 from nbexp.execute.steering import Desk
 from nbexp.files import to_json, write_atomic
+from nbexp.manifest import MANIFEST
 from nbexp.metrics import METRICS, read_course, summary
 from nbexp.notebook.session import CUT
 from nbexp.notebook.snapshots import SNAPSHOTS
@@ -56,7 +58,7 @@ class NotebookExecutor:
             OSError: The job's folder can't be written.
         """
         goes_on = any((job.folder / SNAPSHOTS).glob("[0-9]*"))
-        for name in ("result.json", CUT, *(() if goes_on else (OBSERVED,))):
+        for name in ("result.json", MANIFEST, CUT, *(() if goes_on else (OBSERVED,))):
             (job.folder / name).unlink(missing_ok=True)
         with self._running() as ending:
             outcome = _execute(job, ending, self._guard, self._desk)
@@ -113,12 +115,36 @@ def _execute(job: Job, ending: Ending, guard: Guard, desk: Desk) -> Outcome:
     execution = Execution(job, Recorder(job), ending, guard, desk, deadline)
     recorder = execution.recorder
     try:
-        _run_papermill(execution)
+        _run_checked(execution)
         outcome = _outcome(execution, started)
         recorder.line(_summary(outcome))
     finally:
         recorder.close()
     return outcome
+
+
+def _run_checked(execution: Execution) -> None:
+    """Have papermill execute the notebook, unless what it is given was changed; and look again."""
+    given = manifest.given_by(execution.job.parameters)
+    execution.error = _changed(given)
+    if execution.error is not None:
+        return
+    _run_papermill(execution)
+    changed = _changed(given, "While this notebook ran: ")
+    if changed is not None and execution.error is None:
+        execution.error = changed
+        if execution.ended_by is State.PRUNED:
+            execution.ended_by = None  # it may have been trained on anything
+
+
+def _changed(given: Collection[Path], when: str = "") -> CellError | None:
+    """Return the error for artifacts and notebooks, given as parameters, that were changed."""
+    try:
+        for place in given:
+            manifest.require(place)
+    except ArtifactError as error:
+        return CellError(name="ArtifactError", message=f"{when}{error}")
+    return None
 
 
 def _run_papermill(execution: Execution) -> None:
@@ -256,8 +282,11 @@ def _with_outputs(outcome: Outcome, execution: Execution) -> Outcome:
     notebook = remove_error_markers(execution.recorder.shown(execution.notebook))
     try:
         outputs = collect(notebook, execution.job.folder)
-    except (NbexpError, OSError, ValueError) as error:
+    except Exception as error:  # a notebook can hold anything
         return _without_outputs(outcome, error)
+    if outcome.state.is_success:
+        parts = manifest.parts_of(outputs.artifacts, outputs.figures)
+        manifest.write(execution.job.folder, parts, outputs.hashes)
     return replace(
         outcome,
         ended=time.time(),

@@ -26,12 +26,14 @@ class Outputs:
         artifacts: Content hash of each saved artifact, by name.
         figures: Names of the image files in ``figures/``.
         note: A remark for the user, or an empty text.
+        hashes: SHA-256 of the artifacts' files, by their paths in the variant's folder.
     """
 
     scraps: Mapping[str, Any]
     artifacts: Mapping[str, str]
     figures: tuple[str, ...]
     note: str
+    hashes: Mapping[str, str]
 
 
 def collect(notebook: Any, folder: Path) -> Outputs:
@@ -42,18 +44,25 @@ def collect(notebook: Any, folder: Path) -> Outputs:
         folder: The variant's folder.
 
     Raises:
-        ArtifactError: Something that it saved can't be read, or a table can't be saved.
+        ArtifactError: Something that it saved can't be read or was changed since, or a table
+            can't be saved.
     """
     scraps = reader.scraps(notebook)
     saved = folder / "artifacts"
     _save_frames(scraps.frames, saved)
-    digests = {name: item.digest for name, item in artifacts.scan(saved).items()}
+    found = artifacts.scan(saved)
+    digests = {name: item.digest for name, item in found.items()}
     images = [*_glued_images(scraps.displays), *_cell_images(notebook)]
     return Outputs(
         scraps=scraps.values,
         artifacts=digests,
         figures=_write_figures(images, folder / "figures"),
         note="; ".join(_remarks(scraps, digests)),
+        hashes={
+            f"{saved.name}/{name}/{file}": sha256
+            for name, item in found.items()
+            for file, sha256 in artifacts.hashes(item).items()
+        },
     )
 
 

@@ -41,6 +41,16 @@ def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, value
 
 
+def outermost(value: Any, path: Path = ()) -> Iterator[tuple[Path, Distribution]]:
+    """Yield the distributions in a value with their paths, but for those within another."""
+    if isinstance(value, Distribution):
+        yield path, value
+    elif isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from outermost(item, (*path, key))
+
+
 def place(path: Path) -> str:
     """Return a path as messages and labels show it, such as ``optimizer.betas[0]``."""
     return "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path).lstrip(".")

@@ -10,7 +10,7 @@ from typing import Any
 
 from nbexp.files import canonical_json
 from nbexp.pipeline import Distribution, Grid, Link, Secret, Stage, Template
-from nbexp.pipeline.values import leaves, place, plain
+from nbexp.pipeline.values import leaves, outermost, place, plain
 
 Choices = dict[str, Any]
 
@@ -64,10 +64,7 @@ class Point:
     @property
     def space(self) -> dict[str, Distribution]:
         """The distributions by key; those among the values of another count as part of it."""
-        found: dict[str, Distribution] = {}
-        for path, leaf in leaves(dict(self.params), Distribution):
-            found.setdefault(place(path), leaf)
-        return found
+        return {place(path): each for path, each in outermost(dict(self.params))}
 
     @property
     def option(self) -> Option:

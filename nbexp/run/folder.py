@@ -17,10 +17,10 @@ runs/digits-20261120-142233/
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import logging
-import os
 import re
 import shutil
 import tempfile
@@ -30,9 +30,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from nbexp import manifest
 from nbexp.execute.cwd import WORK, clear
 from nbexp.execute.job import Outcome
-from nbexp.files import append_line, read_json, read_lines, to_json, write_atomic, write_json
+from nbexp.files import (
+    append_line,
+    copy_file,
+    link_or_copy,
+    read_json,
+    read_lines,
+    to_json,
+    write_atomic,
+    write_json,
+)
+from nbexp.manifest import MANIFEST
 from nbexp.pipeline import Pipeline, Template
 from nbexp.run.events import Event, EventKind
 from nbexp.states import State
@@ -40,8 +51,9 @@ from nbexp.states import State
 _log = logging.getLogger(__name__)
 RUNS = "runs"
 _KINDS = frozenset(kind.value for kind in EventKind)
-_LOGGED = ("metrics.jsonl", "media", "history.json")
-_LEFT_BEHIND = ("notebook.ipynb", "log.txt", "figures", "artifacts", "result.json")
+_LEFT_BEHIND = ("notebook.ipynb", "log.txt", "figures", "artifacts", MANIFEST, "result.json")
+# What is brought along with the files of the manifest.
+_BESIDE = ("log.txt", "result.json", "metrics.jsonl", "media", "history.json")
 
 
 class RunFolder:
@@ -214,10 +226,15 @@ class RunFolder:
         clear(self.variant(outcome.variant) / WORK)
         write_json(self.variant(outcome.variant) / "result.json", outcome.to_record())
 
+    def seal(self, name: str, outcome: Outcome) -> None:
+        """Write the manifest of a variant that others than its worker have ended with success."""
+        with contextlib.suppress(OSError, ValueError, LookupError):  # then it is not whole
+            manifest.write(self.variant(name), _parts(outcome))
+
     def adopt(self, name: str, source: Path, key: str) -> Path | None:
         """Bring the files of a variant that ran before into this run.
 
-        Artifacts are linked where the file system can, and copied where it can't.
+        Large artifacts are linked where the file system can; all else is copied.
 
         Args:
             name: Name of the variant.
@@ -228,16 +245,18 @@ class RunFolder:
             Its folder in this run; None where the source is not whole, or goes away meanwhile.
         """
         target = self.variant(name)
-        if target.exists() or read_outcome(source, key) is None:
+        outcome = None if target.exists() else read_outcome(source, key)
+        if outcome is None:
             return None
         beside = Path(tempfile.mkdtemp(prefix=".", dir=self.variants))
         try:
-            for file in (*_LEFT_BEHIND, *_LOGGED):
+            manifest.bring(source, beside, _parts(outcome))
+            for file in _BESIDE:
                 if (source / file).exists():
                     _copy(source / file, beside / file)
             beside.chmod(0o755)
             return beside.rename(target) if read_outcome(beside, key) else None
-        except (OSError, shutil.Error):
+        except (OSError, ValueError, LookupError, shutil.Error):
             return None
         finally:
             shutil.rmtree(beside, ignore_errors=True)
@@ -248,8 +267,8 @@ def read_outcome(folder: Path, key: str | None = None) -> Outcome | None:
 
     Args:
         folder: The variant's folder.
-        key: Identity that it must have finished with (or have been pruned with), with all its
-            artifacts in place.
+        key: Identity that it must have finished with (or have been pruned with), with its
+            notebook, figures and artifacts whole: what is damaged is not known.
     """
     try:
         outcome = Outcome.from_record(read_json(folder / "result.json"))
@@ -257,11 +276,16 @@ def read_outcome(folder: Path, key: str | None = None) -> Outcome | None:
         return None
     if key is None:
         return outcome
-    is_whole = (folder / "notebook.ipynb").is_file() and all(
-        (folder / "artifacts" / name / "artifact.json").is_file() for name in outcome.artifacts
-    )
-    is_over = outcome.state in (State.FINISHED, State.PRUNED)
-    return outcome if is_over and outcome.key == key and is_whole else None
+    if outcome.state not in (State.FINISHED, State.PRUNED) or outcome.key != key:
+        return None
+    if reason := manifest.damage(folder, _parts(outcome)):
+        _log.warning("%s is not used again: %s", folder, reason)
+        return None
+    return outcome
+
+
+def _parts(outcome: Outcome) -> list[str]:
+    return manifest.parts_of(outcome.artifacts, outcome.figures)
 
 
 def read_end(folder: Path, *keys: str) -> Outcome | None:
@@ -316,16 +340,7 @@ def _rename(path: Path, name: str) -> Path:
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        copy = _link_or_copy if source.name == "artifacts" else shutil.copy2
+        copy = link_or_copy if source.name == "artifacts" else copy_file
         shutil.copytree(source, target, copy_function=copy)
     else:
-        shutil.copy2(source, target)
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-        # It is the file of all runs that share it: nobody writes into it by mistake.
-        Path(target).chmod(Path(target).stat().st_mode & ~0o222)
-    except OSError:
-        shutil.copy2(source, target)
+        copy_file(source, target)

@@ -192,7 +192,9 @@ class Parking:
         key = pruned_key(task.key, stage)
         with contextlib.suppress(OSError, ValueError):  # the notebook may have been taken away
             retell_ending(self._folder.variant(task.name) / "notebook.ipynb", reason)
-        end(task, replace(task.paused, state=State.PRUNED, key=key, note=reason))
+        outcome = replace(task.paused, state=State.PRUNED, key=key, note=reason)
+        self._folder.seal(task.name, outcome)
+        end(task, outcome)
 
     def _go_on(self, name: str, *, first: bool = False) -> None:
         task = self._parked.pop(name, None)

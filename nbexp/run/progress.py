@@ -7,7 +7,6 @@ or lost goes on from there.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 
 from nbexp.execute.cwd import WORK
 from nbexp.execute.job import OBSERVED
-from nbexp.files import append_line, read_json, write_json
+from nbexp.files import append_line, link_or_copy, read_json, write_json
 from nbexp.metrics import MEDIA, METRICS, mark_return
 from nbexp.notebook.snapshots import SNAPSHOTS, DamagedError, Moment, Snapshot, read
 
@@ -158,11 +157,4 @@ def _discard(folder: Path) -> None:
 
 def _copy_tree(source: Path, target: Path) -> None:
     whole = shutil.ignore_patterns(".*")  # not what was being written
-    shutil.copytree(source, target, copy_function=_link, ignore=whole)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+    shutil.copytree(source, target, copy_function=link_or_copy, ignore=whole)

@@ -132,7 +132,7 @@ class Runner:
             if not (self._running or self._queue or self.graph.has_ended or self._is_paused):
                 self._go_on_somehow()
         states = {node.state for node in self.graph.nodes.values()}
-        if any(state.is_failure for state in states):
+        if self._searches.has_failed or any(state.is_failure for state in states):
             return State.FAILED
         return State.STOPPED if State.STOPPED in states else State.FINISHED
 

@@ -40,6 +40,7 @@ class _Course:
     told: int = 0
     foreign: set[int] = field(default_factory=set)  # suggestions that the searcher didn't make
     was_paused: set[str] = field(default_factory=set)
+    error: Exception | None = None  # of the algorithm, when it was told a report
 
 
 class Searches:
@@ -51,6 +52,9 @@ class Searches:
         tracker: What knows the results of earlier runs.
         warn: Tells a warning.
         fresh: Whether to leave earlier runs out.
+
+    Attributes:
+        has_failed: Whether any algorithm has failed, so that a search has ended too early.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Searches:
         self._tracker = tracker
         self._fresh = fresh
         self._courses: dict[str, _Course] = {}
+        self.has_failed = False
 
     def searcher_of(self, node: Node) -> Searcher | None:
         """Return the algorithm that suggested a variant, if one did."""
@@ -92,18 +97,24 @@ class Searches:
         try:
             self._courses[search.name] = self._open(search)
         except Exception as error:
-            self._warn(f"the search {search.name} can't begin: {error_text(error)}")
-            self._graph.close_search(search)
+            self._fail(search, f"the search {search.name} can't begin", error)
 
     def _advance_safely(self, course: _Course) -> None:
         """Advance a search; one whose algorithm fails ends with what it has suggested."""
         try:
             self._advance(course)
         except Exception as error:
-            name, count = course.search.name, len(course.search.suggested)
-            message = f"the search {name} ends after {count} suggestions: its algorithm failed"
-            self._warn(f"{message}: {error_text(error)}")
-            self._graph.close_search(course.search)
+            name, algorithm = course.search.name, course.stage.search.algorithm
+            made = f"{len(course.search.suggested)} of {course.search.samples} suggestions"
+            self._fail(
+                course.search, f"the search {name} failed in {algorithm} after {made}", error
+            )
+
+    def _fail(self, search: OpenSearch, message: str, error: Exception) -> None:
+        """End a search that goes no further; what it has suggested is kept, and the run failed."""
+        self.has_failed = True
+        self._warn(f"{message}: {error_text(error)}")
+        self._graph.close_search(search)
 
     def report(self, node: Node, step: int, value: float) -> None:
         """Tell the algorithm what a variant reports on its way."""
@@ -111,8 +122,8 @@ class Searches:
         if course is not None and node.number is not None and node.number not in course.foreign:
             try:
                 course.searcher.report(node.number, step, value)
-            except Exception as error:  # it is told the results all the same
-                self._warn(f"the search {node.origin} can't take a report: {error}")
+            except Exception as error:  # what runs goes on, and the search ends
+                course.error = error
 
     def paused(self, node: Node) -> None:
         """Note that a variant has paused, so that another may be suggested in its place."""
@@ -164,6 +175,8 @@ class Searches:
         return list(_points(known, space, name))
 
     def _advance(self, course: _Course) -> None:
+        if course.error is not None:
+            raise course.error
         search = course.search
         while (number := len(search.suggested)) < search.samples:
             known = max(number + 1 - course.stage.search.concurrent, 0)
@@ -177,7 +190,7 @@ class Searches:
                 if course.told == told:
                     break
                 continue
-            append_line(course.file, {"values": dict(values)})
+            append_line(course.file, {"values": plain(dict(values))})
             self._graph.suggest(search, values)
         self._settle(course, number)
         if course.told == number:
@@ -188,12 +201,13 @@ class Searches:
         number = len(course.search.suggested)
         values = course.searcher.suggest(number)
         before = course.recorded[number] if number < len(course.recorded) else None
-        if before is None or (values and canonical_json(before) == canonical_json(dict(values))):
+        written = canonical_json(plain(dict(values or {})))
+        if before is None or (values and canonical_json(before) == written):
             return values
         course.foreign.add(number)
         if values is not None:
             course.searcher.complete(number, None)
-        return before
+        return course.searcher.restored(before)
 
     def _settle(self, course: _Course, count: int) -> None:
         """Tell the results of the first suggestions, as far as they are known, and no others."""

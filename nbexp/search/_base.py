@@ -17,6 +17,9 @@ class Searcher(Protocol):
     def suggest(self, number: int) -> Mapping[str, Any] | None:
         """Return a value for each distribution by its key, or None if there are no more."""
 
+    def restored(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return values that were suggested, and written down, as they were suggested."""
+
     def report(self, number: int, step: int, value: float) -> None:
         """Tell what a suggestion reached so far."""
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.pipeline import Distribution, Scheduler, Stage
-from nbexp.pipeline.values import leaves, place
+from nbexp.pipeline import Distribution, Link, Scheduler, Secret, Stage
+from nbexp.pipeline.values import leaves, outermost, place
 from nbexp.search._algorithms import ALGORITHMS, find_algorithm
 from nbexp.search._classes import ClassError
 from nbexp.search._schedulers import (
@@ -22,6 +22,7 @@ from nbexp.search._schedulers import (
 from nbexp.search._searcher import make_searcher, unfit_for
 
 Found = tuple[str, str, str]  # key, message, remedy
+_OPEN = Distribution | Link | Secret
 
 
 def check_search(stage: Stage) -> list[Found]:
@@ -50,7 +51,7 @@ _NO_BOHB_SCHEDULER = (
 def space_of(stage: Stage) -> dict[str, Distribution]:
     """Return the distributions of a stage, by key."""
     tables = [{**stage.params, **case} for case in stage.cases or ({},)]
-    return {place(path): each for table in tables for path, each in leaves(table, Distribution)}
+    return {place(path): each for table in tables for path, each in outermost(table)}
 
 
 def _check_search(stage: Stage) -> list[Found]:
@@ -125,6 +126,11 @@ def _check_mutations(stage: Stage, scheduler: Scheduler) -> Iterator[Found]:
     if not mutations:
         message = "pbt has nothing to change: no parameter of the stage is a distribution"
         yield "scheduler.type", message, "Write, for example: lr = { loguniform = [1e-4, 1e-1] }."
+    for key, mutation in mutations.items():
+        if isinstance(mutation, Distribution) and any(leaves([*mutation.arguments], _OPEN)):
+            message = f"pbt can't alter {key!r}, whose values hold distributions, links or secrets"
+            remedy = "Name in hyperparam_mutations what it may change, or take another scheduler."
+            yield "scheduler.type", message, remedy
     for key in mutations.keys() - space.keys():
         message = f"{key!r} is no parameter that the stage gives a distribution"
         yield f"scheduler.hyperparam_mutations.{key}", message, did_you_mean(key, space)

@@ -8,8 +8,10 @@ from typing import Any
 
 from nbexp.errors import UsageError
 from nbexp.pipeline import Distribution, Mode, Search
+from nbexp.pipeline.values import plain
 from nbexp.search._algorithms import Algorithm, Order, find_algorithm
 from nbexp.search._coding import Natural, Plain
+from nbexp.search._flat import Flat, holds
 from nbexp.search._sandbox import Sandbox
 
 _ATTEMPTS = 10  # where an algorithm suggests what it suggested before, and says so by None
@@ -41,9 +43,10 @@ class TuneSearcher:
     ) -> None:
         self.algorithm = algorithm
         self._metric, mode = goal
-        self._codings = {key: algorithm.coding(each) for key, each in space.items()}
-        self._names = _names(space, algorithm)
-        self._size = _size(space)
+        self._space, self._flat = space, Flat(space)
+        variables = self._flat.variables
+        self._codings = {key: algorithm.coding(each) for key, each in variables.items()}
+        self._names = _names(variables, algorithm)
         self._options = dict(search.options)
         self._first = [self._encoded(p, strict=True) for p in self._pop_points()]
         self._known: list[tuple[Mapping[str, Any], float]] = []
@@ -62,7 +65,7 @@ class TuneSearcher:
         if not self._started and self._known:
             self._begin()
         self._started = True
-        if number == self._refused or len(self._distinct) >= self._size:
+        if number == self._refused or len(self._distinct) >= self._flat.size:
             return None
         config = self._ask(str(number)) if self._names else {}
         if config is None:
@@ -70,15 +73,21 @@ class TuneSearcher:
             # often that was done.
             self._refused = number
             return None
-        values = {
+        found = {
             key: coding.decode(self._found(config, key)) if key in self._names else coding.decode(0)
             for key, coding in self._codings.items()
         }
-        self._suggested[number] = values
-        if math.isfinite(self._size):
-            self._distinct.add(repr(values))
+        values = self._flat.compose(found)
+        self._suggested[number] = written = plain(values)
+        if math.isfinite(self._flat.size):
+            self._distinct.add(repr(written))
         self._open.add(number)
         return values
+
+    def restored(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return values that were suggested, and written down, as they were suggested."""
+        found = self._flat.take_apart(values)
+        return values if found is None else self._flat.compose(found)
 
     def report(self, number: int, step: int, value: float) -> None:
         """Tell what a suggestion reached so far."""
@@ -191,15 +200,14 @@ class TuneSearcher:
         return list(self._options.pop("points_to_evaluate", None) or [])
 
     def _encoded(self, values: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
-        point = {}
-        for key, name in self._names.items():
-            point[name] = self._codings[key].encode(values[key]) if key in values else None
-            if point[name] is None:
-                if strict:
-                    message = f"points_to_evaluate: {values} is no point of the space"
-                    raise UsageError(f"{message}; {key!r} is missing or outside of it")
-                return {}
-        return point
+        found = self._flat.take_apart(values)
+        if found is None and strict:
+            wrong = next(key for key, each in self._space.items() if not holds(each, key, values))
+            message = f"points_to_evaluate: {values} is no point of the space"
+            raise UsageError(f"{message}; {wrong!r} is missing or outside of it")
+        if found is None:
+            return {}
+        return {name: self._codings[key].encode(found[key]) for key, name in self._names.items()}
 
 
 def make_searcher(
@@ -230,12 +238,8 @@ def unfit_for(algorithm: Algorithm, space: Mapping[str, Distribution]) -> str | 
     for key, each in space.items():
         if algorithm.continuous and (each.kind == "choice" or "int" in each.kind):
             takes = f"{algorithm.name} takes continuous distributions alone, such as uniform"
-            return f"{takes}, but {key!r} is {each.kind} = {list(each.arguments)!r}"
+            return f"{takes}, but {key!r} is {each.kind} = {plain(list(each.arguments))!r}"
     return None
-
-
-def _size(space: Mapping[str, Distribution]) -> float:
-    return math.prod(Plain(each).count or math.inf for each in space.values())
 
 
 def _agree(suggested: Mapping[str, Any], values: Mapping[str, Any]) -> bool:

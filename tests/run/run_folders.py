@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from nbexp import manifest
 from nbexp.execute import CellError, Outcome
 from nbexp.files import append_line, write_json
 from nbexp.run import RunFolder, VariantRecord
@@ -41,4 +42,6 @@ def leave_result(folder: Path, state: State = State.FINISHED, *, key: str = KEY)
     error = None if state is State.FINISHED else CellError("ValueError", "bad")
     outcome = Outcome(folder.name, key, state, 1.0, 2.0, scraps={"score": 0.5}, error=error)
     (folder / "notebook.ipynb").write_text('{"cells": []}')
+    if state.is_success:
+        manifest.write(folder, manifest.parts_of((), ()))
     write_json(folder / "result.json", outcome.to_record())

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 import nbexp
-from nbexp import State
+from nbexp import State, manifest
 from nbexp.execute import CellError, Job, Outcome
 from nbexp.files import write_json
 from nbexp.run import (
@@ -34,6 +34,7 @@ def ends(job: Job, state: State = State.FINISHED) -> Outcome:
     error = CellError("ValueError", "bad") if state is State.FAILED else None
     outcome = Outcome(job.variant, job.key, state, 1.0, 2.0, scraps={"y": 1}, error=error)
     (job.folder / "notebook.ipynb").write_text('{"cells": []}')
+    manifest.write(job.folder, ["notebook.ipynb"])
     write_json(job.folder / "result.json", outcome.to_record())
     return outcome
 

@@ -1,6 +1,7 @@
 """What searches suggest hangs on the seed and on results, not on how long anything takes."""
 
 import random
+import sys
 from pathlib import Path
 
 import nbformat
@@ -214,24 +215,34 @@ def test_searches_take_no_more_at_a_time_than_they_may(tmp_path):
     assert case.pool.most == 2
 
 
-def test_search_whose_algorithm_fails_ends_with_what_it_has_suggested(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("fails_in", "made"), [("begin", 0), ("suggest", 2), ("complete", 3)])
+def test_search_whose_algorithm_fails_fails_the_run_and_keeps_what_it_suggested(
+    tmp_path, monkeypatch, fails_in, made
+):
     (tmp_path / "broken_search.py").write_text(
         "from ray.tune.search import Searcher\n"
         "class Broken(Searcher):\n"
         "    def set_search_properties(self, metric, mode, config, **spec):\n"
+        "        self.left = {'begin': 0, 'suggest': 2, 'complete': 9}[FAILS_IN]\n"
         "        return True\n"
         "    def suggest(self, trial_id):\n"
-        "        self.left = getattr(self, 'left', 3) - 1\n"
-        "        return {'x': 1 / self.left / 4}\n"
+        "        self.left -= 1\n"
+        "        if self.left < 0:\n"
+        "            raise ValueError('no more draws')\n"
+        "        return {'x': 0.1 * self.left}\n"
         "    def on_trial_complete(self, trial_id, result=None, error=False):\n"
-        "        pass\n"
+        "        if FAILS_IN == 'complete':\n"
+        "            raise ValueError('no more draws')\n"
+        f"FAILS_IN = {fails_in!r}\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    case = case_of(tmp_path, algorithm="broken_search:Broken")
-    assert case.run(loss) is State.FINISHED
-    assert len(suggested(case.folder)) == 2
+    monkeypatch.delitem(sys.modules, "broken_search", raising=False)
+    case = case_of(tmp_path, algorithm="broken_search:Broken", concurrent=3)
+    assert case.run(loss) is State.FAILED
+    assert case.states() == [State.FINISHED] * made
     (warning,) = read_history(case.folder).warnings
-    assert "ends after 2 suggestions: its algorithm failed: broken_search" in warning
+    assert f"failed in broken_search:Broken after {made} of 12 suggestions" in warning
+    assert "no more draws" in warning
 
 
 def test_algorithm_that_waits_for_a_batch_is_asked_again(tmp_path, monkeypatch):

@@ -121,6 +121,27 @@ def test_bayesopt_with_whole_numbers_is_told() -> None:
     assert "'model.layers' is randint = [1, 4]" in message
 
 
+NESTED = {"opt": Distribution("choice", ({"lr": LR["lr"]}, "none")), **LR}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "type_", "message"),
+    [
+        ("bayesopt", "", "'opt' is choice = [{'lr': {'loguniform': [0.0001, 0.1]}}, 'none']"),
+        ("random", "pbt", "pbt can't alter 'opt', whose values hold distributions"),
+    ],
+)
+def test_choice_that_holds_distributions_is_told_where_it_can_not_be(
+    algorithm: str, type_: str, message: str
+) -> None:
+    [found] = check(algorithm, type_, params=NESTED)
+    assert message in found[1]
+
+
+def test_pbt_alters_other_parameters_beside_a_choice_that_holds_distributions() -> None:
+    assert check("random", "pbt", NESTED, scheduler={"hyperparam_mutations": LR}) == []
+
+
 def test_pbt_does_not_go_with_a_search_that_learns() -> None:
     [(key, message, _)] = check("optuna", "pbt")
     assert (key, "pbt chooses values itself" in message) == ("search.algorithm", True)

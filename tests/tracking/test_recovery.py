@@ -8,6 +8,7 @@ import pytest
 from mlflow.entities import RunTag
 
 import nbexp
+from nbexp import manifest
 from nbexp.execute import CellError, Outcome
 from nbexp.files import append_line, write_json
 from nbexp.metrics import METRICS, Entry
@@ -45,7 +46,9 @@ def leave(folder: Path, state: State, **scraps: object) -> None:
     error = CellError("ValueError", "bad") if state.is_failure else None
     key = PRUNED_KEY if state is State.PRUNED else KEYS[folder.name]
     outcome = Outcome(folder.name, key, state, 1.0, 2.0, scraps=scraps, error=error)
-    (folder / "notebook.ipynb").write_text("{}")
+    (folder / "notebook.ipynb").write_text('{"cells": []}')
+    if state.is_success:
+        manifest.write(folder, ["notebook.ipynb"])
     write_json(folder / "result.json", outcome.to_record())
 
 
