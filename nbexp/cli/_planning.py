@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from nbexp.states import State
 from nbexp.wording import counted, duration_text
 
 _ROWS = 20
+_CHANGES = 3
 
 
 def show_plan(request: Request, *, as_json: bool, show_all: bool) -> None:
@@ -41,6 +43,7 @@ def _show_stage(screen: Screen, plan: Plan, stage: PlannedStage, most: int | Non
     screen.line((stage.name, "bold"), f"  {_summary(plan, stage)}")
     if stage.warning:
         screen.line(("! ", "bold yellow"), stage.warning)
+    _show_changes(screen, stage)
     shown = stage.variants[:most]
     screen.table(("variant", "key", "state", "parameters"), map(_row, shown))
     if len(stage.variants) > len(shown):
@@ -62,7 +65,7 @@ def _summary(plan: Plan, stage: PlannedStage) -> str:
     if growing and not stage.variants and not stage.to_suggest:
         return f"variants follow those of {growing}"
     parts = [counted(len(stage.variants), "variant")]
-    parts += [f"{cached} cached"] if cached else []
+    parts += [f"{cached} cached{_seen(stage)}"] if cached else []
     parts += [f"{pending} to run"] if pending else []
     if stage.to_suggest:
         algorithm = plan.pipeline.stages[stage.name].search.algorithm.rpartition(":")[2]
@@ -70,6 +73,21 @@ def _summary(plan: Plan, stage: PlannedStage) -> str:
     if (pending or stage.to_suggest) and stage.work_s is not None:
         parts.append(f"{duration_text(stage.work_s)} of work")
     return ", ".join(parts)
+
+
+def _seen(stage: PlannedStage) -> str:
+    """Say of cached variants that what they were seen to use is the same."""
+    most = max(variant.inputs for variant in stage.variants)
+    return f" (up to {counted(most, 'observed input')} each, all the same)" if most else ""
+
+
+def _show_changes(screen: Screen, stage: PlannedStage) -> None:
+    """Write what variants used that would be cached if it were still the same."""
+    changes = Counter(change for variant in stage.variants for change in variant.changed)
+    for change, count in changes.most_common(_CHANGES):
+        screen.line(f"  {counted(count, 'variant')} to run again: {change}")
+    if len(changes) > _CHANGES:
+        screen.line((f"  … and {len(changes) - _CHANGES} changes more", "dim"))
 
 
 def _growing(plan: Plan, stage: PlannedStage) -> str:

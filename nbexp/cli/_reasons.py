@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +15,8 @@ from nbexp.api import Pipeline
 from nbexp.cli._screen import Screen, state_part
 from nbexp.errors import NbexpError
 from nbexp.files import to_json
-from nbexp.plan import Plan, PlannedVariant, differences
+from nbexp.pipeline.changes import cell_changes
+from nbexp.plan import CODE_CHANGED, Plan, PlannedVariant, differences
 from nbexp.run import (
     RunFolder,
     RunHistory,
@@ -63,7 +66,7 @@ def show_reasons(root: Path, run: str | None, name: str, *, as_json: bool) -> No
     history = read_history(folder)
     is_stage = name in history.stages
     variants = history.of_stage(name) if is_stage else [find_variant(history, name)]
-    now = _Now(root, history)
+    now = _Now(root, folder, history)
     past = _Past(root, folder)
     if as_json:
         reasons = [_reasons(folder, v, past, now) for v in variants]
@@ -108,7 +111,7 @@ def _show(screen: Screen, folder: RunFolder, reasons: Reasons) -> None:
 
 def _reasons(folder: RunFolder, variant: VariantHistory, past: _Past, now: _Now) -> Reasons:
     record = VariantRecord.read(folder.variant(variant.name))
-    why, other = _why(variant, record, past)
+    why, other = _why(folder, variant, record, past)
     next_run, next_why = now.of(variant, record)
     return Reasons(
         variant.name, variant.label, variant.state, tuple(why), other, next_run, tuple(next_why)
@@ -116,7 +119,7 @@ def _reasons(folder: RunFolder, variant: VariantHistory, past: _Past, now: _Now)
 
 
 def _why(
-    variant: VariantHistory, record: VariantRecord | None, past: _Past
+    folder: RunFolder, variant: VariantHistory, record: VariantRecord | None, past: _Past
 ) -> tuple[list[str], str | None]:
     if variant.source:
         ended = "been pruned" if variant.state is State.PRUNED else "finished"
@@ -124,27 +127,52 @@ def _why(
     if record is None:
         reason = variant.reason or "what it links to has not ended"
         return [f"it did not start: {reason}"], None
-    why, other = _why_it_ran(record, past)
+    why, other = _why_it_ran(folder, record, past)
     if variant.state is State.PRUNED:
         why.append(f"it ended early: {variant.note or 'its scheduler stopped it'}")
     return why, other
 
 
-def _why_it_ran(record: VariantRecord, past: _Past) -> tuple[list[str], str | None]:
+def _why_it_ran(
+    folder: RunFolder, record: VariantRecord, past: _Past
+) -> tuple[list[str], str | None]:
     earlier = past.find(record)
     if earlier is None:
         return ["it ran since no earlier run has this stage"], None
-    where = f"{earlier.run}/{earlier.record.name}"
-    changes = differences(earlier.record.parts, record.parts)
+    where = f"{earlier.run.id}/{earlier.record.name}"
+    now = folder.kept_template(Path(record.template), str(record.parts.get("code")))
+    changes = _changes(earlier.run, earlier.record, record.parts, now)
+    changes += record.changed if earlier.record.key == record.key else ()
     if changes:
         same = "" if earlier.record.name == record.name else ", the nearest of this stage"
         return [f"it ran since, compared with {where}{same}:", *changes], where
     return [f"it ran though nothing changed since {where}: {earlier.why_not_cached}"], where
 
 
+def _changes(
+    run: RunFolder, record: VariantRecord, parts: Mapping[str, Any], template: Path
+) -> list[str]:
+    """Return what is different from a variant of a run, with the cells that changed.
+
+    Args:
+        run: The run.
+        record: The variant.
+        parts: What the identity is made of now.
+        template: The template as it is now.
+    """
+    found: list[str] = []
+    for change in differences(record.parts, parts):
+        if change == CODE_CHANGED:
+            before = run.kept_template(Path(record.template), str(record.parts.get("code")))
+            found += cell_changes(before, template) or [change]
+        else:
+            found.append(change)
+    return found
+
+
 @dataclass(frozen=True)
 class _Earlier:
-    run: str
+    run: RunFolder
     record: VariantRecord
     why_not_cached: str
 
@@ -162,12 +190,12 @@ class _Past:
         for run in self._runs:
             same = VariantRecord.read(run.variant(record.name))
             if same is not None:
-                return _Earlier(run.id, same, _why_not_cached(run, record.name))
+                return _Earlier(run, same, _why_not_cached(run, record.name))
         newest, records = self._newest(record.stage)
         if newest is None:
             return None
         nearest = min(records, key=lambda each: len(differences(each.parts, record.parts)))
-        return _Earlier(newest.id, nearest, _why_not_cached(newest, nearest.name))
+        return _Earlier(newest, nearest, _why_not_cached(newest, nearest.name))
 
     def _newest(self, stage: str) -> tuple[RunFolder | None, list[VariantRecord]]:
         if stage not in self._of_stage:
@@ -193,8 +221,10 @@ def _why_not_cached(run: RunFolder, variant: str) -> str:
 class _Now:
     """What the next run would do, as things stand; planned when it is first asked for."""
 
-    def __init__(self, root: Path, history: RunHistory) -> None:
+    def __init__(self, root: Path, folder: RunFolder, history: RunHistory) -> None:
         self.problem = ""
+        self._folder = folder
+        self._templates: dict[tuple[str, str], Path] = {}  # by stage and code
         self._variants: dict[str, PlannedVariant] = {}
         self._open: dict[str, str] = {}  # why it is not known which variants a stage has
         self._is_known = False
@@ -226,11 +256,15 @@ class _Now:
 
     def _take(self, plan: Plan) -> None:
         self._variants = {variant.name: variant for variant in plan.variants}
-        for stage in plan.stages:
-            for name in plan.pipeline.descendants(stage.name) if stage.to_suggest else ():
-                self._open[name] = f"the search of {stage.name} has suggestions to make"
-            if stage.is_open:
-                self._open[stage.name] = f"the variants of {stage.name} are known after a reduce"
+        for name, stage in plan.pipeline.stages.items():
+            self._templates |= {(name, each.code): each.path for each in stage.templates}
+        for planned in plan.stages:
+            for name in plan.pipeline.descendants(planned.name) if planned.to_suggest else ():
+                self._open[name] = f"the search of {planned.name} has suggestions to make"
+            if planned.is_open:
+                self._open[planned.name] = (
+                    f"the variants of {planned.name} are known after a reduce"
+                )
         self._is_known = True
 
     def _changes(
@@ -241,7 +275,10 @@ class _Now:
             return [f"if {' or '.join(pending) or 'what it links to'} leaves something else"]
         if record is None:
             return ["it has not been started before"]
-        changes = differences(record.parts, planned.parts)
+        code = (planned.stage, str(planned.parts["code"]))
+        template = self._templates.get(code, Path(record.template))
+        changes = _changes(self._folder, record, planned.parts, template)
+        changes += planned.changed
         return changes or [f"nothing changed, but it has not finished: it {_ended(variant.state)}"]
 
     def _is_pending(self, name: str) -> bool:

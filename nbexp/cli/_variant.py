@@ -26,6 +26,8 @@ from nbexp.states import State
 from nbexp.wording import duration_text, number_text, time_text
 
 _LONGEST = 200
+_MOST_ROWS = 20
+_USES = {"file": "file", "folder": "names in it", "pattern": "what it finds"}
 
 
 def show_variant(
@@ -45,6 +47,7 @@ def show_variant(
         if record[title]:
             screen.line((title, "bold"))
             screen.table(("", ""), [(str(k), _short(v)) for k, v in record[title].items()])
+    _show_observed(screen, record["observed"])
     screen.line(("files", "bold"), f"  {short_path(folder.variant(variant.name).absolute())}")
     for file in record["files"]:
         screen.line(f"  {file}")
@@ -93,6 +96,7 @@ def _record(folder: RunFolder, history: RunHistory, variant: VariantHistory) -> 
         "template": record.template if record else None,
         "key": record.key if record else None,
         "identity": dict(record.parts) if record else {},
+        "observed": dict(outcome.observed) if outcome else {},
         "mlflow_run_id": record.tracking_id if record else None,
         "cells": outcome.cells if outcome else None,
         "folder": str(place),
@@ -128,6 +132,22 @@ def _show_course(screen: Screen, record: Mapping[str, Any]) -> None:
     if record["descent"]:
         origins = [Origin(**each) for each in record["descent"]]
         screen.line(f"  {record['name']} {descent_text(origins)}")
+
+
+def _show_observed(screen: Screen, observed: Mapping[str, Any]) -> None:
+    """Write what the notebook was seen to use."""
+    inputs = observed.get("inputs", {})
+    uses = {name: state for name, state in inputs.items() if state["kind"] or "left" in state}
+    rows = [(name, _USES.get(state["kind"], "")) for name, state in uses.items()]
+    rows += [(name, "environment variable") for name in observed.get("variables", {})]
+    rows += [(name, "written") for name in observed.get("written", ())]
+    if rows or observed.get("unseen"):
+        screen.line(("seen to use", "bold"))
+        screen.table(("", ""), rows[:_MOST_ROWS])
+    if len(rows) > _MOST_ROWS:
+        screen.line((f"  … and {len(rows) - _MOST_ROWS} more; --json has them all", "dim"))
+    for sentence in observed.get("unseen", ()):
+        screen.line(f"  not seen: {sentence}")
 
 
 def _short(value: Any) -> str:

@@ -327,10 +327,11 @@ class Recorder:
         import pathlib
 
         self._variables.watch()
-        for name in _LOOKS:
-            setattr(os.path, name, self._looking(getattr(os.path, name)))
-        for name in _SIZES:
-            setattr(os.path, name, self._measuring(getattr(os.path, name)))
+        for name in (*_LOOKS, *_SIZES):
+            original = getattr(os.path, name)
+            new = self._looking(original) if name in _LOOKS else self._measuring(original)
+            for home in {os.path, sys.modules[original.__module__]}:  # where pickle looks, too
+                setattr(home, name, new)
         for name in ("exists", "is_file", "is_dir"):
             setattr(pathlib.Path, name, self._looking(getattr(pathlib.Path, name)))
 

@@ -15,7 +15,7 @@ from typing import Any
 from nbexp.observe.names import value_digest
 
 # A launch's own, the same for all that a library does with it, or different on each machine.
-_OWN = ("NBEXP_", "JPY_", "MLFLOW_", "RAY_", "PYDEVD_", "PYTEST_", "SETUPTOOLS_")
+_OWN = ("NBEXP_", "JPY_", "MLFLOW_", "RAY_", "PYDEVD_", "PYTEST_", "SETUPTOOLS_", "IPYKERNEL_")
 _OWN_NAMES = frozenset({"PYTHONPATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"})
 _OF_MACHINE = (
     "LC_", "XDG_", "SSH_", "DBUS_", "PYTHON", "CONDA", "VIRTUAL_ENV", "GIT_",

@@ -1,7 +1,7 @@
 """Variants, their lineage and identity: what there is to run, and what has been run before."""
 
 from nbexp.plan.graph import Graph, score_of, stages_needed
-from nbexp.plan.keys import differences, identity, key_of, pruned_key
+from nbexp.plan.keys import CODE_CHANGED, differences, identity, key_of, pruned_key
 from nbexp.plan.nodes import Addition, Node, OpenSearch
 from nbexp.plan.plan import (
     Identified,
@@ -17,6 +17,7 @@ from nbexp.plan.resolve import Resolved, Result
 from nbexp.plan.variants import Variant
 
 __all__ = [
+    "CODE_CHANGED",
     "Addition",
     "Graph",
     "Identified",

@@ -64,6 +64,9 @@ class PlannedVariant:
         key: Its identity; None where that depends on variants that have yet to run.
         state: `State.CACHED` or `State.PENDING`.
         parts: What the identity is made of, where that is known.
+        changed: What an earlier execution of this identity was seen to use, and is not the same any
+            more, one sentence each.
+        inputs: How many inputs a cached variant was seen to use, all of them the same.
     """
 
     name: str
@@ -72,6 +75,8 @@ class PlannedVariant:
     key: str | None
     state: State
     parts: Mapping[str, Any] | None = None
+    changed: tuple[str, ...] = ()
+    inputs: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,13 @@ class Plan:
                     "work_s": stage.work_s,
                     "warning": stage.warning,
                     "variants": [
-                        {"name": v.name, "label": v.label, "key": v.key, "state": v.state.value}
+                        {
+                            "name": v.name,
+                            "label": v.label,
+                            "key": v.key,
+                            "state": v.state.value,
+                            "changed": list(v.changed),
+                        }
                         for v in stage.variants
                     ],
                 }

@@ -117,6 +117,10 @@ class RunFolder:
         stem = template.path.stem if number == 1 else f"{template.path.stem}-{number}"
         return self.path / "templates" / f"{stem}-{template.code[:8]}{template.path.suffix}"
 
+    def kept_template(self, template: Path, code: str) -> Path:
+        """Return the run's copy of a template with a content hash of its code cells."""
+        return self.path / "templates" / f"{template.stem}-{code[:8]}{template.suffix}"
+
     def keep_templates(self, pipeline: Pipeline) -> None:
         """Write a copy of every template, so that none changes while the run goes on."""
         (self.path / "templates").mkdir()

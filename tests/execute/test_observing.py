@@ -1,0 +1,143 @@
+"""What a notebook is seen to use, in kernels of every kind."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nbexp.execute import Job, NotebookExecutor
+from nbexp.execute.job import OBSERVED
+from nbexp.execute.observing import is_as_it_was
+from nbexp.files import read_json
+from nbexp.observe.check import Check
+from nbexp.observe.states import Files
+from nbexp.states import State
+
+MakeJob = Callable[..., Job]
+
+USES = (
+    "import os, sys, subprocess\nimport beside",
+    "open('read.txt').read()\nopen('own.txt', 'w').write('1')\nopen('own.txt').read()",
+    "!bash script.sh",
+    "%run script.ipy",
+    "subprocess.run([sys.executable, 'child.py'], check=True)",
+    "os.environ['ASKED'], os.environ['SECRET']",
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    for name, text in {
+        "beside.py": "VALUE = open('data.txt').read()",
+        "data.txt": "1",
+        "read.txt": "1",
+        "child.txt": "1",
+        "script.sh": "true",
+        "script.ipy": "x = 1",
+        "child.py": "open('child.txt').read()",
+    }.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_kernel_tells_what_its_notebook_uses(
+    executor: NotebookExecutor, make_job: MakeJob, files: Path, warm: bool
+) -> None:
+    environment = {"ASKED": "1"}
+    job = make_job(*USES, warm=warm, environment=environment, secrets={"SECRET": "hidden"})
+    outcome = executor.execute(job)
+    assert outcome.state is State.FINISHED, outcome.error
+    observed = outcome.observed
+    assert observed == read_json(job.folder / "result.json")["observed"]
+    read = {name for name, state in observed["inputs"].items() if "digest" in state}
+    expected = {"beside.py", "data.txt", "read.txt", "script.sh", "script.ipy", "child.py"}
+    assert read == {*expected, "child.txt"}
+    assert observed["written"] == ["own.txt"]
+    assert list(observed["variables"]) == ["ASKED"]
+    assert observed["unseen"] == ["it starts bash, whose reads can't be seen"]
+    assert not (job.folder / OBSERVED).exists()
+    check = Check(files, {"ASKED": "1"}, Files())
+    assert list(check.changes(observed)) == []
+    (files / "child.txt").write_text("2")
+    check = Check(files, {"ASKED": "2"}, Files())
+    assert list(check.changes(observed)) == [
+        "the content of file child.txt changed",
+        "environment variable ASKED, which it reads, changed",
+    ]
+
+
+def test_notebook_is_the_same_with_the_observer(
+    executor: NotebookExecutor, make_job: MakeJob
+) -> None:
+    code = (
+        "import inspect, os, pathlib, pickle, sys, traceback",
+        "print(inspect.signature(os.path.exists), pickle.loads(pickle.dumps(os.path.isfile)))",
+        "print(os.path.exists.__name__, pathlib.Path.exists.__qualname__, len(os.environ) > 3)",
+        "print(sorted(n for n in globals() if n[0] != '_'))",
+    )
+    made = make_job(*code)
+    texts = []
+    for observe in (False, True):
+        job = dataclasses.replace(made, folder=made.folder / str(observe), observe=observe)
+        job.folder.mkdir()
+        assert executor.execute(job).state is State.FINISHED
+        cells = json.loads((job.folder / "notebook.ipynb").read_text())["cells"]
+        texts.append([cell["outputs"] for cell in cells])
+    plain, observed = (re.sub("0x[0-9a-f]+", "0x", str(each)) for each in texts)
+    assert plain == observed
+
+
+def test_observation_can_be_turned_off(executor: NotebookExecutor, make_job: MakeJob) -> None:
+    job = make_job("import os\nprint(os.environ.get('NBEXP_OBSERVED'))", observe=False)
+    assert executor.execute(job).observed == {}
+    assert "None\n" in (job.folder / "log.txt").read_text()
+    assert not (job.folder / OBSERVED).exists()
+
+
+@pytest.mark.usefixtures("bash_kernel")
+def test_kernel_of_another_language_is_seen_by_its_files(
+    executor: NotebookExecutor, make_job: MakeJob, files: Path
+) -> None:
+    job = make_job("exec 3< read.txt\nsleep 0.5", "cat 'data.txt'", kernel="bash", language="bash")
+    observed = executor.execute(job).observed
+    assert {"data.txt", "read.txt"} <= observed["inputs"].keys()
+    assert observed["unseen"] == ["what bash reads is only seen as far as its code names files"]
+
+
+def test_kernel_without_nbexp_is_told_of(
+    executor: NotebookExecutor,
+    make_job: MakeJob,
+    install_kernel: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    hides = "import sys; sys.modules['nbexp'] = None; import runpy; sys.argv[:1] = ['k'];"
+    argv = [sys.executable, "-c", f"{hides} runpy.run_module('ipykernel_launcher')"]
+    install_kernel("bare", [*argv, "-f", "{connection_file}"], "python")
+    (tmp_path / "data.txt").write_text("1")
+    observed = executor.execute(make_job("open('data.txt').read()", kernel="bare")).observed
+    assert list(observed["inputs"]) == ["data.txt"]
+    assert "no nbexp" in observed["unseen"][0]
+
+
+def test_what_a_killed_kernel_had_used_is_known(
+    executor: NotebookExecutor, make_job: MakeJob, files: Path
+) -> None:
+    job = make_job(
+        "import nbexp, os, pathlib, signal, time\nstate = nbexp.checkpoint(total=0)\n"
+        "open('read.txt').read()",
+        "for n in nbexp.loop('n', range(1000)):\n"
+        "    time.sleep(0.02)\n"
+        "    if any(pathlib.Path(os.environ['NBEXP_FOLDER'], 'snapshots').glob('[0-9]*')):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)",
+    )
+    assert executor.execute(job).state is State.FAILED
+    assert is_as_it_was(job, {})
+    (files / "read.txt").write_text("2")
+    assert not is_as_it_was(job, {})
