@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.files import to_json, write_atomic
+from nbexp.files import value_text, write_atomic
 from nbexp.results import RunResult
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _printed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else to_json(value)
+    return value_text(value)
 
 
 def _short(value: Any) -> str:

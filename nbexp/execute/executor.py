@@ -59,7 +59,7 @@ class NotebookExecutor:
         with self._running() as ending:
             outcome = _execute(job, ending, self._guard, self._desk)
             if outcome.state.is_final:
-                write_json(job.folder / "result.json", outcome.to_record(), durable=True)
+                outcome = _written(outcome, job.folder / "result.json")
         return outcome
 
     def exchange(self, answer: Answer | None) -> Report:
@@ -148,7 +148,30 @@ def _run_papermill(execution: Execution) -> None:
     finally:
         if execution.notebook is not None:
             with execution.timed("save"):
-                execution.recorder.save(execution.notebook)
+                _save(execution)
+
+
+def _save(execution: Execution) -> None:
+    """Write the notebook; one that holds what can't be written is left as it was last written."""
+    try:
+        execution.recorder.save(execution.notebook)
+    except OSError:
+        raise
+    except Exception as error:  # an output can hold anything
+        message = f"the executed notebook can't be written: {type(error).__name__}: {error}"
+        execution.error = execution.error or CellError("NotebookNotWritten", message)
+
+
+def _written(outcome: Outcome, path: Path) -> Outcome:
+    """Write how a notebook ended; if its values can't be written, that is how it ended."""
+    try:
+        write_json(path, outcome.to_record(), durable=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"what it glued can't be written: {type(error).__name__}: {error}"
+        failure = CellError("ResultNotWritten", message)
+        outcome = replace(outcome, state=State.FAILED, scraps={}, error=failure)
+        write_json(path, outcome.to_record(), durable=True)
+    return outcome
 
 
 def _execute_notebook(execution: Execution) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from nbexp.execute import Outcome
 from nbexp.states import State
-from nbexp.tracking.content import metrics_of, params_of
+from nbexp.tracking.content import metrics_of, params_of, values_of
 
 
 def metrics(**scraps: object) -> dict[str, float]:
@@ -45,3 +45,16 @@ def test_tables_are_flattened_and_long_values_cut():
         "empty": "{}",
     }
     assert len(params_of({"text": "x" * 10_000})["text"]) == 6000
+
+
+def test_numbers_that_are_not_finite_are_params_and_come_back():
+    params = {
+        "clip": math.inf,
+        "low": [-math.inf, 1],
+        "table": {"a": math.inf},
+        "text": "caf\udce9",
+    }
+    told = params_of(params)
+    assert told == {"clip": "inf", "low": '["-inf", 1]', "table.a": "inf", "text": "caf?"}
+    assert values_of(told) == {"clip": math.inf, "low": [-math.inf, 1], "table.a": math.inf,
+                               "text": "caf?"}  # fmt: skip
