@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nbexp.files import to_json
+from nbexp.files import value_text
 from nbexp.metrics import METRICS, Entry, read_metrics
 from nbexp.run import RunFolder, VariantHistory
 from nbexp.run.progress import history_of
@@ -98,7 +98,7 @@ def _change(key: str, old: Any, new: Any) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return number_text(value)
-    return value if isinstance(value, str) else to_json(value)
+    return value_text(value)
 
 
 def _value_at(params: Mapping[str, Any], key: str) -> Any:

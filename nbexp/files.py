@@ -1,7 +1,9 @@
 """Files written whole or not at all, JSON that keeps NaN and infinity, and content hashes.
 
 Numbers that strict JSON can't hold are written as ``{"$float": "nan"}`` (``inf``, ``-inf``), so
-that every file of a run can be read by any JSON reader.
+that every file of a run can be read by any JSON reader. What people and other programs are shown
+has them as texts: ``"nan"``, ``"inf"``, ``"-inf"``. Half a pair of surrogates, as in names of files
+that are no UTF-8, is written as the escape that JSON has for it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,39 @@ _FICLONE = 0x40049409  # ioctl_ficlone(2)
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """Return `value` as strict JSON, with numbers that are not finite tagged."""
-    return json.dumps(_tagged(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return _dumped(_tagged(value), indent)
+
+
+def shown_json(value: Any, *, indent: int | None = None) -> str:
+    """Return `value` as strict JSON for people and other programs; see `shown`."""
+    return _dumped(shown(value), indent)
+
+
+def shown(value: Any) -> Any:
+    """Return a JSON value with numbers that are not finite as texts: ``nan``, ``inf``, ``-inf``."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(float(value))
+    if isinstance(value, dict):
+        return {key: shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(item) for item in value]
+    return value
+
+
+def value_text(value: Any) -> str:
+    """Return a value as a text: a text and a number as they are, all else as JSON."""
+    plain = shown(value)
+    return plain if isinstance(plain, str) else shown_json(value)
+
+
+def fit_text(text: str) -> str:
+    """Return a text with a question mark in the place of what UTF-8 can't hold."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def _dumped(value: Any, indent: int | None) -> str:
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def from_json(text: str | bytes) -> Any:
@@ -62,7 +96,7 @@ def write_atomic(path: Path, content: str | bytes, *, durable: bool = False) -> 
         content: What to write.
         durable: Whether it must survive a loss of power too, at the cost of some milliseconds.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="replace") if isinstance(content, str) else content
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with beside.open("wb") as file:

@@ -25,6 +25,23 @@ def test_nan_comes_back_as_nan() -> None:
     assert math.isnan(files.from_json(files.to_json(math.nan)))
 
 
+def test_json_that_is_shown_is_strict_and_has_numbers_that_are_not_finite_as_texts() -> None:
+    value = {"a": math.inf, "b": [math.nan, (-math.inf, -0.0)], "c": 2**70}
+    text = files.shown_json(value)
+    shown = json.loads(text, parse_constant=pytest.fail)
+    assert shown == {"a": "inf", "b": ["nan", ["-inf", -0.0]], "c": 2**70}
+    texts = [files.value_text(each) for each in (math.inf, 0.1, "a", True, None, [math.nan])]
+    assert texts == ["inf", "0.1", "a", "true", "null", '["nan"]']
+
+
+def test_halves_of_characters_are_kept_in_json_and_replaced_in_other_texts(tmp_path: Path) -> None:
+    value = {"caf\udce9": ["\ud800", "é"]}
+    files.write_json(tmp_path / "it.json", value)
+    assert files.read_json(tmp_path / "it.json") == value
+    files.write_atomic(tmp_path / "it.txt", "caf\udce9")
+    assert (tmp_path / "it.txt").read_text() == files.fit_text("caf\udce9") == "caf?"
+
+
 def test_canonical_json_has_one_form() -> None:
     assert files.canonical_json({"b": 1, "a": (1, "é")}) == '{"a":[1,"\\u00e9"],"b":1}'
     assert files.digest({"a": 1, "b": 2}) == files.digest({"b": 2, "a": 1})

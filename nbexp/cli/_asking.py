@@ -13,7 +13,7 @@ import click
 from nbexp.cli._finding import Found, find_alive
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.files import read_json, to_json
+from nbexp.files import read_json, shown_json
 from nbexp.pipeline import Distribution, Grid, Link
 from nbexp.pipeline.params import ParamReader
 from nbexp.pipeline.problems import Problems
@@ -75,7 +75,7 @@ def _ask(found: Found, request: Request, *, as_json: bool) -> int:
     since = send(found.folder, request)
     reply = await_reply(found.folder, request, _PATIENCE_S, since) or _no_reply(found)
     if as_json:
-        click.echo(to_json({"run": found.folder.id, **asdict(reply)}, indent=1))
+        click.echo(shown_json({"run": found.folder.id, **asdict(reply)}, indent=1))
     else:
         Screen(to_error=not reply.is_done).line(f"{found.folder.id}: {reply.message}")
     return 0 if reply.is_done else 1
@@ -123,6 +123,6 @@ def _shared(found: Found) -> Mapping[str, Any]:
 def _refuse_if_open(name: str, value: Any) -> None:
     if any(isinstance(leaf, Link | Secret | Grid | Distribution) for _, leaf in walk(value)):
         raise UsageError(
-            f"--set {name}: expected a plain value, got {to_json(plain(value))}. Links, secrets "
+            f"--set {name}: expected a plain value, got {shown_json(plain(value))}. Links, secrets "
             "and search spaces stand in the pipeline; --samples draws from those."
         )

@@ -24,7 +24,7 @@ from nbexp.cli._checks import (
 )
 from nbexp.cli._screen import Screen
 from nbexp.errors import RunError
-from nbexp.files import to_json
+from nbexp.files import shown_json
 from nbexp.pipeline import Pipeline
 from nbexp.run import Cluster, cluster_address
 from nbexp.states import State
@@ -53,7 +53,7 @@ def examine(root: Path, *, is_quick: bool, as_json: bool) -> int:
                 _show(screen, finding)
     levels = Counter(finding.level for finding in findings)
     if as_json:
-        click.echo(to_json([asdict(f) | {"level": f.level.value} for f in findings], indent=1))
+        click.echo(shown_json([asdict(f) | {"level": f.level.value} for f in findings], indent=1))
     else:
         _sum_up(screen, levels)
     return 1 if levels[Level.PROBLEM] else 0

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from nbexp.cli._screen import Part, Screen, state_part
-from nbexp.files import to_json
+from nbexp.files import shown_json
 from nbexp.results import best_by_stage, run_duration_s, run_state
 from nbexp.run import RunFolder, RunHistory, list_runs, read_history
 from nbexp.wording import counted, counts_text, duration_text, number_text, time_text
@@ -20,7 +20,7 @@ def list_all(root: Path, *, as_json: bool, show_all: bool) -> None:
     """Write the runs beside a pipeline, newest first."""
     runs = list_runs(root)[::-1]
     if as_json:
-        click.echo(to_json([_record(run, read_history(run)) for run in runs], indent=1))
+        click.echo(shown_json([_record(run, read_history(run)) for run in runs], indent=1))
         return
     screen = Screen()
     if not runs:

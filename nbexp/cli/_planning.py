@@ -11,7 +11,7 @@ from nbexp.api import Pipeline
 from nbexp.cli._estimate import slots, wall_s
 from nbexp.cli._running import Request
 from nbexp.cli._screen import Part, Screen, state_part
-from nbexp.files import to_json
+from nbexp.files import shown_json
 from nbexp.plan import Plan, PlannedStage, PlannedVariant
 from nbexp.states import State
 from nbexp.wording import counted, duration_text
@@ -25,7 +25,7 @@ def show_plan(request: Request, *, as_json: bool, show_all: bool) -> None:
     pipeline = Pipeline.from_toml(request.pipeline, sets=request.sets)
     plan = pipeline.plan(only=request.only, fresh=request.fresh)
     if as_json:
-        click.echo(to_json(_record(plan), indent=1))
+        click.echo(shown_json(_record(plan), indent=1))
         return
     screen = Screen()
     for stage in plan.stages:

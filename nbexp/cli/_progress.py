@@ -20,7 +20,7 @@ from nbexp.cli._failure import headline, show_failure
 from nbexp.cli._screen import STYLES, Part, Screen, text
 from nbexp.cli._tally import StageTally, Tally, VariantTally
 from nbexp.course import changes_text
-from nbexp.files import to_json
+from nbexp.files import shown_json
 from nbexp.run import Event, EventKind
 from nbexp.states import State
 from nbexp.wording import counted, counts_text, duration_text, number_text
@@ -60,7 +60,7 @@ class JsonLines:
 
     def notify(self, event: Event) -> None:
         """Write an event."""
-        click.echo(to_json(event.to_record()))
+        click.echo(shown_json(event.to_record()))
 
 
 class _Messages:

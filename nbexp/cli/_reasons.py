@@ -14,7 +14,7 @@ import click
 from nbexp.api import Pipeline
 from nbexp.cli._screen import Screen, state_part
 from nbexp.errors import NbexpError
-from nbexp.files import to_json
+from nbexp.files import shown_json
 from nbexp.pipeline.changes import cell_changes
 from nbexp.plan import CODE_CHANGED, Plan, PlannedVariant, differences
 from nbexp.run import (
@@ -71,7 +71,7 @@ def show_reasons(root: Path, run: str | None, name: str, *, as_json: bool) -> No
     if as_json:
         reasons = [_reasons(folder, v, past, now) for v in variants]
         records = [asdict(each) | {"state": each.state.value} for each in reasons]
-        click.echo(to_json(records if is_stage else records[0], indent=1))
+        click.echo(shown_json(records if is_stage else records[0], indent=1))
         return
     screen = Screen()
     if not variants:

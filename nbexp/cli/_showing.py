@@ -11,7 +11,7 @@ import click
 from nbexp.cli._failure import short_path, show_failure
 from nbexp.cli._screen import Part, Screen, state_part
 from nbexp.course import course_of, descent, exploits, last_step, reason_of
-from nbexp.files import to_json
+from nbexp.files import shown_json
 from nbexp.pipeline import Mode
 from nbexp.results import RunResult, best_first, run_duration_s, run_state
 from nbexp.run import RunFolder, RunHistory, VariantHistory
@@ -24,7 +24,7 @@ _FAILURES = 5
 def show_run(folder: RunFolder, history: RunHistory, *, as_json: bool, show_all: bool) -> None:
     """Write how a run stands, with its variants and its failures."""
     if as_json:
-        click.echo(to_json(_record(folder, history), indent=1))
+        click.echo(shown_json(_record(folder, history), indent=1))
         return
     screen = Screen()
     _show_head(screen, folder, history)

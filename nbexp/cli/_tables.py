@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.files import to_json, write_atomic
-from nbexp.results import RunResult
+from nbexp.files import value_text, write_atomic
+from nbexp.results import RunResult, VariantResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,7 @@ def write_table(result: RunResult, stage: str | None, kind: str, target: Path | 
     Raises:
         UsageError: There is no such stage, or parquet was asked for on standard output.
     """
-    frame = _frame(result, stage)
+    frame = _frame(result, stage, has_texts=kind != "parquet")
     frame = _printed(frame) if kind == "latex" else _plain(frame)
     if kind == "parquet":
         if target is None:
@@ -46,7 +48,8 @@ def write_table(result: RunResult, stage: str | None, kind: str, target: Path | 
         write_atomic(target, text)
 
 
-def _frame(result: RunResult, stage: str | None) -> pd.DataFrame:
+def _frame(result: RunResult, stage: str | None, *, has_texts: bool) -> pd.DataFrame:
+    """Return the table; `has_texts` tells values that are NaN from those that are missing."""
     stages = result.history.stages
     if stage is not None and stage not in stages:
         raise UsageError(
@@ -54,7 +57,20 @@ def _frame(result: RunResult, stage: str | None) -> pd.DataFrame:
             f"{did_you_mean(stage, stages)}".strip()
         )
     frame = result.dataframe(stage)
+    if has_texts:
+        _name_nan(frame, result.variants if stage is None else result.stage(stage))
     return frame if stage is None else frame.dropna(axis="columns", how="all")
+
+
+def _name_nan(frame: pd.DataFrame, variants: Sequence[VariantResult]) -> None:
+    """Have values that are NaN as texts."""
+    for row, variant in enumerate(variants):
+        for kind, table in (("params", variant.params), ("scraps", variant.scraps)):
+            for key, value in table.items():
+                if isinstance(value, float) and math.isnan(value):
+                    name = f"{kind}.{key}"
+                    frame[name] = frame[name].astype(object)
+                    frame.loc[row, name] = "nan"
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
@@ -73,7 +89,7 @@ def _printed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else to_json(value)
+    return value_text(value)
 
 
 def _short(value: Any) -> str:

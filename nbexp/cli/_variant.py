@@ -19,7 +19,7 @@ from nbexp.course import (
     logged_by,
     reason_of,
 )
-from nbexp.files import to_json
+from nbexp.files import shown_json, value_text
 from nbexp.metrics import summary
 from nbexp.run import RunFolder, RunHistory, VariantHistory, VariantRecord, read_outcome
 from nbexp.states import State
@@ -36,7 +36,7 @@ def show_variant(
     """Write all that is known of a variant."""
     record = _record(folder, history, variant)
     if as_json:
-        click.echo(to_json(record, indent=1))
+        click.echo(shown_json(record, indent=1))
         return
     screen = Screen()
     screen.line((variant.name, "bold"), f" {variant.label}  ", state_part(variant.state))
@@ -151,5 +151,5 @@ def _show_observed(screen: Screen, observed: Mapping[str, Any]) -> None:
 
 
 def _short(value: Any) -> str:
-    shown = value if isinstance(value, str) else to_json(value)
+    shown = value_text(value)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}… ({len(shown)} characters)"

@@ -38,6 +38,7 @@ _SAVE_S = 0.5
 _HOOKS = """\
 try:
     __import__("nbexp.notebook.hooks", fromlist=["install"]).install()
+    __import__("nbexp.notebook.messages", fromlist=["install"]).install()
 except ImportError:
     pass
 """

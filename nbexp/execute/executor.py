@@ -63,7 +63,7 @@ class NotebookExecutor:
         with self._running() as ending:
             outcome = _execute(job, ending, self._guard, self._desk)
             if outcome.state.is_final:
-                _write_result(job.folder, outcome)
+                outcome = _written(outcome, job.folder / "result.json")
             if outcome.state.is_success:
                 (job.folder / OBSERVED).unlink(missing_ok=True)
         return outcome
@@ -96,14 +96,6 @@ class NotebookExecutor:
         finally:
             with self._lock:
                 self._ending = None
-
-
-def _write_result(folder: Path, outcome: Outcome) -> None:
-    """Write ``result.json``: what may be very large on one line, since that takes less time."""
-    record = outcome.to_record()
-    observed = json.dumps(record.pop("observed"))
-    text = to_json(record, indent=1).removesuffix("\n}")
-    write_atomic(folder / "result.json", f'{text},\n "observed": {observed}\n}}\n', durable=True)
 
 
 def _execute(job: Job, ending: Ending, guard: Guard, desk: Desk) -> Outcome:
@@ -162,7 +154,38 @@ def _run_papermill(execution: Execution) -> None:
     finally:
         if execution.notebook is not None:
             with execution.timed("save"):
-                execution.recorder.save(execution.notebook)
+                _save(execution)
+
+
+def _save(execution: Execution) -> None:
+    """Write the notebook; one that holds what can't be written is left as it was last written."""
+    try:
+        execution.recorder.save(execution.notebook)
+    except OSError:
+        raise
+    except Exception as error:  # an output can hold anything
+        message = f"the executed notebook can't be written: {type(error).__name__}: {error}"
+        execution.error = execution.error or CellError("NotebookNotWritten", message)
+
+
+def _written(outcome: Outcome, path: Path) -> Outcome:
+    """Write how a notebook ended; if its values can't be written, that is how it ended."""
+    try:
+        _write_result(path, outcome)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"what it glued can't be written: {type(error).__name__}: {error}"
+        failure = CellError("ResultNotWritten", message)
+        outcome = replace(outcome, state=State.FAILED, scraps={}, error=failure)
+        _write_result(path, outcome)
+    return outcome
+
+
+def _write_result(path: Path, outcome: Outcome) -> None:
+    """Write ``result.json``: what may be very large on one line, since that takes less time."""
+    record = outcome.to_record()
+    observed = json.dumps(record.pop("observed"))
+    text = to_json(record, indent=1).removesuffix("\n}")
+    write_atomic(path, f'{text},\n "observed": {observed}\n}}\n', durable=True)
 
 
 def _execute_notebook(execution: Execution) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from nbexp.files import fit_text
+
 _MASK = "***"
 
 
@@ -22,8 +24,7 @@ class Mask:
 
     def text(self, text: str) -> str:
         """Return a text without the secrets, and without what UTF-8 can't hold."""
-        if not text.isascii():
-            text = text.encode(errors="replace").decode()
+        text = fit_text(text)
         for form in self._forms:
             text = text.replace(form, _MASK)
         return text

@@ -14,6 +14,7 @@ from nbexp import artifacts
 from nbexp.files import write_atomic
 from nbexp.notebook import reader
 
+_LONGEST_NAME = 50  # characters, of up to four bytes each
 _IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/svg+xml": "svg"}
 
 
@@ -85,7 +86,7 @@ def _remarks(scraps: Any, digests: Mapping[str, str]) -> Iterator[str]:
 
 def _glued_images(displays: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, bytes]]:
     for name, bundle in displays.items():
-        yield from _images(re.sub(r"[^\w.-]+", "_", name), bundle)
+        yield from _images(re.sub(r"[^\w.-]+", "_", name)[:_LONGEST_NAME], bundle)
 
 
 def _cell_images(notebook: Any) -> Iterator[tuple[str, bytes]]:

@@ -9,7 +9,7 @@ from typing import IO, Any
 from nbexp.execute.failures import plain
 from nbexp.execute.job import Job
 from nbexp.execute.masks import Mask, MaskedStream
-from nbexp.files import write_atomic
+from nbexp.files import shown, write_atomic
 
 _INTERVAL_S = 5.0
 _SHARE = 20  # a notebook that takes long to write is written more rarely: 5 % of the time at most
@@ -65,11 +65,16 @@ class Recorder:
 
     def save(self, notebook: Any) -> None:
         """Write the notebook."""
-        from nbformat import v4
+        from nbformat import from_dict, v4
 
         start = time.monotonic()
         self._path.parent.mkdir(parents=True, exist_ok=True)  # a notebook may have removed it
-        write_atomic(self._path, v4.writes(self.shown(notebook)) + "\n")
+        whole = self.shown(notebook)
+        try:
+            text = v4.writes(whole, allow_nan=False)
+        except ValueError:  # JSON has no inf and nan, and Jupyter refuses a file that has
+            text = v4.writes(from_dict(shown(whole)), allow_nan=False)
+        write_atomic(self._path, text + "\n")
         self._changed = False
         end = time.monotonic()
         self._next_save = end + max(_INTERVAL_S, _SHARE * (end - start))

@@ -15,11 +15,13 @@ import sys
 from typing import Any
 
 from nbexp.errors import GlueError
+from nbexp.notebook.reader import DEEPEST, depth
 
 _MIME = "application/scrapbook.scrap.{encoder}+json"
 _VERSION = 1
 # Beyond this size a list is no small value, and slows down everything that opens the notebook.
 _MOST_ITEMS = 10_000
+_MOST_BITS = 10_000  # Python reads no number of more than 4,300 digits
 # JavaScript, which writes notebooks by hand, rounds integers from here on.
 _LARGEST_INT = 2**53
 # What a reader would take for a number that is not finite, as sb.glue leaves them.
@@ -45,6 +47,7 @@ def glue(name: str, value: Any, *, display: Any = None) -> None:
     """
     if not isinstance(name, str) or not name:
         raise GlueError(f"The name of a scrap must be a text, but is {name!r}.")
+    _check_text(name, "the name of a scrap")
     encoded = _encode(name, value)
     bundle: Bundle = {}
     metadata: Bundle = {}
@@ -75,6 +78,8 @@ def _encode(name: str, value: Any) -> tuple[str, Any] | None:
         return "pandas", _parquet(name, value)
     try:
         plain = _plain(value, f"scrap {name!r}")
+        if depth(plain) > DEEPEST:
+            raise RecursionError  # noqa: TRY301 - the same to the user
     except GlueError:
         if _has_rich_display(value):
             return None
@@ -84,7 +89,7 @@ def _encode(name: str, value: Any) -> tuple[str, Any] | None:
             f"scrap {name!r}: this {type(value).__name__} is nested too deeply, or holds itself. "
             "Glue the parts that matter."
         ) from None
-    if isinstance(plain, str) and _is_utf8(plain):
+    if isinstance(plain, str):
         return "text", plain
     # scrapbook's schema has no null.
     return "json", plain if plain is not None and _survives(plain) else json.dumps(plain)
@@ -95,9 +100,11 @@ def _plain(value: Any, where: str) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str.__str__(value)  # the text itself, also of an Enum
-    if isinstance(value, int | float):
-        return int(value) if isinstance(value, int) else float(value)
+        return _check_text(str.__str__(value), where)  # the text itself, also of an Enum
+    if isinstance(value, int):
+        return _check_digits(int(value), where)
+    if isinstance(value, float):
+        return float(value)
     if isinstance(value, list | tuple):
         return [_plain(item, f"{where}, item {n}") for n, item in enumerate(value)]
     if isinstance(value, dict):
@@ -150,6 +157,28 @@ def _plain_numeric(value: Any, where: str) -> Any:
     return None
 
 
+def _check_text(text: str, where: str) -> str:
+    """Return a text that UTF-8 can hold, as files and messages need it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise GlueError(
+            f"{where}: the text {text!r} holds {text[error.start]!r}, half of a character, which "
+            "UTF-8 can't hold; often it is the name of a file whose bytes are no UTF-8. Glue "
+            "text.encode(errors='replace').decode(), or repr(text)."
+        ) from None
+    return text
+
+
+def _check_digits(number: int, where: str) -> int:
+    if number.bit_length() > _MOST_BITS:
+        raise GlueError(
+            f"{where}: a whole number of {number.bit_length():,} bits is too large for a notebook. "
+            "Glue float(value) or hex(value), or save it: nbexp.save(name, hex(value))."
+        )
+    return number
+
+
 def _check_size(count: int, where: str) -> None:
     if count > _MOST_ITEMS:
         raise GlueError(
@@ -177,18 +206,10 @@ def _survives(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, str):
-        return value not in _AMBIGUOUS and _is_utf8(value)
+        return value not in _AMBIGUOUS
     if isinstance(value, dict):
-        return all(_is_utf8(key) and _survives(item) for key, item in value.items())
+        return all(map(_survives, value.values()))
     return all(_survives(item) for item in value)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_frame(value: Any) -> bool:

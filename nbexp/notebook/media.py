@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import LogError
-from nbexp.files import to_float, write_atomic
+from nbexp.files import fit_text, to_float, write_atomic
 from nbexp.metrics import MEDIA
 
 _BINS = 64
@@ -52,7 +52,7 @@ def rich_of(name: str, value: Any, step: int, folder: Path | None) -> Rich:
         LogError: It is none of them.
     """
     if isinstance(value, str):
-        return {"kind": "text", "text": _masked(str.__str__(value))}
+        return {"kind": "text", "text": fit_text(_masked(str.__str__(value)))}
     png = _png_of(value)
     array = None if png else _array_of(name, value)
     if array is not None and array.ndim == 1:

@@ -12,6 +12,7 @@ from typing import Any
 _SCRAP = re.compile(r"application/scrapbook\.scrap\.(?P<encoder>.+)\+json")
 _RECORD = "application/papermill.record+json"
 _PARQUET = b"PAR1"
+DEEPEST = 100  # lists and dicts within each other; many readers give up on a thousand
 # What messages make of numbers that are not finite in data that was glued by scrapbook.
 _NOT_FINITE = frozenset({"nan", "inf", "-inf"})
 
@@ -48,6 +49,14 @@ def scraps(nb: Mapping[str, Any]) -> Scraps:
     return Scraps(reading.values, reading.frames, reading.displays, reading.unreadable)
 
 
+def depth(value: Any) -> int:
+    """Return how deep lists and tables of a JSON value are nested."""
+    if not isinstance(value, list | dict):
+        return 0
+    items = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(depth, items), default=0)
+
+
 def _outputs(nb: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for cell in nb.get("cells", []):
         yield from cell.get("outputs", [])
@@ -81,7 +90,7 @@ class _Reading:
             if encoder == "pandas":
                 self.frames[name] = _parquet(data)
             else:
-                self.values[name] = _value(encoder, data)
+                self.values[name] = _writable(_value(encoder, data))
         except ValueError as error:
             self.unreadable[name] = str(error)
 
@@ -107,6 +116,19 @@ def _value(encoder: str, data: Any) -> Any:
         return json.loads(data)
     except ValueError:
         return _with_numbers(data)
+
+
+def _writable(value: Any) -> Any:
+    """Return a value that files can hold, as deep as they can hold it."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+        if depth(value) > DEEPEST:
+            raise RecursionError  # noqa: TRY301
+    except UnicodeEncodeError:
+        raise ValueError("it holds half of a character, which UTF-8 can't hold") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return value
 
 
 def _with_numbers(data: Any) -> Any:

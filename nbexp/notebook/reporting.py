@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import LogError
-from nbexp.files import to_json
+from nbexp.files import fit_text, to_json
 from nbexp.metrics import METRICS, Entry
 from nbexp.notebook import channel, media
 from nbexp.notebook import session as sessions
@@ -79,8 +79,8 @@ def _table(name: Any, value: Any) -> Mapping[str, Any]:
     else:
         values = {name: value}
     for each in values:
-        if not isinstance(each, str) or not each:
-            raise LogError(f"nbexp.log: a name must be a text, but is {each!r}.")
+        if not isinstance(each, str) or not each or fit_text(each) != each:
+            raise LogError(f"nbexp.log: a name must be a text in UTF-8, but is {each!r}.")
     if not values:
         raise LogError("nbexp.log: the table of values is empty.")
     return values
@@ -171,7 +171,7 @@ class _Lines:
 
     def append(self, entry: Entry) -> None:
         """Append a line, in a single write; after a line that was cut off, on a new one."""
-        line = (to_json(entry.to_record()) + "\n").encode(errors="replace")
+        line = (to_json(entry.to_record()) + "\n").encode()
         try:
             self._open()
             self._write(b"\n" + line if self._is_torn else line)

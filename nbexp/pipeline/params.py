@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbexp.errors import did_you_mean, suggest
+from nbexp.files import fit_text
 from nbexp.pipeline.links import FORMS, Link, follow, is_link, parse_link
 from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.spaces import SPACE_KEYS, Distribution, Grid, form_of, read_space
@@ -87,6 +88,8 @@ class ParamReader:
             self.problems.add(where, message, remedy)
 
     def _items(self, table: dict[str, Any], where: str) -> dict[str, Any]:
+        for key in table:
+            self._check_halves(str(key), where)
         return {str(key): self.read(item, f"{where}.{key}") for key, item in table.items()}
 
     def _space(self, kind: str, arguments: Any, where: str) -> Any:
@@ -126,6 +129,7 @@ class ParamReader:
         return Secret(name)
 
     def _text(self, text: str, where: str) -> Any:
+        self._check_halves(text, where)
         if text.startswith("@@"):
             return text[1:]
         if not is_link(text):
@@ -135,6 +139,12 @@ class ParamReader:
             self.problems.add(where, f"malformed link {text!r}", f"Forms of a link: {FORMS}.")
             return None
         return self._shared(link, where) if link.stage == "params" else link
+
+    def _check_halves(self, text: str, where: str) -> None:
+        if fit_text(text) != text:
+            message = f"the text {text!r} holds half of a character, which UTF-8 can't hold"
+            remedy = "Often it is the name of a file whose bytes are no UTF-8: rename the file."
+            self.problems.add(where, message, remedy)
 
     def _shared(self, link: Link, where: str) -> Any:
         if link.gather is not None:

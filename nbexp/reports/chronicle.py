@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import to_json
+from nbexp.files import value_text
 from nbexp.reports.data import Run
 from nbexp.results import best_by_stage
 from nbexp.run import RunHistory, VariantHistory, VariantRecord, list_runs
@@ -143,5 +143,5 @@ def _setting_changes(before: Run, now: Run) -> Iterator[str]:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else to_json(value)
+    text = value_text(value)
     return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"

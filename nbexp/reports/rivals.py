@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nbexp.files import to_json
+from nbexp.files import value_text
 from nbexp.reports.chronicle import Entry, code_of, metrics_of, settings_of
 from nbexp.reports.data import Run, Stage, Variant
 from nbexp.reports.tables import Columns, stage_table
@@ -147,7 +147,7 @@ def _table(rivals: Sequence[Rival]) -> dict[str, Any]:
 def _add_all(columns: Columns, role: str, tables: Sequence[Mapping[str, Any]]) -> None:
     for name in dict.fromkeys(name for table in tables for name in table):
         values = (table.get(name) for table in tables)
-        texts = (v if v is None or isinstance(v, str) else to_json(v) for v in values)
+        texts = (v if v is None else value_text(v) for v in values)
         columns.add(role, name, texts, kind="text")
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any, TypeGuard
 
-from nbexp.files import to_json
+from nbexp.files import shown, to_json, value_text
 from nbexp.metrics import Entry
 from nbexp.reports.data import Stage, flat
 from nbexp.states import State
@@ -172,7 +172,7 @@ def text_of(value: Any) -> str:
     value = short_reference(value)
     if isinstance(value, float):
         return number_text(value)
-    text = value if isinstance(value, str) else to_json(value)
+    text = value_text(value)
     if len(text) > _MAX_VALUE and _is_matrix(value):
         return f"{len(value)} by {len(value[0])} values"
     return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
@@ -200,11 +200,10 @@ def _last(entries: Iterable[Entry]) -> dict[str, float]:
 
 def _plain(value: Any) -> Any:
     """Return a value as the page can hold it."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if value is None or isinstance(value, int | float | str):
-        return value[:_MAX_TEXT] if isinstance(value, str) else value
-    return to_json(value)[:_MAX_TEXT]
+    value = shown(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    return value_text(value)[:_MAX_TEXT]
 
 
 def _kind(cells: Sequence[Any]) -> str:

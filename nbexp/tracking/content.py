@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbexp.execute.job import Outcome
-from nbexp.files import from_json, to_float, to_json
+from nbexp.files import fit_text, from_json, shown_json, to_float, value_text
 from nbexp.run.tracker import VariantRecord
 
 OWN = "nbexp."  # before a parameter's name where the notebook has logged another value under it
@@ -25,7 +25,7 @@ def params_of(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict) and value:
             found |= params_of(value, f"{name}.")
         else:
-            found[name] = (value if isinstance(value, str) else to_json(value))[:_MAX_VALUE]
+            found[name] = fit_text(value_text(value))[:_MAX_VALUE]
     return found
 
 
@@ -55,11 +55,11 @@ def lineage_tags(record: VariantRecord) -> dict[str, str]:
     return search | {
         "nbexp.variant": record.name,
         "nbexp.stage": record.stage,
-        "nbexp.lineage": to_json(dict(record.lineage))[:_MAX_TAG],
+        "nbexp.lineage": shown_json(dict(record.lineage))[:_MAX_TAG],
         "nbexp.template": record.template,
         "nbexp.notebook_hash": str(record.parts["code"]),
         "nbexp.attempt": str(record.attempt),
-        "mlflow.note.content": record.label,
+        "mlflow.note.content": fit_text(record.label),
     }
 
 
@@ -67,9 +67,10 @@ def result_tags(outcome: Outcome) -> dict[str, str]:
     """Return the tags that are known once a variant has ended."""
     tags = {"nbexp.state": outcome.state.value, "nbexp.duration_s": f"{outcome.duration_s:.3f}"}
     if outcome.error is not None:
-        tags["nbexp.error"] = f"{outcome.error.name}: {outcome.error.message}"[:_MAX_TAG]
+        error = fit_text(f"{outcome.error.name}: {outcome.error.message}")
+        tags["nbexp.error"] = error[:_MAX_TAG]
     if outcome.note:
-        tags["nbexp.note"] = outcome.note[:_MAX_TAG]
+        tags["nbexp.note"] = fit_text(outcome.note)[:_MAX_TAG]
     return tags
 
 
@@ -82,6 +83,15 @@ def fit_name(text: str) -> str:
 
 def _value(text: str) -> Any:
     try:
-        return from_json(text)
+        return _with_numbers(from_json(text))
     except ValueError:
-        return text
+        return _with_numbers(text)
+
+
+def _with_numbers(value: Any) -> Any:
+    """Return a value with the texts ``nan``, ``inf`` and ``-inf`` as numbers again."""
+    if isinstance(value, dict):
+        return {key: _with_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(item) for item in value]
+    return float(value) if value in ("nan", "inf", "-inf") else value

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import to_float, to_json
+from nbexp.files import fit_text, to_float, value_text
 from nbexp.metrics import Entry
 from nbexp.tracking.content import fit_step
 
@@ -161,7 +161,7 @@ def _set(field: Any, value: Any) -> None:
     elif isinstance(value, int | float) and math.isfinite(to_float(value)):
         field.number_value = to_float(value)
     else:
-        field.string_value = value if isinstance(value, str) else to_json(value)
+        field.string_value = fit_text(value_text(value))
 
 
 def _event(record: Record) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import to_float, to_json
+from nbexp.files import shown_json, to_float
 from nbexp.metrics import MEDIA, METRICS, Entry, read_metrics
 from nbexp.tracking.content import fit_name, fit_step
 
@@ -102,7 +102,7 @@ class SeriesWriter:
         elif "text" in value:
             client.log_text(run_id, value["text"], f"{path}.txt")
         else:
-            client.log_text(run_id, to_json(dict(value)), f"{path}.json")
+            client.log_text(run_id, shown_json(dict(value)), f"{path}.json")
         return True
 
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import to_json
+from nbexp.files import shown_json
 from nbexp.metrics import Entry
 from nbexp.run.events import Event, EventKind
 from nbexp.states import State
@@ -102,7 +102,7 @@ class TensorboardListener:
         series, data = self._of(event).series, event.data
         if series is not None:
             append_restart(series.file, event.time, data["step"] + 1)
-            said = f"goes on from {data['donor']} with {to_json(data['params'])}"
+            said = f"goes on from {data['donor']} with {shown_json(data['params'])}"
             record = Record(event.time, data["step"], eventfile.text("exploit", said))
             append_records(series.file, [record])
 

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import warnings
+from functools import reduce
 
 import nbformat
 import numpy as np
@@ -38,7 +39,6 @@ VALUES = {
     "'null'": "null",
     "'[1, 2]'": "[1, 2]",
     "'zwölf\\n\"quoted\"'": 'zwölf\n"quoted"',
-    "'\\ud800'": "\ud800",
     "[]": [],
     "{}": {},
     "[1, 'nan', None, 0.5]": [1, "nan", None, 0.5],
@@ -200,6 +200,9 @@ class Circle(list):
     ("value", "message"),
     [
         (object(), "a value of type object can't be glued. Save it as an artifact: nbexp.save"),
+        ("caf\udce9", r"the text 'caf\\udce9' holds '\\udce9', half of a character"),
+        ([{"\ud800": 1}], r"item 0, a key: the text '\\ud800' holds"),
+        (reduce(lambda deep, _: [deep], range(400), []), "nested too deeply"),
         ({1}, r"type set can't be glued. Make it a list first: sorted\(value\)"),
         ({"a": [1, {2}]}, "scrap 'it', key 'a', item 1: a value of type set"),
         ({(1, 2): 3}, "a key of type tuple has no place in JSON"),

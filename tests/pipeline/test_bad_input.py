@@ -600,6 +600,17 @@ def test_pipeline_built_in_code_is_checked_alike(project: Path) -> None:
     ]
 
 
+def test_text_that_utf8_can_not_hold(project: Path) -> None:
+    params = {"lr": "caf\udce9", "data": [{"\ud800": 1}]}
+    stage = nbexp.Stage("train", "templates/train.ipynb", params=params)
+    with pytest.raises(PipelineError) as caught:
+        nbexp.Pipeline("x", [stage], folder=project)
+    assert [(problem.where, "half of a character" in problem.message)
+            for problem in caught.value.problems] == [
+        ("pipeline: stages.train.params.lr", True), ("pipeline: stages.train.params.data[0]", True)
+    ]  # fmt: skip
+
+
 def test_kernel_that_is_not_installed(project: Path) -> None:
     text = GOOD.replace("[stages.train]", '[stages.train]\nkernel = "pyton3"')
     pipeline = nbexp.Pipeline.from_toml(write(project / "pipeline.toml", text))

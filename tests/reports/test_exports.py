@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -83,6 +85,26 @@ def test_table_keeps_whole_numbers_whole(runs, made) -> None:
     assert r"train-2 & train & finished & 0.25 & 1.5 & 32" in run(
         "table", "--dir", runs.folder, "--stage", "train", "--format", "latex"
     )
+
+
+def test_numbers_that_are_not_finite_are_told_from_missing_ones_and_never_coded(
+    runs, made, tmp_path
+) -> None:
+    params = {"clip": math.inf, "low": math.nan, "deep": [{"a": -math.inf}]}
+    runs.make(
+        {"train-1": made("train", params, metric=math.inf), "train-2": made("train", {"clip": 1.5})}
+    )
+    where = ["--dir", runs.folder]
+    table = run("table", *where, "--stage", "train")
+    assert 'inf,nan,"[{""a"": ""-inf""}]"' in table
+    latex = run("table", *where, "--stage", "train", "--format", "latex")
+    shown = json.loads(run("show", *where, "train-1", "--json"), parse_constant=pytest.fail)
+    assert shown["params"] == {"clip": "inf", "low": "nan", "deep": [{"a": "-inf"}]}
+    text = run("show", *where, "train-1")
+    run("report", *where, "--to", tmp_path / "report")
+    pages = [page.read_text() for page in (tmp_path / "report").rglob("*.html")]
+    assert pages
+    assert not [each for each in (table, latex, text, *pages) if "$float" in each]
 
 
 def test_table_as_parquet(project: Path, tmp_path: Path) -> None:

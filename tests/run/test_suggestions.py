@@ -240,7 +240,7 @@ def test_search_whose_algorithm_fails_fails_the_run_and_keeps_what_it_suggested(
     case = case_of(tmp_path, algorithm="broken_search:Broken", concurrent=3)
     assert case.run(loss) is State.FAILED
     assert case.states() == [State.FINISHED] * made
-    (warning,) = read_history(case.folder).warnings
+    warning = read_history(case.folder).warnings[0]
     assert f"failed in broken_search:Broken after {made} of 12 suggestions" in warning
     assert "no more draws" in warning
 

@@ -50,3 +50,16 @@ def test_tables_are_flattened_and_long_values_cut():
 def test_parameters_are_nbexps_where_a_notebook_has_logged_others():
     logged = {"lr": "0.5", "nbexp.lr": "0.1", "n": "[1]"}
     assert values_of(logged) == {"lr": 0.1, "n": [1]}
+
+
+def test_numbers_that_are_not_finite_are_params_and_come_back():
+    params = {
+        "clip": math.inf,
+        "low": [-math.inf, 1],
+        "table": {"a": math.inf},
+        "text": "caf\udce9",
+    }
+    told = params_of(params)
+    assert told == {"clip": "inf", "low": '["-inf", 1]', "table.a": "inf", "text": "caf?"}
+    assert values_of(told) == {"clip": math.inf, "low": [-math.inf, 1], "table.a": math.inf,
+                               "text": "caf?"}  # fmt: skip
