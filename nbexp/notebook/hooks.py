@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -136,12 +137,23 @@ class _Patch:
 
     def apply(self, fluent: ModuleType) -> None:
         """Replace what MLflow calls to begin, log into and search runs."""
+        self._stop_waiting()
+        try:
+            self._apply(fluent)
+        except (ImportError, AttributeError) as error:  # the notebook goes on with MLflow as it is
+            self.remove()
+            message = (
+                f"nbexp does not know this version of MLflow ({error}): what the notebook logs is "
+                "not brought together with its variant. Install a version that nbexp allows."
+            )
+            warnings.warn(message, stacklevel=2)
+
+    def _apply(self, fluent: ModuleType) -> None:
         from mlflow.tracking.client import MlflowClient
         from mlflow.tracking.default_experiment import registry
 
         from nbexp.notebook.tracked import TrackedRuns
 
-        self._stop_waiting()
         search = _Search(self._home)
         runs = TrackedRuns(self._folder, self._home.run)
         make = {

@@ -7,6 +7,8 @@ given.
 
 from __future__ import annotations
 
+import ast
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,9 +47,14 @@ class TrackedRuns:
         self._variant_run = variant_run
         self._runs = {variant_run}
         self._steps = _Steps()
-        self._lock = threading.Lock()
+        self._renew_lock()
+        os.register_at_fork(after_in_child=self._renew_lock)
         self._told: dict[str, Any] = _read(folder)
         self._given: dict[str, Any] | None = None
+
+    def _renew_lock(self) -> None:
+        """Make the lock anew: in a forked process another thread's hold on it never ends."""
+        self._lock = threading.Lock()
 
     def beginning(self) -> None:
         """Note that the notebook begins a run, which is to be ended if its kernel is killed."""
@@ -165,9 +172,16 @@ def _is_same(text: str, value: Any) -> bool:
     if any(text == own or (len(text) >= 250 and own.startswith(text)) for own in _texts(value)):
         return True
     try:
-        return float(text) == float(value)
-    except (TypeError, ValueError):
+        return bool(_plain(ast.literal_eval(text)) == value)
+    except (TypeError, ValueError, SyntaxError, MemoryError, RecursionError):
         return False
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as it is in JSON, where a tuple is a list."""
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _texts(value: Any) -> tuple[str, str]:

@@ -50,12 +50,13 @@ def log_report(run: Path, report: Path, uri: str | None = None) -> None:
 
 def _moved(uri: str, run: Path) -> str | None:
     """Return where the database of a run is now, if it was moved or copied with its project."""
-    then = sqlite_file(uri)
-    now = run.absolute().parents[1] / then.name if then else None
-    if then is None or now is None or not now.is_file():
+    then, project = sqlite_file(uri), run.absolute().parents[1]
+    if then is None:
         return None
-    is_there = then.is_file() and then.samefile(now)
-    return None if is_there else sqlite_url(now)
+    ends = (Path(*then.parts[-count:]) for count in range(1, len(then.parts)))
+    now = next((project / end for end in ends if (project / end).is_file()), None)
+    is_there = now is None or (then.is_file() and then.samefile(now))
+    return None if now is None or is_there else sqlite_url(now)
 
 
 def _local(uri: str) -> Path | None:

@@ -391,6 +391,7 @@ for step in range(2):
         ("mlflow.log_param('lr', 0.5)", "lr = 0.5 (it ran with 0.1)"),
         ("mlflow.log_params({'lr': 1, 'n': [2]})", "lr = 1 (it ran with 0.1), n = [2]"),
         ("mlflow.log_params({'lr': 0.10, 'flag': True, 'n': [1], 'other': 3})", ""),
+        ("mlflow.log_params({'lr': '1e-1', 'flag': 'true', 'n': (1.0,)})", ""),
     ],
 )
 def test_parameters_with_other_values_are_told(warm_notebook, call, said):
@@ -399,6 +400,21 @@ def test_parameters_with_other_values_are_told(warm_notebook, call, said):
     assert said in other_params(warm_notebook.folder, given)
     assert bool(said) == bool(other_params(warm_notebook.folder, given))
     assert began_runs(warm_notebook.folder)
+
+
+def test_unknown_version_of_mlflow_is_left_as_it_is_and_told(warm_notebook, monkeypatch):
+    from mlflow.tracking.default_experiment import registry
+
+    monkeypatch.delattr(registry, "get_experiment_id")
+    with pytest.warns(UserWarning, match="does not know this version of MLflow"):
+        runs = warm_notebook.execute("""
+import mlflow
+client = mlflow.MlflowClient()
+client.log_metric(client.create_run("0").info.run_id, "a", 1)
+""")
+    (run,) = (run for run in runs.values() if run["id"] != warm_notebook.run)
+    assert (run["experiment"], run["metrics"]) == ("Default", {"a": 1.0})
+    assert warm_notebook.logged() == {}
 
 
 def test_uninstall_gives_back_what_was_there(warm_notebook):

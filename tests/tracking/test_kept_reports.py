@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -51,6 +53,20 @@ def test_report_is_kept_with_its_run(run: Path, knows_place: bool) -> None:
     log_report(run, report_of(run, "index.html", "variants/a b.html"))
     assert kept(run) == {"report/index.html", "report/variants"}
     assert kept(run, "report/variants") == {"report/variants/a b.html"}
+
+
+def test_report_of_a_project_that_was_moved_is_kept_where_it_is_now(run: Path) -> None:
+    project = run.parents[1]
+    moved = project.rename(project.with_name("moved%20to?")) / run.relative_to(project)
+    report = report_of(moved, "index.html")
+    code = (
+        "import sys, pathlib, nbexp.tracking as t; t.log_report(*map(pathlib.Path, sys.argv[1:]))"
+    )
+    # MLflow remembers places of runs for as long as a process lives.
+    subprocess.run([sys.executable, "-c", code, moved, report], check=True)
+    assert not project.exists()
+    (kept,) = moved.parents[1].glob("mlartifacts/kept/*/artifacts/report/index.html")
+    assert kept.read_text() == "index.html"
 
 
 def test_later_report_takes_the_place_of_the_one_before(run: Path) -> None:
