@@ -86,7 +86,8 @@ class Observation:
         self._place = place
         self._files = files
         self._seen = _Seen()
-        own = (place.folder, *place.tracked)
+        variants = place.folder.parent  # one that goes on from another's snapshot has its lines
+        own = (variants if variants.name == "variants" else place.folder, *place.tracked)
         self._ignored = tuple(str(path) for path in own)
         self._project = f"{os.path.realpath(place.project)}{os.sep}"
 
