@@ -121,7 +121,7 @@ class Observation:
         written = [
             self._name(path)
             for path, use in sorted(self._seen.paths.items())
-            if use.is_written and os.path.isfile(path)
+            if use.is_written and not self._is_ignored(path) and os.path.isfile(path)
         ]
         return {
             "project": self._project.rstrip(os.sep),
