@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nbexp.execute.job import Outcome
@@ -12,18 +12,83 @@ from nbexp.plan import Graph, Identified, Result, pruned_key
 from nbexp.run.announcer import Announcer
 from nbexp.run.events import EventKind
 from nbexp.run.folder import RunFolder, read_outcome
+from nbexp.run.index import RunIndex
 from nbexp.run.steering import altered
 from nbexp.run.tracker import Tracker, VariantRecord
 from nbexp.states import State
 
+Lookup = Callable[[Collection[str]], Mapping[str, Sequence[Path]]]
 
-class Reuse:
-    """Finds variants that finished before, and takes them over into a run.
+
+@dataclass(frozen=True)
+class PastResult:
+    """A variant that finished before, or was pruned.
+
+    Attributes:
+        key: Its identity.
+        folder: Where it lies.
+        outcome: What it left; it is whole, and what it was seen to use is as it was.
+    """
+
+    key: str
+    folder: Path
+    outcome: Outcome
+
+
+class PastResults:
+    """Finds variants that finished before; for a run, and for a plan of one.
 
     Args:
         graph: The graph of the run.
-        folder: Its folder.
-        tracker: What remembers runs.
+        index: Knows the results beside the pipeline.
+        is_current: Whether all that a result was seen to use is still as it was then.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        index: RunIndex,
+        *,
+        is_current: Callable[[Outcome], bool] = lambda _: True,
+    ) -> None:
+        self.graph = graph
+        self._index = index
+        self._is_current = is_current
+
+    def find(
+        self, identified: Iterable[Identified], elsewhere: Lookup | None = None
+    ) -> dict[str, Sequence[Path]]:
+        """Return the folders of what ran before, by identity, the newest first.
+
+        Args:
+            identified: The variants.
+            elsewhere: Is asked by identity for those that the index doesn't know.
+        """
+        keys = [keys_of(self.graph, each) for each in identified]
+        found: dict[str, Sequence[Path]] = dict(
+            self._index.find([k for some in keys for k in some])
+        )
+        missing = [key for some in keys if found.keys().isdisjoint(some) for key in some]
+        return found | dict(elsewhere(missing)) if elsewhere and missing else found
+
+    def usable(
+        self, identified: Identified, found: Mapping[str, Sequence[Path]]
+    ) -> Iterator[PastResult]:
+        """Yield what can be taken for a variant of what was found, the best first."""
+        for key in keys_of(self.graph, identified):
+            for folder in found.get(key, ()):
+                outcome = read_outcome(folder, key)
+                if outcome is not None and self._is_current(outcome):
+                    yield PastResult(key, folder, outcome)
+
+
+class Reuse:
+    """Takes variants that finished before over into a run.
+
+    Args:
+        past: Finds them.
+        folder: The run's folder.
+        tracker: What remembers runs elsewhere.
         tell: Who is told.
         fresh: Whether to leave out what ran before.
 
@@ -32,42 +97,44 @@ class Reuse:
     """
 
     def __init__(
-        self, graph: Graph, folder: RunFolder, tracker: Tracker, tell: Announcer, *, fresh: bool
+        self,
+        past: PastResults,
+        folder: RunFolder,
+        tracker: Tracker,
+        tell: Announcer,
+        *,
+        fresh: bool,
     ) -> None:
-        self._graph = graph
+        self._graph = past.graph
+        self._past = past
         self._folder = folder
         self._tracker = tracker
         self._tell = tell
         self._fresh = fresh
         self.is_blind = False
 
-    def find(self, identified: Iterable[Identified]) -> Mapping[str, Path]:
+    def find(self, identified: Iterable[Identified]) -> Mapping[str, Sequence[Path]]:
         """Return the folders of what ran before, by identity."""
-        keys = (
-            []
-            if self._fresh
-            else [key for each in identified for key in keys_of(self._graph, each)]
-        )
-        try:
-            return self._tracker.find(keys) if keys else {}
-        except Exception as error:  # what tracks a run can't break it
-            if not self.is_blind:
-                message = f"what ran before can't be looked up, so it may run again: {error}"
-                self._tell.emit(EventKind.WARNING, message=message)
-            self.is_blind = True
-            return {}
+        return {} if self._fresh else self._past.find(identified, self._elsewhere)
 
-    def use(self, identified: Identified, found: Mapping[str, Path]) -> bool:
+    def use(self, identified: Identified, found: Mapping[str, Sequence[Path]]) -> bool:
         """End a variant with what an earlier run left, if that is among what was found."""
-        for key in keys_of(self._graph, identified):
-            if key in found and (outcome := self._adopt(identified, found[key], key)):
-                self._end(identified, found[key], outcome)
+        for past in self._past.usable(identified, found):
+            folder = self._folder.adopt(identified.node.variant.name, past.folder, past.key)
+            if folder and (outcome := read_outcome(folder, past.key)):
+                self._end(identified, past.folder, outcome)
                 return True
         return False
 
-    def _adopt(self, identified: Identified, source: Path, key: str) -> Outcome | None:
-        folder = self._folder.adopt(identified.node.variant.name, source, key)
-        return read_outcome(folder, key) if folder else None
+    def _elsewhere(self, keys: Collection[str]) -> Mapping[str, Sequence[Path]]:
+        try:
+            return self._tracker.find(keys)
+        except Exception as error:  # what tracks a run can't break it
+            if not self.is_blind:
+                message = f"what ran elsewhere can't be looked up, so it may run again: {error}"
+                self._tell.emit(EventKind.WARNING, message=message)
+            self.is_blind = True
+            return {}
 
     def _end(self, identified: Identified, source: Path, outcome: Outcome) -> None:
         node = identified.node

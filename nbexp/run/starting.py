@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nbexp.execute.job import Job
+from nbexp.execute.job import Job, Outcome
 from nbexp.files import write_json
 from nbexp.metrics import METRICS, Tail
 from nbexp.pipeline import Pipeline
-from nbexp.plan import pruned_key
+from nbexp.plan import Graph, pruned_key
 from nbexp.run.events import Events
 from nbexp.run.folder import RunFolder
+from nbexp.run.index import RunIndex
 from nbexp.run.parking import Parking
 from nbexp.run.pool import Pool
 from nbexp.run.progress import PAUSE, adopt_progress, history_of
-from nbexp.run.reuse import record_of
+from nbexp.run.reuse import PastResults, record_of
 from nbexp.run.searches import Searches
 from nbexp.run.tasks import Task
 from nbexp.run.tracker import Tracker
@@ -32,14 +33,22 @@ class Parts:
         tracker: What remembers it.
         pool: The workers.
         events: Who is told what happens.
+        index: Knows the results of the runs beside this one.
         catch_up: Called several times a second.
+        is_current: Whether all that a result was seen to use is still as it was then.
     """
 
     folder: RunFolder
     tracker: Tracker
     pool: Pool
     events: Events
+    index: RunIndex
     catch_up: Callable[[], None] = lambda: None
+    is_current: Callable[[Outcome], bool] = lambda _: True
+
+    def past(self, graph: Graph) -> PastResults:
+        """Return what finds a graph's variants among those that finished before."""
+        return PastResults(graph, self.index, is_current=self.is_current)
 
 
 class Starter:
