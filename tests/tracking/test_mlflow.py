@@ -121,6 +121,9 @@ def test_link_and_metric_take_what_is_only_logged_to_mlflow(tracked):
     _, result, _, _ = tracked
     assert sorted(v.params["own"] for v in result.stage("use")) == [1.0, 2.0]
     assert sorted(v.metric for v in result.stage("make")) == [1.0, 2.0]
+    table = result.dataframe("make")
+    assert sorted(table["logged.own"]) == [1.0, 2.0]
+    assert "logged.score" not in table, "it was glued"
 
 
 def test_notebook_log_and_figures_are_artifacts(tracked):
