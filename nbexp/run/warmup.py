@@ -39,6 +39,7 @@ class Warmup:
                 {
                     **self._pipeline.environment.variables,
                     "PYTHONPATH": str(self._pipeline.folder),
+                    "MLFLOW_DISABLE_TELEMETRY": "true",  # the tracker's, which imports read
                 },
                 str(max(1, int(stage.resources.cpu))),
             )

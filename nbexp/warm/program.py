@@ -147,11 +147,13 @@ def _take_command_line() -> None:
 class LeftOut:
     """The modules that turned out not to be fit, remembered from one parent to the next.
 
-    Each goes with the time when its file was changed, since another version may be fit.
+    Each goes with the time when its file was changed, since another version may be fit, and with
+    that of what found it out, since another version of nbexp may find it fit.
     """
 
     def __init__(self) -> None:
         self._path = cache_folder() / "unfit.json"
+        self._rules = max(file.stat().st_mtime for file in Path(__file__).parent.glob("*.py"))
         try:
             self._known = json.loads(self._path.read_text())
         except (OSError, ValueError):
@@ -159,7 +161,10 @@ class LeftOut:
 
     def __contains__(self, name: str) -> bool:
         known = self._known.get(sys.prefix, {}).get(name)
-        return known is not None and known["changed"] == _version(name)
+        if known is None:
+            return False
+        now = {"changed": _version(name), "rules": self._rules}
+        return bool(known.items() >= now.items())
 
     def reasons(self) -> dict[str, str]:
         """Return why each of them was left out."""
@@ -168,7 +173,7 @@ class LeftOut:
 
     def add(self, error: UnfitError) -> None:
         """Leave a module out from now on."""
-        known = {"changed": _version(error.module), "why": error.reason}
+        known = {"changed": _version(error.module), "rules": self._rules, "why": error.reason}
         self._known.setdefault(sys.prefix, {})[error.module] = known
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -140,6 +140,8 @@ class Traces:
             return os.getpid
         if (below := self._below(value)) is not None:
             return lambda: type(value)(os.getcwd() + below)  # noqa: PTH109 - a text
+        if type(value) is int and self._since[0] - 1 <= value <= time.time():
+            return lambda: int(time.time())
         if type(value) is float:
             for clock, since in zip(_CLOCKS, self._since, strict=True):
                 if since <= value <= clock():
