@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import getpass
 import logging
 import sys
@@ -137,15 +138,31 @@ def _empty(cls: Any) -> Any:
 
 
 def _silent(cls: Any, uses: list[str]) -> Any:
-    """Return a stream to which nothing is written; that it should be, is noted."""
+    """Return a stream to which nothing is written; that it should be, is noted.
 
-    def write(text: str) -> int:
+    Its methods may be kept: once the stream is made real, they are its own.
+    """
+    stream = _empty(cls)
+
+    @functools.wraps(cls.write)
+    def write(self: Any, text: str) -> Any:
+        if _is_real(self):
+            return cls.write(self, text)
         uses.append(f"prints when it is imported: {text}")
         return len(text)
 
-    stream = _empty(cls)
-    vars(stream).update(write=write, flush=lambda: None)
+    @functools.wraps(cls.flush)
+    def flush(self: Any) -> None:
+        if _is_real(self):
+            cls.flush(self)
+
+    vars(stream).update(write=MethodType(write, stream), flush=MethodType(flush, stream))
     return stream
+
+
+def _is_real(stream: Any) -> bool:
+    own = object.__getattribute__(stream, "__dict__")  # which nobody is asked for
+    return "flush" not in own  # as an empty one has
 
 
 def _config(config: Mapping[str, Any], uses: list[str]) -> Any:

@@ -88,6 +88,8 @@ def test_what_a_fork_would_show_is_left_out(tmp_path: Path, source: str, reason:
         "import logging, sys\nhandler = logging.StreamHandler()\nassert not sys.stderr.isatty()",
         "import os\nFOLDER = os.getcwd()\nPID = os.getpid()",
         "ask = input",
+        "import sys\nsys.stderr.flush()\nflush, write = sys.stderr.flush, sys.stdout.write\n"
+        "assert flush.__func__.__qualname__ == 'OutStream.flush'",
     ],
 )
 def test_what_leaves_no_trace_is_imported(tmp_path: Path, source: str) -> None:
