@@ -66,7 +66,8 @@ class Row:
         left_out = "; ".join(f"not {', '.join(names)}: {why}" for why, names in groups.items())
         found = [*self.reasons, *self.differences, *filter(None, [self.error])]
         cells = (self.name, self.version, left_out or "yes", f"{self.compared:,}")
-        return f"| {' | '.join(cells)} | {'; '.join(found) or 'none'} |"
+        told = " ".join("; ".join(found).replace("|", "/").split())  # one line of a table
+        return f"| {' | '.join(cells)} | {told or 'none'} |"
 
 
 def measured(package: Package) -> Row:
