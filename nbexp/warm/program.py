@@ -37,7 +37,8 @@ _NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 _MORE = (
     "IPython.core.logger", "IPython.extensions.storemagic", "nbexp.notebook.hooks",
     "nbexp.notebook.gluing", "nbexp.notebook.saving", "nbexp.notebook.reporting",
-    "nbexp.notebook.looping", "nbexp.notebook.checkpointing",
+    "nbexp.notebook.looping", "nbexp.notebook.checkpointing", "nbexp.observe.hook",
+    "nbexp.observe.readers",
 )  # fmt: skip
 
 
