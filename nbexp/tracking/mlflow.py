@@ -29,6 +29,7 @@ from nbexp.tracking.index import KeyIndex, knows_more, note_folder
 from nbexp.tracking.probing import why_unreachable
 from nbexp.tracking.recovery import Place, Recovery
 from nbexp.tracking.writer import VariantWriter, status_of
+from nbexp.urls import without_password
 
 _log = logging.getLogger(__name__)
 
@@ -291,7 +292,7 @@ class MlflowTracker:
 
     def _note(self, what: str, error: Exception) -> None:
         _log.debug("MLflow: %s", what, exc_info=error)
-        self._failures.append(f"{what}: {error}")
+        self._failures.append(without_password(f"{what}: {error}"))
 
 
 def _is_finite(value: float | None) -> bool:
