@@ -333,11 +333,10 @@ class EventLog:
 
 def _shown(source: Mapping[str, Any]) -> dict[str, Any]:
     """Return a pipeline as plain tables, without a password in the address of what tracks it."""
-    tracking = source.get("tracking")
-    uri = tracking.get("uri") if isinstance(tracking, Mapping) else None
-    if not isinstance(uri, str):
-        return dict(source)
-    return {**source, "tracking": {**tracking, "uri": without_password(uri)}}
+    tracking = dict(source.get("tracking") or {})
+    if isinstance(tracking.get("uri"), str):
+        tracking["uri"] = without_password(tracking["uri"])
+    return {**source, **({"tracking": tracking} if tracking else {})}
 
 
 def _rename(path: Path, name: str) -> Path:
