@@ -1,0 +1,183 @@
+"""MLflow goes away, or its database does: nothing is computed twice, and it has all once back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nbexp
+from nbexp import State
+from nbexp.run import Event, EventKind
+
+COUNT = """\
+import nbexp
+with open("count.txt", "a") as file:
+    file.write(f"{x}\\n")
+nbexp.glue("y", x)
+"""
+
+
+class Server:
+    """A real MLflow server in a process group of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.socket() as own:
+            own.bind(("127.0.0.1", 0))
+            self._port = own.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"http://user:pAsSwOrD@127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        command = [
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1",
+            "--port", str(self._port), "--backend-store-uri", f"sqlite:///{self._folder}/s.db",
+            "--artifacts-destination", str(self._folder / "artifacts"),
+        ]  # fmt: skip
+        with (self._folder / "log.txt").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
+            )
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/health", timeout=5):
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError((self._folder / "log.txt").read_text())
+
+    def stop(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def forget(self) -> None:
+        """Delete the database; the server must not run."""
+        (self._folder / "s.db").unlink()
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"))
+    yield server
+    server.stop()
+
+
+class Tracked:
+    """A pipeline that counts its executions, and what MLflow has of it."""
+
+    def __init__(self, project: Any, uri: str) -> None:
+        project.template("count", COUNT, parameters="x = 0")
+        self._project, self.uri = project, uri
+
+    def run(self, *values: int, at_first_end: Any = None) -> tuple[nbexp.RunResult, list[str]]:
+        listener = Listener(at_first_end)
+        pipeline = nbexp.Pipeline.from_toml(self.write(*values))
+        return pipeline.run(listeners=[listener]), listener.warnings
+
+    def write(self, *values: int) -> Path:
+        text = f"""\
+            name = "lost"
+            [tracking]
+            uri = "{self.uri}"
+            [stages.count]
+            notebook = "templates/count.ipynb"
+            params = {{ x = {{ grid = {list(values)} }} }}
+        """
+        return self._project.pipeline(text)
+
+    @property
+    def executions(self) -> Counter[str]:
+        return Counter((self._project.folder / "templates" / "count.txt").read_text().split())
+
+    def variants(self) -> Counter[str]:
+        """Return how often MLflow has each value of x, in runs that have finished."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient(self.uri)
+        experiment = client.get_experiment_by_name("lost")
+        runs = client.search_runs([experiment.experiment_id], "attributes.status = 'FINISHED'")
+        keyed = [run for run in runs if "nbexp.key" in run.data.tags]
+        parents = {run.data.tags["mlflow.parentRunId"] for run in keyed}
+        assert parents <= {run.info.run_id for run in runs}
+        assert all(run.data.metrics["y"] == float(run.data.params["x"]) for run in keyed)
+        return Counter(run.data.params["x"] for run in keyed)
+
+
+class Listener:
+    """Does something once the first variant has ended, and keeps warnings."""
+
+    def __init__(self, at_first_end: Any) -> None:
+        self._at_first_end = at_first_end
+        self.warnings: list[str] = []
+
+    def notify(self, event: Event) -> None:
+        if event.kind is EventKind.WARNING:
+            self.warnings.append(event.data["message"])
+        if event.kind is EventKind.VARIANT_ENDED and self._at_first_end is not None:
+            act, self._at_first_end = self._at_first_end, None
+            act()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_server_that_is_away_before_during_and_after_runs_costs_nothing(project, server) -> None:
+    tracked = Tracked(project, server.uri)
+    result, warnings = tracked.run(1, 2)  # before
+    assert result.state is State.FINISHED
+    assert [w for w in warnings if "can't be reached" in w]
+    server.start()
+    tracked.run(1, 2, 3)
+    assert tracked.variants() == {"1": 1, "2": 1, "3": 1}
+
+    result, warnings = tracked.run(1, 2, 3, 4, 5, at_first_end=server.stop)  # during
+    assert result.state is State.FINISHED
+    assert [w for w in warnings if "not all of this run is tracked" in w]
+    server.start()
+    tracked.run(1, 2, 3, 4, 5)  # all of it is cached, and handed over
+    assert tracked.variants() == dict.fromkeys("12345", 1)
+
+    server.stop()  # after
+    server.forget()
+    (project.folder / "runs" / ".index.db").unlink()
+    server.start()
+    tracked.run(1, 2, 3, 4, 5)
+    assert tracked.variants() == dict.fromkeys("12345", 1)
+    assert tracked.executions == dict.fromkeys("12345", 1)
+    shown = [p for p in project.folder.rglob("*") if p.is_file() and b"pAsSwOrD" in p.read_bytes()]
+    assert {path.name for path in shown} == {"pipeline.toml"}
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_database_that_is_deleted_during_a_run_is_filled_again(project) -> None:
+    database = project.folder / "own.db"
+    tracked = Tracked(project, "sqlite:///own.db")
+    result, _ = tracked.run(1, 2, 3, at_first_end=database.unlink)
+    assert result.state is State.FINISHED
+    tracked.write(1, 2, 3, 4)
+    # In one process, MLflow goes on with the database that it has open: by another name, it doesn't.
+    assert project.start().wait() == 0
+    tracked.uri = f"sqlite:///{project.folder}/runs/../own.db"
+    assert tracked.variants() == dict.fromkeys("1234", 1)
+    assert tracked.executions == dict.fromkeys("1234", 1)
