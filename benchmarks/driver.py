@@ -37,6 +37,7 @@ from nbexp.run import (
     Parts,
     RunFolder,
     RunHistory,
+    RunIndex,
     Runner,
     StatusFile,
 )
@@ -125,11 +126,12 @@ def pipeline(folder: Path, count: int) -> nbexp.Pipeline:
 def drive(spec: Any, pool: TwoWorkers, meter: Meter) -> None:
     """Run a pipeline as `nbexp run` does, but for the workers."""
     tracker, folder = MlflowTracker(spec), RunFolder.create(spec)
+    index = RunIndex(folder.path.parent)
     history, log, tally = RunHistory(), EventLog(folder), Tally()
     status, progress = StatusFile(folder, history), PlainProgress(Screen(), tally)
     boards = TensorboardListener(folder.path)
     events = Events([log, history, status, boards, tally, progress, meter])
-    runner = Runner(spec, Parts(folder, tracker, pool, events, status.catch_up))  # type: ignore[arg-type]
+    runner = Runner(spec, Parts(folder, tracker, pool, events, index, status.catch_up))  # type: ignore[arg-type]
     tracker.open_run(folder.path)
     with progress:
         runner.run()

@@ -5,12 +5,13 @@ This module puts the rooms together; each of them knows only its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nbexp.errors import UsageError, did_you_mean
+from nbexp.errors import RunError, UsageError, did_you_mean
 from nbexp.launch import Launch
 from nbexp.machine import check_machine, check_searches
 from nbexp.pipeline import Pipeline as Spec
@@ -27,15 +28,18 @@ from nbexp.plan import (
 )
 from nbexp.results import RunResult
 from nbexp.run import (
+    RUNS,
     Listener,
+    PastResults,
+    RunIndex,
     expected_overlap,
-    keys_of,
     list_runs,
-    read_outcome,
     read_search,
     search_name,
 )
-from nbexp.tracking import MlflowTracker
+from nbexp.tracking import LazyTracker
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -239,26 +243,34 @@ def _stages(spec: Spec, only: Iterable[str]) -> set[str]:
 
 def _plan(spec: Spec, stages: set[str], *, fresh: bool) -> Plan:
     graph = Graph(spec, stages)
-    tracker = MlflowTracker(spec)
-    if tracker.is_new:
-        return make_plan(graph, lambda _: {}, {})
+    index, tracker = RunIndex(spec.folder / RUNS), LazyTracker(spec)
+    past = PastResults(graph, index)
+
+    def elsewhere(keys: Collection[str]) -> Mapping[str, Sequence[Path]]:
+        try:
+            return tracker.find(keys)
+        except RunError as error:
+            _log.warning("what ran elsewhere can't be looked up: %s", error)
+            return {}
 
     def lookup(identified: Sequence[Identified]) -> dict[str, Result]:
-        keys = {each.node.variant.name: keys_of(graph, each) for each in identified}
-        known = [] if fresh else [key for some in keys.values() for key in some]
-        found = tracker.find(known) if known else {}
+        found = {} if fresh else past.find(identified, elsewhere)
         results = {}
         for each in identified:
             variant = each.node.variant
-            for key in keys[variant.name]:
-                outcome = read_outcome(found[key], key) if key in found else None
-                if outcome:
-                    results[variant.name] = Result(variant, each.resolved, outcome, found[key])
-                    break
+            if known := next(past.usable(each, found), None):
+                outcome, folder = known.outcome, known.folder
+                results[variant.name] = Result(variant, each.resolved, outcome, folder)
         return results
 
     def recorded(search: OpenSearch) -> Sequence[Mapping[str, Any]]:
         runs = [run.path for run in reversed(list_runs(spec.folder))]
         return [] if fresh else read_search(runs, search_name(search, graph))[1]
 
-    return make_plan(graph, lookup, tracker.durations_s(stages), recorded)
+    index.refresh()
+    try:
+        durations_s = index.durations_s(spec.name, stages)
+        return make_plan(graph, lookup, durations_s, recorded, past.changed)
+    finally:
+        index.close()
+        tracker.close()

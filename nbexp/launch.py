@@ -19,23 +19,27 @@ from nbexp.pipeline import Pipeline, Resources
 from nbexp.plan import Graph, identify
 from nbexp.results import RunResult
 from nbexp.run import (
+    RUNS,
     Cluster,
     EventLog,
     Events,
     Listener,
     Parts,
+    PastResults,
     Pool,
     RunFolder,
     RunHistory,
+    RunIndex,
     Runner,
     StatusFile,
     Warmup,
     cluster_address,
-    keys_of,
-    recover_runs,
+    complete_runs,
+    hand_over_runs,
+    list_runs,
 )
 from nbexp.states import State
-from nbexp.tracking import MlflowTracker, TensorboardListener, log_report
+from nbexp.tracking import LazyTracker, TensorboardListener, log_report
 
 _log = logging.getLogger(__name__)
 _LOOKED_AT = 24  # variants of two keys at most: for more than 50, a server is asked for all
@@ -60,6 +64,7 @@ class Launch:
         self._listeners = listeners
         self._cluster = Cluster()
         self._warmup = Warmup(spec)
+        self._index = RunIndex(spec.folder / RUNS)
 
     def run(self) -> RunResult:
         """Run to the end.
@@ -68,16 +73,20 @@ class Launch:
             PipelineError: No node has the resources of a stage.
             RunError: Ray or MLflow can't be used; nothing has been written.
         """
-        tracker, pool = MlflowTracker(self._spec), Pool(self._cluster)
+        tracker, pool = LazyTracker(self._spec), Pool(self._cluster)
         try:
+            cut_off = set(self._look())
             self._start(tracker, pool)
-            recover_runs(self._spec.folder, tracker)
+            complete_runs(run for run in list_runs(self._spec.folder) if run.id in cut_off)
             folder = RunFolder.create(self._spec)
             try:
                 self._run_in(folder, tracker, pool)
             finally:
                 folder.unlock()
+            self._hand_over(tracker, folder)
         finally:
+            tracker.close()
+            self._index.close()
             pool.close()
             self._cluster.close()  # the pool does not, where starting it was broken off
             self._warmup.close()
@@ -86,20 +95,26 @@ class Launch:
             _report(folder.path, tracker.uri)
         return result
 
-    def _start(self, tracker: MlflowTracker, pool: Pool) -> None:
+    def _look(self) -> list[str]:
+        """Take in what there is; return the names of the runs that have not ended."""
+        self._index.refresh()
+        return self._index.cut_off()
+
+    def _start(self, tracker: LazyTracker, pool: Pool) -> None:
         """Start at once all that is going to be needed, and wait until it is there.
 
         Ray stays out where the first variants are all known: it may not be needed at all. It is
         started from the main thread, since its processes end with the thread that started them.
         """
-        is_blank, is_cluster = self._fresh or tracker.is_new, cluster_address() is not None
-        waiting = self._count_first(None if is_blank else tracker)
-        is_needed = bool(waiting) or is_blank or is_cluster
+        is_cluster = cluster_address() is not None
+        waiting = self._count_first()
+        is_needed = bool(waiting) or self._fresh or is_cluster
         if not is_cluster:  # notebooks run on this machine
             self._warmup.begin(self._spec.stages[name] for name in waiting)
         if is_needed:
             self._cluster.load()  # before MLflow is: what Ray waits for can then go on beside it
-        tracker.begin_to_connect()
+        if is_needed or not tracker.is_local or self._is_lacking(tracker):
+            tracker.expect()
         if is_needed:
             pool.start()
         if is_cluster:
@@ -111,34 +126,49 @@ class Launch:
             pool.scale(shapes)
         tracker.connect()
 
-    def _count_first(self, tracker: MlflowTracker | None) -> Counter[str]:
+    def _is_lacking(self, tracker: LazyTracker) -> bool:
+        """Whether the tracker is seen to lack what earlier runs have executed."""
+        lost = self._index.ended(is_complete=True, executed=True) if tracker.is_new else []
+        return bool(lost or self._index.ended(is_complete=False, executed=True))
+
+    def _count_first(self) -> Counter[str]:
         """Count by stage which of the first variants, of those ready at once, are not known."""
         graph = Graph(self._spec, self._stages)
         try:
             first = [identify(graph, node) for node in graph.take_ready()[:_LOOKED_AT]]
         except (LinkError, OSError):  # the run will say so
             return Counter()
-        keys = {each.node.variant.name: keys_of(graph, each) for each in first}
-        known = tracker.find([key for some in keys.values() for key in some]) if tracker else {}
+        past = PastResults(graph, self._index)
+        found = {} if self._fresh else past.find(first)
         return Counter(
             each.node.variant.stage
             for each in first
-            if not any(key in known for key in keys[each.node.variant.name])
+            if next(past.usable(each, found), None) is None
         )
 
-    def _run_in(self, folder: RunFolder, tracker: MlflowTracker, pool: Pool) -> None:
+    def _run_in(self, folder: RunFolder, tracker: LazyTracker, pool: Pool) -> None:
         history = RunHistory()
         status = StatusFile(folder, history)
         log = EventLog(folder)
         boards = TensorboardListener(folder.path)
         events = Events([log, history, status, boards, *self._listeners])
-        parts = Parts(folder, tracker, pool, events, status.catch_up)
+        parts = Parts(folder, tracker, pool, events, self._index, status.catch_up)
         runner = Runner(self._spec, parts, only=self._stages, fresh=self._fresh)
         write_json(folder.path / "plan.json", _planned(runner.graph))
         tracker.open_run(folder.path)
         with _stopping(runner):
             runner.run()
-        status.write(is_complete=log.is_whole and not tracker.failures)
+        status.write(is_complete=log.is_whole and tracker.is_whole)
+        self._index.refresh()
+
+    def _hand_over(self, tracker: LazyTracker, own: RunFolder) -> None:
+        """Enter in the tracker what it lacks of earlier runs, now that it is there anyway."""
+        if not tracker.is_reached or own.read_status().get("state") == State.STOPPED.value:
+            return
+        try:
+            hand_over_runs(self._spec.folder, tracker, self._index, own=own.id)
+        except Exception as error:  # the next run tries it again
+            _log.warning("earlier runs are not all tracked yet: %s", error)
 
 
 def _report(run: Path, uri: str) -> None:

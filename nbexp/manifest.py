@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import ArtifactError
-from nbexp.files import copy_file, digest, file_digest, link_or_copy, read_json, write_json
+from nbexp.files import copy_file, digest, file_digest, link_or_copy, write_json
 
 MANIFEST = "manifest.json"
 NOTEBOOK = "notebook.ipynb"
@@ -175,7 +175,7 @@ def _joined(value: Any) -> Any:
 
 
 def _read(folder: Path) -> dict[str, Record]:
-    return dict(read_json(folder / MANIFEST)["files"])
+    return dict(json.loads((folder / MANIFEST).read_bytes())["files"])
 
 
 def _damage(folder: Path, part: str, records: Mapping[str, Record], seen: dict[str, Record]) -> str:
@@ -191,9 +191,10 @@ def _damage(folder: Path, part: str, records: Mapping[str, Record], seen: dict[s
 
 
 def _changed(path: Path, name: str, record: Record, seen: dict[str, Record]) -> str:
-    if not path.is_file():
+    try:
+        look = _look(path)
+    except OSError:
         return f"{name} is missing"
-    look = _look(path)
     if _is_same(record, look):
         return ""
     if name != NOTEBOOK and look["size"] != record["size"]:
@@ -228,11 +229,15 @@ def _is_same(record: Record, look: Record, *, but_for_links: bool = False) -> bo
 
 def _files(folder: Path, part: str) -> Iterator[str]:
     """Yield the files of a part: itself, or all in it, in order."""
-    if not (folder / part).is_dir():
+    place = folder / part
+    if not place.is_dir():
         yield part
         return
-    with os.scandir(folder / part) as entries:
-        names = sorted(entry.name for entry in entries)
-    for name in names:
-        if name not in _LEFT_BY_BROWSING:
-            yield from _files(folder, f"{part}/{name}")
+    with os.scandir(place) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        name = f"{part}/{entry.name}"
+        if entry.is_dir() and entry.name not in _LEFT_BY_BROWSING:
+            yield from _files(folder, name)
+        elif entry.name not in _LEFT_BY_BROWSING:
+            yield name

@@ -6,10 +6,12 @@ version 2.1, so that such paths are written in the way that the installed versio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#'\"]+@")
 _SQLITE = "sqlite:///"
 _SPECIAL = "?%"
 
@@ -35,6 +37,11 @@ def sqlite_file(url: str) -> Path | None:
         if parsed.query.get("uri") in ("true", "1") and name.startswith("file:"):
             name = unquote(name.removeprefix("file:"))
     return None if name in ("", ":memory:") else Path(name)
+
+
+def without_password(text: str) -> str:
+    """Return a text in which no URL has a user's name or password."""
+    return _CREDENTIALS.sub("***@", text)
 
 
 def local_path(uri: str) -> Path | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nbexp.tracking.connection import Connection
-from nbexp.urls import folder_address, local_path, sqlite_file, sqlite_url
+from nbexp.urls import folder_address, local_path, sqlite_file, sqlite_url, without_password
 
 # MLflow's own tables use what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
@@ -51,3 +51,16 @@ def test_mlflow_tracks_into_the_folder_and_makes_no_other(tmp_path, name):
         "mlflow.db", "mlartifacts",
     }  # fmt: skip
     assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://user:pAs@127.0.0.1:5000", "http://***@127.0.0.1:5000"),
+        ("to https://u:p@w@host/x?q=a@b failed", "to https://***@host/x?q=a@b failed"),
+        ("http://host/a@b", "http://host/a@b"),
+        ("sqlite:////a@b/c.db", "sqlite:////a@b/c.db"),
+    ],
+)
+def test_texts_show_no_password(text: str, shown: str) -> None:
+    assert without_password(text) == shown

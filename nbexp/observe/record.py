@@ -86,7 +86,8 @@ class Observation:
         self._place = place
         self._files = files
         self._seen = _Seen()
-        own = (place.folder, *place.tracked)
+        variants = place.folder.parent  # one that goes on from another's snapshot has its lines
+        own = (variants if variants.name == "variants" else place.folder, *place.tracked)
         self._ignored = tuple(str(path) for path in own)
         self._project = f"{os.path.realpath(place.project)}{os.sep}"
 
@@ -120,7 +121,7 @@ class Observation:
         written = [
             self._name(path)
             for path, use in sorted(self._seen.paths.items())
-            if use.is_written and os.path.isfile(path)
+            if use.is_written and not self._is_ignored(path) and os.path.isfile(path)
         ]
         return {
             "project": self._project.rstrip(os.sep),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from nbexp.errors import LinkError
@@ -122,6 +123,18 @@ class Plan:
         """All variants that are known."""
         return tuple(variant for stage in self.stages for variant in stage.variants)
 
+    def with_observed(
+        self, inputs: Mapping[str, int], changed: Mapping[str, Sequence[str]]
+    ) -> Plan:
+        """Return the plan with what is known of what results were seen to use, by variant."""
+
+        def told(variant: PlannedVariant) -> PlannedVariant:
+            changes = tuple(changed.get(variant.name, ()))
+            return replace(variant, inputs=inputs.get(variant.name, 0), changed=changes)
+
+        stages = (replace(s, variants=tuple(map(told, s.variants))) for s in self.stages)
+        return replace(self, stages=tuple(stages))
+
     def to_record(self) -> dict[str, Any]:
         """Return the plan as a table for JSON."""
         return {
@@ -154,6 +167,7 @@ def make_plan(
     lookup: Callable[[Sequence[Identified]], Mapping[str, Result]],
     durations_s: Mapping[str, float],
     recorded: Callable[[OpenSearch], Sequence[Mapping[str, Any]]] = lambda _: (),
+    changed: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Plan:
     """Return what a run of a fresh graph would do; nothing is run or written.
 
@@ -162,16 +176,27 @@ def make_plan(
         lookup: Gives the results of those variants that ran before, by name.
         durations_s: Mean seconds of a variant, by stage, as far as known.
         recorded: Gives what a search suggested in an earlier run, in order.
+        changed: By variant, what its newest result used that is no longer the same, once `lookup`
+            has been asked.
     """
     known: dict[str, Identified] = {}
+    inputs: dict[str, int] = {}
     to_suggest: Counter[str] = Counter()
     while ready := _ready(graph, recorded, to_suggest):
         identified = [each for each in (_try_identify(graph, node) for node in ready) if each]
         known |= {each.node.variant.name: each for each in identified}
         for name, result in lookup(identified).items():
             graph.end(name, State.CACHED, result)
+            inputs[name] = _count_inputs(result)
     stages = (_stage(graph, s, known, durations_s, to_suggest[s]) for s in graph.stages)
-    return Plan(graph.pipeline, tuple(stages))
+    plan = Plan(graph.pipeline, tuple(stages))
+    return plan.with_observed(inputs, changed)
+
+
+def _count_inputs(result: Result) -> int:
+    """Count what a result was seen to use."""
+    observed = result.outcome.observed
+    return len(observed.get("inputs", ())) + len(observed.get("variables", ()))
 
 
 def _ready(

@@ -14,10 +14,11 @@ from nbexp.run.history import (
     list_runs,
     read_history,
 )
+from nbexp.run.index import RunIndex
 from nbexp.run.overlaps import expected_overlap
 from nbexp.run.pool import Pool
-from nbexp.run.recover import recover_runs
-from nbexp.run.reuse import keys_of
+from nbexp.run.recover import complete_runs, hand_over_runs
+from nbexp.run.reuse import PastResults
 from nbexp.run.runner import Runner
 from nbexp.run.searches import read_search, search_name
 from nbexp.run.starting import Parts
@@ -34,11 +35,13 @@ __all__ = [
     "Events",
     "Listener",
     "Parts",
+    "PastResults",
     "Pool",
     "Reply",
     "Request",
     "RunFolder",
     "RunHistory",
+    "RunIndex",
     "Runner",
     "StatusFile",
     "Tracker",
@@ -47,17 +50,17 @@ __all__ = [
     "Warmup",
     "await_reply",
     "cluster_address",
+    "complete_runs",
     "expected_overlap",
     "find_run",
     "find_variant",
     "fold",
-    "keys_of",
+    "hand_over_runs",
     "list_runs",
     "local_node",
     "read_history",
     "read_outcome",
     "read_search",
-    "recover_runs",
     "request_stop",
     "search_name",
     "send",

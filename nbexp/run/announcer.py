@@ -40,6 +40,14 @@ class Announcer:
         """Tell a warning."""
         self.emit(EventKind.WARNING, message=message)
 
+    def untracked(self, failures: Sequence[str], *, at_end: bool = False) -> None:
+        """Tell what could not be tracked, in one line, and what becomes of it."""
+        if not failures:
+            return
+        more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
+        then = "the next run that reaches it enters the rest" if at_end else "the run goes on"
+        self.warn(f"not all of this run is tracked: {failures[0]}{more}; {then}")
+
     def stage_of(self, task: Task) -> Stage:
         """Return the stage of a variant."""
         return self._graph.stages[task.stage]

@@ -26,7 +26,7 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,6 +47,7 @@ from nbexp.manifest import MANIFEST
 from nbexp.pipeline import Pipeline, Template
 from nbexp.run.events import Event, EventKind
 from nbexp.states import State
+from nbexp.urls import without_password
 
 _log = logging.getLogger(__name__)
 RUNS = "runs"
@@ -82,7 +83,7 @@ class RunFolder:
         folder.variants.mkdir()
         if pipeline.file is not None:
             write_atomic(folder.path / "pipeline.toml", pipeline.file.read_bytes())
-        write_json(folder.path / "pipeline.json", dict(pipeline.source))
+        write_json(folder.path / "pipeline.json", _shown(pipeline.source))
         folder.keep_templates(pipeline)
         folder.path = _rename(folder.path, f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
         return folder
@@ -328,6 +329,14 @@ class EventLog:
         except OSError as error:
             if len(self._waiting) == 1:
                 _log.warning("events can't be written: %s", error)
+
+
+def _shown(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pipeline as plain tables, without a password in the address of what tracks it."""
+    tracking = dict(source.get("tracking") or {})
+    if isinstance(tracking.get("uri"), str):
+        tracking["uri"] = without_password(tracking["uri"])
+    return {**source, **({"tracking": tracking} if tracking else {})}
 
 
 def _rename(path: Path, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Goes on from runs whose driver died: completes what they left, so that nothing is lost."""
+"""Completes what runs left whose drivers died, and hands over what the tracker lacks of runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nbexp.execute.cwd import WORK, clear
@@ -15,7 +15,8 @@ from nbexp.plan import metric_value
 from nbexp.run.events import EventKind, Events
 from nbexp.run.folder import RUNS, EventLog, RunFolder, read_end
 from nbexp.run.history import RunHistory, VariantHistory, fold, list_runs
-from nbexp.run.status import status_of
+from nbexp.run.index import RunIndex
+from nbexp.run.status import is_over, status_of
 from nbexp.run.tracker import Tracker, VariantRecord
 from nbexp.states import State
 
@@ -24,54 +25,114 @@ _REASON = "the run was cut off"
 _TRIES, _PAUSE_S = 3, 0.01
 
 
-def recover_runs(root: Path, tracker: Tracker) -> list[str]:
-    """Complete the runs beside a pipeline that were cut off; return their names.
+def complete_runs(runs: Iterable[RunFolder]) -> list[str]:
+    """Write how runs ended that were cut off; return their names.
 
     A run that can't be completed is left as it is, and tried again the next time.
 
     Args:
-        root: Folder of the pipeline.
-        tracker: What remembers runs.
+        runs: Runs that have not said that they have ended; those that go on are left alone.
     """
-    names = []
-    with _one_at_a_time(root / RUNS):
-        for run in list_runs(root):
-            try:
-                if _recover(run, tracker):
-                    names.append(run.id)
-            except Exception as error:  # whatever is in there must not keep a new run from starting
-                _log.warning("%s was cut off, and can't be completed: %s", run.path, error)
-    return names
+    found = list(runs)
+    if not found:
+        return []
+    with _one_at_a_time(found[0].path.parent):
+        return [run.id for run in found if _complete(run)]
+
+
+def hand_over_runs(root: Path, tracker: Tracker, index: RunIndex, *, own: str) -> list[str]:
+    """Have what tracks runs take in what it lacks of those that have ended; return their names.
+
+    Args:
+        root: Folder of the pipeline.
+        tracker: What remembers runs; it can be reached.
+        index: The index of the runs.
+        own: Name of the run that has just ended.
+
+    Raises:
+        RunError: The tracker can't be reached any more; the next time goes on with the rest.
+    """
+    with _alone(root / RUNS) as is_alone:
+        if not is_alone:  # another run is about it
+            return []
+        runs = {run.id: run for run in list_runs(root) if run.id != own}
+        index.refresh()
+        complete = set(index.ended(is_complete=True))
+        known = [run for run in runs.values() if run.id in complete]
+        answers = (tracker.knows(run.path) for run in reversed(known))
+        if next((answer for answer in answers if answer is not None), True) is False:
+            for run in known:  # the tracker has lost its memory, of others as well
+                _mark(run, is_complete=False)
+            index.refresh()
+        lacking = set(index.ended(is_complete=False))
+        return [run.id for run in runs.values() if run.id in lacking and _hand_over(run, tracker)]
+
+
+def _hand_over(run: RunFolder, tracker: Tracker) -> bool:
+    with _locked(run) as is_free:
+        if not is_free or not tracker.recover(run.path):
+            return False
+        _mark(run, is_complete=True)
+    return True
+
+
+def _mark(run: RunFolder, *, is_complete: bool) -> None:
+    """Note whether all of a run that has ended is tracked."""
+    run.write_status(run.read_status() | {"is_complete": is_complete})
 
 
 @contextlib.contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
     """Let a driver wait until another has completed what there is, and find all of it."""
-    if not folder.is_dir():
-        yield
-        return
     with (folder / ".recover.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _recover(run: RunFolder, tracker: Tracker) -> bool:
-    if run.read_status().get("is_complete") or not _lock(run):
-        return False
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Yield whether no other process hands over runs of this folder; until the end, none does."""
+    with (folder / ".hand-over.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
+@contextlib.contextmanager
+def _locked(run: RunFolder) -> Iterator[bool]:
+    is_free = _lock(run)
     try:
-        history = fold(run.read_events(all_known=True))  # a later nbexp's is not for us to end
-        history.id = history.id or run.id
-        is_complete = tracker.recover(run.path)
-        events = Events([EventLog(run), history])
-        for variant in list(history.variants.values()):
-            if not variant.state.is_final:
-                _tell_end(run, history, variant, events)
-        if history.state is None:
-            events.emit(EventKind.RUN_ENDED, state=State.STOPPED.value)
-        run.write_status(status_of(history, is_complete=is_complete))
+        yield is_free
     finally:
-        run.unlock()
+        if is_free:
+            run.unlock()
+
+
+def _complete(run: RunFolder) -> bool:
+    try:
+        with _locked(run) as is_free:
+            if not is_free or is_over(run.read_status()):
+                return False
+            _write_end(run)
+    except Exception as error:  # whatever is in there must not keep a new run from starting
+        _log.warning("%s was cut off, and can't be completed: %s", run.path, error)
+        return False
     return True
+
+
+def _write_end(run: RunFolder) -> None:
+    history = fold(run.read_events(all_known=True))  # a later nbexp's is not for us to end
+    history.id = history.id or run.id
+    events = Events([EventLog(run), history])
+    for variant in list(history.variants.values()):
+        if not variant.state.is_final:
+            _tell_end(run, history, variant, events)
+    if history.state is None:
+        events.emit(EventKind.RUN_ENDED, state=State.STOPPED.value)
+    run.write_status(status_of(history, is_complete=False))
 
 
 def _lock(run: RunFolder) -> bool:

@@ -56,22 +56,21 @@ class Runner:
         self.graph = Graph(pipeline, only)
         self._folder, self._tracker, self._pool = parts.folder, parts.tracker, parts.pool
         self._tell = Announcer(self.graph, parts.folder, parts.events)
-        self._catch_up = parts.catch_up
+        self._catch_up, self._index = parts.catch_up, parts.index
         self._fresh = fresh
         self._queue = TaskQueue()
         self._endings = Endings(parts.tracker)
         self._running: dict[str, Task] = {}
         self._locks: KeyLocks  # opened when the run begins: whoever closes them frees all
-        self._reuse = Reuse(self.graph, parts.folder, parts.tracker, self._tell, fresh=fresh)
-        run, tracker = parts.folder.path, parts.tracker
-        warn = self._tell.warn
-        self._searches = Searches(self.graph, run, tracker, warn=warn, fresh=fresh)
+        run, tracker, warn = parts.folder, parts.tracker, self._tell.warn
+        self._reuse = Reuse(parts.past(self.graph), run, tracker, self._tell, fresh=fresh)
+        self._searches = Searches(self.graph, run.path, tracker, warn=warn, fresh=fresh)
         self._steering = Steering(self.graph, self._searches, warn)
-        self._parking = Parking(self._steering, self._queue, parts.folder, self._tell)
+        self._parking = Parking(self._steering, self._queue, run, self._tell)
         self._starter = Starter(
             pipeline, parts, searches=self._searches, parking=self._parking, fresh=fresh
         )
-        self._requests = Requests(parts.folder, self.graph, self._tell)
+        self._requests = Requests(run, self.graph, self._tell)
         self._stop_reason: str | None = None
         self._stopping: set[str] = set()
         self._is_paused = False
@@ -89,6 +88,7 @@ class Runner:
         """
         self._locks = KeyLocks(self._folder.path.parent)
         self._tell.run_started()
+        self._tell.untracked(self._tracker.failures)
         state = State.FAILED
         try:
             state = self._loop()
@@ -99,8 +99,7 @@ class Runner:
             self._pool.kill()
             self._endings.hand_over()
             self._tracker.close_run(state)
-            for failure in self._tracker.failures:
-                self._tell.emit(EventKind.WARNING, message=f"not tracked: {failure}")
+            self._tell.untracked(self._tracker.failures, at_end=True)
             self._tell.run_ended(state)
             self._locks.close()
         return state
@@ -151,8 +150,8 @@ class Runner:
                 if self._reuse.use(each, found):
                     self._settle(each.node)
                 else:
-                    stage = self.graph.stages[each.node.variant.stage]
-                    self._queue.push(Task(each, stage.resources))
+                    shape = self.graph.stages[each.node.variant.stage].resources
+                    self._queue.push(Task(each, shape, changed=self._reuse.changed(each)))
 
     def _ready(self) -> list[Node]:
         self._tell.news()
@@ -302,8 +301,9 @@ class Runner:
     def _finish(self, task: Task, outcome: Outcome) -> None:
         if outcome.state is State.PAUSED or task.ran_s:
             outcome = self._whole(task, outcome)
-        folder, release = self._folder.variant(task.name), self._locks.release
-        self._endings.add(task, outcome, folder, partial(release, task.key))
+        folder, release = self._folder.variant(task.name), partial(self._locks.release, task.key)
+        self._index.add(folder, outcome, task.stage)  # before others can have the lock
+        self._endings.add(task, outcome, folder, release)
         self._end(task.node, outcome, task.identified)
 
     def _whole(self, task: Task, outcome: Outcome) -> Outcome:

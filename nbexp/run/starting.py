@@ -12,13 +12,14 @@ from nbexp.execute.job import Job
 from nbexp.files import write_json
 from nbexp.metrics import METRICS, Tail
 from nbexp.pipeline import TEMPLATE, VARIANT, Pipeline, Stage, Template
-from nbexp.plan import pruned_key
+from nbexp.plan import Graph, pruned_key
 from nbexp.run.events import Events
 from nbexp.run.folder import RunFolder
+from nbexp.run.index import RunIndex
 from nbexp.run.parking import Parking
 from nbexp.run.pool import Pool
 from nbexp.run.progress import PAUSE, adopt_progress, history_of
-from nbexp.run.reuse import record_of
+from nbexp.run.reuse import PastResults, environment_of, record_of
 from nbexp.run.searches import Searches
 from nbexp.run.tasks import Task
 from nbexp.run.tracker import Tracker, VariantRecord
@@ -34,6 +35,7 @@ class Parts:
         tracker: What remembers it.
         pool: The workers.
         events: Who is told what happens.
+        index: Knows the results of the runs beside this one.
         catch_up: Called several times a second.
     """
 
@@ -41,7 +43,12 @@ class Parts:
     tracker: Tracker
     pool: Pool
     events: Events
+    index: RunIndex
     catch_up: Callable[[], None] = lambda: None
+
+    def past(self, graph: Graph) -> PastResults:
+        """Return what finds a graph's variants among those that finished before."""
+        return PastResults(graph, self.index)
 
 
 class Starter:
@@ -103,7 +110,11 @@ class Starter:
         early = pruned_key(task.key, self._pipeline.stages[task.stage])
         search = self._searches.name_of(task.node)
         record = replace(
-            record_of(task.identified), attempt=task.attempt, search=search, pruned_key=early
+            record_of(task.identified),
+            attempt=task.attempt,
+            search=search,
+            pruned_key=early,
+            changed=task.changed,
         )
         tracking_id, task.variables = self._tracker.begin(record, folder)
         task.record = replace(record, tracking_id=tracking_id)
@@ -149,8 +160,3 @@ class Starter:
             return {"cwd": self._pipeline.folder / stage.cwd}
         project, beside = self._pipeline.folder.resolve(), template.path.parent
         return {"mirrored": project if beside.is_relative_to(project) else beside}
-
-
-def environment_of(pipeline: Pipeline) -> dict[str, str]:
-    """Return the variables that the kernels of a pipeline have, but for those of one variant."""
-    return {**os.environ, **pipeline.environment.variables}

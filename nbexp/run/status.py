@@ -7,12 +7,15 @@ import math
 import os
 import socket
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from nbexp.run.events import Event, EventKind
 from nbexp.run.folder import RunFolder
 from nbexp.run.history import RunHistory
+from nbexp.states import State
 
+_OVER = {state.value for state in (State.FINISHED, State.FAILED, State.STOPPED)}
 _EVERY_S = 1.0
 _SHARE = 0.02  # of the time, at most, that a run of many variants spends on it
 
@@ -36,6 +39,11 @@ def status_of(history: RunHistory, *, is_complete: bool) -> dict[str, Any]:
         "pid": os.getpid(),
         "variants": {name: variant.state for name, variant in history.variants.items()},
     }
+
+
+def is_over(status: Mapping[str, Any]) -> bool:
+    """Whether a run has ended, by what its ``status.json`` holds."""
+    return status.get("state") in _OVER
 
 
 class StatusFile:

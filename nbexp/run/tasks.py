@@ -33,6 +33,7 @@ class Task:
         exploit: The donor that it is to go on from, and how, once it runs again.
         tail: Reads what it logs.
         variables: What its kernel needs to log into the tracker.
+        changed: What its newest result was seen to use that is no longer the same.
     """
 
     identified: Identified
@@ -48,6 +49,7 @@ class Task:
     exploit: Decision | None = None
     tail: Tail | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
 
     @property
     def node(self) -> Node:

@@ -78,17 +78,17 @@ class KnownResult:
 
 
 class Tracker(Protocol):
-    """Remembers runs and variants, and finds those that finished before."""
+    """Remembers runs and variants, and finds those that finished elsewhere."""
 
     @property
     def failures(self) -> Sequence[str]:
         """What could not be written, and why."""
 
-    def find(self, keys: Collection[str]) -> Mapping[str, Path]:
-        """Return the folders of variants that finished with these keys, as far as known."""
+    def find(self, keys: Collection[str]) -> Mapping[str, Sequence[Path]]:
+        """Return the folders of variants that finished with these keys, the newest first.
 
-    def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
-        """Return the mean seconds that a variant of each stage took, as far as known."""
+        It is asked for what the index of the runs beside the pipeline does not know.
+        """
 
     def results(self, stage: str, metric: str, limit: int) -> Sequence[KnownResult]:
         """Return what variants of a stage came to that finished or were pruned, newest first.
@@ -120,4 +120,15 @@ class Tracker(Protocol):
         """Wait until everything is written, and end the run."""
 
     def recover(self, run: Path) -> bool:
-        """Complete what a run whose driver died has left in its folder; False if not all of it."""
+        """Write what a run that has ended left and is not written; False if it is not for us.
+
+        Raises:
+            RunError: The tracker can't be reached, or not all could be written.
+        """
+
+    def knows(self, run: Path) -> bool | None:
+        """Whether a run that was written is still there; None if it is not for us.
+
+        Raises:
+            RunError: The tracker can't be reached.
+        """

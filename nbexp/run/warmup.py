@@ -39,6 +39,7 @@ class Warmup:
                 {
                     **self._pipeline.environment.variables,
                     "PYTHONPATH": python_path(self._pipeline, stage, template),
+                    "MLFLOW_DISABLE_TELEMETRY": "true",  # the tracker's, which imports read
                 },
                 str(max(1, int(stage.resources.cpu))),
             )

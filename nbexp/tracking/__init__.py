@@ -1,8 +1,9 @@
 """Tracking of runs in MLflow and TensorBoard."""
 
 from nbexp.tracking.connection import tracking_uri
+from nbexp.tracking.lazy import LazyTracker
 from nbexp.tracking.mlflow import MlflowTracker
 from nbexp.tracking.reports import log_report
 from nbexp.tracking.tensorboard import TensorboardListener
 
-__all__ = ["MlflowTracker", "TensorboardListener", "log_report", "tracking_uri"]
+__all__ = ["LazyTracker", "MlflowTracker", "TensorboardListener", "log_report", "tracking_uri"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +17,7 @@ from nbexp.pipeline import Pipeline
 from nbexp.tracking.blank import copy_blank, drop_blank, keep_blank
 from nbexp.tracking.relocation import artifact_location, relocate
 from nbexp.tracking.sqlite import drop_journal, keep_journal
-from nbexp.urls import folder_address, sqlite_file, sqlite_url
+from nbexp.urls import folder_address, sqlite_file, sqlite_url, without_password
 
 _SLOW_S = 30.0  # a call that fails later than this was tried again and again, for minutes
 _REST_S = 60.0
@@ -66,7 +65,7 @@ class Connection:
     @property
     def shown_uri(self) -> str:
         """The URI as it may be written: without a password."""
-        return re.sub(r"//[^/@]*@", "//***@", self.uri)
+        return without_password(self.uri)
 
     @property
     def is_new(self) -> bool:
@@ -117,8 +116,8 @@ class Connection:
             yield
         except Exception as error:
             raise RunError(
-                f"MLflow can't be used at {self.shown_uri}: {error}. Check [tracking] uri and "
-                "MLFLOW_TRACKING_URI, and that the server runs."
+                f"MLflow can't be used at {self.shown_uri}: {without_password(str(error))}. Check "
+                "[tracking] uri and MLFLOW_TRACKING_URI, and that the server runs."
             ) from error
 
     @contextmanager

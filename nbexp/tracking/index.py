@@ -1,13 +1,13 @@
-"""Finds finished variants by their key in MLflow, one by one or all at once."""
+"""Finds variants by their key in MLflow that finished elsewhere: in another folder, or machine."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nbexp.tracking.database import tags_by_key
+from nbexp.files import append_line, read_lines
 
 _FEW = 50
 _PAGE = 1000
@@ -15,23 +15,18 @@ _MOST = 50_000
 
 
 class KeyIndex:
-    """Looks up keys.
-
-    In a database on this machine, by a query of its own; else through MLflow, a few each by a
-    query, many by reading all that finished.
+    """Looks up keys: a few each by a query, many by reading all that finished.
 
     Args:
         client: Returns MLflow's client.
         runs: The folder of runs, for variants whose folder was moved along with it.
-        database: The SQLite database in which MLflow keeps its runs, or None.
     """
 
-    def __init__(self, client: Callable[[], Any], runs: Path, database: Path | None) -> None:
+    def __init__(self, client: Callable[[], Any], runs: Path) -> None:
         self._client = client
         self._runs = runs
-        self._database = database
         self._experiments: list[str] | None = None
-        self._known: dict[str, Path] = {}
+        self._known: dict[str, list[Path]] = {}
         self._is_complete = False
 
     def include(self, experiment_id: str) -> None:
@@ -39,34 +34,19 @@ class KeyIndex:
         if self._experiments is not None and experiment_id not in self._experiments:
             self._experiments.append(experiment_id)
 
-    def find(self, keys: Collection[str]) -> dict[str, Path]:
-        """Return the folder of a variant for each key that is known."""
-        missing = [key for key in keys if not self._is_there(key)]
-        if missing and not self._read_database(missing):
-            self._ask(missing)
-        return {key: self._known[key] for key in keys if self._is_there(key)}
-
-    def _is_there(self, key: str) -> bool:
-        return key in self._known and (self._known[key] / "result.json").is_file()
-
-    def _read_database(self, keys: Collection[str]) -> bool:
-        """Look keys up without MLflow; return whether that could be done."""
-        if self._database is None:
-            return False
-        try:
-            for tags in tags_by_key(self._database, keys):
-                self._take(tags)
-        except (sqlite3.Error, OSError):  # MLflow may know what to do with it
-            self._database = None
-        return self._database is not None
-
-    def _ask(self, keys: Collection[str]) -> None:
-        if len(keys) <= _FEW:
-            for key in keys:
+    def find(self, keys: Collection[str]) -> dict[str, list[Path]]:
+        """Return the folders of variants for each key that is known, the newest first."""
+        missing = [key for key in keys if not self._there(key)]
+        if len(missing) <= _FEW:
+            for key in missing:
                 self._read(f"tags.`nbexp.key` = '{key}'", most=_FEW)
         elif not self._is_complete:
             self._read("tags.`nbexp.key` IS NOT NULL", most=_MOST)
             self._is_complete = True
+        return {key: there for key in keys if (there := self._there(key))}
+
+    def _there(self, key: str) -> list[Path]:
+        return [folder for folder in self._known.get(key, ()) if _is_result(folder)]
 
     def _read(self, query: str, *, most: int) -> None:
         client = self._client()
@@ -89,12 +69,37 @@ class KeyIndex:
                 return
 
     def _take(self, tags: Mapping[str, str]) -> None:
-        """Note where a variant lies; of several with one key the newest that is still there."""
-        key = tags["nbexp.key"]
-        if self._is_there(key):
-            return
+        """Note where a variant lies, if it is still there."""
         moved = self._runs / tags.get("nbexp.run", "") / "variants" / tags.get("nbexp.variant", "")
+        known = self._known.setdefault(tags["nbexp.key"], [])
         for folder in (Path(tags.get("nbexp.folder", "")), moved):
-            if (folder / "result.json").is_file():
-                self._known[key] = folder
+            if _is_result(folder) and folder not in known:
+                known.append(folder)
                 return
+
+
+def note_folder(database: Path, folder: Path) -> None:
+    """Note beside a database which folder of a pipeline it is used from, if it is not its own."""
+    if folder != database.parent and str(folder) not in _noted(database):
+        with suppress(OSError):
+            append_line(_notes(database), str(folder))
+
+
+def knows_more(database: Path, folder: Path) -> bool:
+    """Whether a database may know results that the runs of a pipeline's folder don't hold."""
+    return database.exists() and (folder != database.parent or bool(_noted(database)))
+
+
+def _noted(database: Path) -> list[str]:
+    try:
+        return list(read_lines(_notes(database)))
+    except OSError:
+        return []
+
+
+def _notes(database: Path) -> Path:
+    return database.with_name(f".{database.name}.folders")
+
+
+def _is_result(folder: Path) -> bool:
+    return (folder / "result.json").is_file()

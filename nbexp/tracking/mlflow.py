@@ -7,31 +7,30 @@ and what the cache finds.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from nbexp.errors import RunError
 from nbexp.execute.job import Outcome
 from nbexp.files import write_json
 from nbexp.metrics import Entry
 from nbexp.pipeline import Pipeline
-from nbexp.run.folder import RUNS
+from nbexp.run.folder import RUNS, RunFolder
 from nbexp.run.tracker import KnownResult, VariantRecord
 from nbexp.states import State
 from nbexp.tracking.connection import Connection, search, tracking_uri
 from nbexp.tracking.content import fit_name, lineage_tags, values_of
-from nbexp.tracking.database import durations_s
 from nbexp.tracking.git import git_tags
-from nbexp.tracking.index import KeyIndex
-from nbexp.tracking.recovery import recover_run
+from nbexp.tracking.index import KeyIndex, knows_more, note_folder
+from nbexp.tracking.probing import why_unreachable
+from nbexp.tracking.recovery import Place, Recovery
 from nbexp.tracking.writer import VariantWriter, status_of
+from nbexp.urls import without_password
 
-_LAST = 50
 _log = logging.getLogger(__name__)
 
 
@@ -76,13 +75,37 @@ class MlflowTracker:
         if self._connection.database is None:  # a server may not be there
             with self._connection.told():
                 client.search_experiments(max_results=1)
+        else:
+            note_folder(self._connection.database, self._pipeline.folder)
+
+    def why_unreachable(self) -> RunError | None:
+        """Return why a server does not answer; None if it does, or MLflow is none."""
+        why = why_unreachable(self.uri)
+        shown = self._connection.shown_uri
+        return RunError(f"MLflow can't be reached at {shown}: {why}") if why else None
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file in which MLflow keeps its runs, if it is one."""
+        return self._connection.database
+
+    @property
+    def shown_uri(self) -> str:
+        """The tracking URI as it may be written down."""
+        return self._connection.shown_uri
+
+    @property
+    def knows_more(self) -> bool:
+        """Whether MLflow may know of results that the runs beside the pipeline don't hold."""
+        database = self._connection.database
+        return database is None or knows_more(database, self._pipeline.folder)
 
     @property
     def failures(self) -> list[str]:
         """What could not be written, and why."""
         return self._failures
 
-    def find(self, keys: Collection[str]) -> Mapping[str, Path]:
+    def find(self, keys: Collection[str]) -> Mapping[str, Sequence[Path]]:
         """Return the folders of variants that finished with these keys, in any experiment.
 
         Raises:
@@ -90,11 +113,6 @@ class MlflowTracker:
         """
         with self._connection.sparing(), self._connection.told():
             return self._keys().find(keys)
-
-    def durations_s(self, stages: Collection[str]) -> Mapping[str, float]:
-        """Return the mean seconds that the last variants of each stage took, as far as known."""
-        known = {stage: self._last_durations_s(stage) for stage in stages}
-        return {stage: sum(took) / len(took) for stage, took in known.items() if took}
 
     def results(self, stage: str, metric: str, limit: int) -> list[KnownResult]:
         """Return what variants of a stage came to that finished or were pruned, newest first.
@@ -207,8 +225,31 @@ class MlflowTracker:
         self._connection.close()
 
     def recover(self, run: Path) -> bool:
-        """Complete what a run whose driver died has left; return whether all could be written."""
-        return recover_run(self._client(), self._writer, run)
+        """Write what a run that has ended left and is not there; False if it is not for us.
+
+        Raises:
+            RunError: MLflow can't be reached, or not all could be written.
+        """
+        with self._connection.told():
+            return self._recovery(run).complete()
+
+    def knows(self, run: Path) -> bool | None:
+        """Whether a run that was written is still there; None if it is not for us.
+
+        Raises:
+            RunError: MLflow can't be reached.
+        """
+        with self._connection.told():
+            return self._recovery(run).is_known()
+
+    def close(self) -> None:
+        """Let go of MLflow."""
+        self._connection.close()
+
+    def _recovery(self, run: Path) -> Recovery:
+        connection = self._connection
+        place = Place(self.shown_uri, self._client(), self._writer, connection.make_experiment)
+        return Recovery(place, RunFolder(run))
 
     def _write_waiting(self, run_id: str, folder: Path) -> None:
         with self._waiting_lock:
@@ -222,13 +263,6 @@ class MlflowTracker:
             self._writer.series.forget(run_id)
             _log.debug("MLflow: %s", folder, exc_info=error)
 
-    def _last_durations_s(self, stage: str) -> list[float]:
-        if self._connection.database is not None:
-            with suppress(sqlite3.Error, OSError):  # MLflow may know what to do with it
-                return durations_s(self._connection.database, self.experiment, stage, _LAST)
-        runs = islice(self._finished(stage, page_size=_LAST), _LAST)
-        return [float(tag) for r in runs if (tag := r.data.tags.get("nbexp.duration_s"))]
-
     def _finished(self, stage: str, *, page_size: int) -> Iterator[Any]:
         """Yield the runs of a stage's variants that finished or were pruned, newest first."""
         client = self._client()
@@ -240,8 +274,7 @@ class MlflowTracker:
 
     def _keys(self) -> KeyIndex:
         if self._index is None:
-            runs, database = self._pipeline.folder / RUNS, self._connection.database
-            self._index = KeyIndex(self._client, runs, database)
+            self._index = KeyIndex(self._client, self._pipeline.folder / RUNS)
         return self._index
 
     def _log_pipeline(self, run_id: str, run: Path) -> None:
@@ -259,7 +292,7 @@ class MlflowTracker:
 
     def _note(self, what: str, error: Exception) -> None:
         _log.debug("MLflow: %s", what, exc_info=error)
-        self._failures.append(f"{what}: {error}")
+        self._failures.append(without_password(f"{what}: {error}"))
 
 
 def _is_finite(value: float | None) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import ctypes
 import gc
-import io
 import os
 import resource
 import signal
@@ -18,21 +17,31 @@ from types import SimpleNamespace
 from typing import Any
 
 from nbexp.warm.parent import Launch
+from nbexp.warm.placeholders import Placeholders
+from nbexp.warm.traces import Traces
 
 _PR_SET_PDEATHSIG = 1
 _MESSAGES_HELD = 100_000
+KERNEL_MODULE = "ipykernel_launcher"  # which kernels are usually started by
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def become_kernel(
-    launch: Launch, set_by_imports: Mapping[str, str], own: Mapping[str, SimpleNamespace]
+    launch: Launch,
+    set_by_imports: Mapping[str, tuple[str | None, str | None]],
+    own: Mapping[str, SimpleNamespace],
+    placeholders: Placeholders,
+    traces: Traces,
 ) -> None:
     """Run a kernel, and end the process with it.
 
     Args:
         launch: What was asked for.
-        set_by_imports: What modules have set in the environment when they were imported.
+        set_by_imports: What modules have set in the environment when they were imported: each
+            variable's value before, and after.
         own: What stands for the modules that a kernel imports itself, by their names.
+        placeholders: What stood for a kernel when others were imported.
+        traces: What those keep of the parent.
     """
     parent = os.getppid()
     os.setsid()
@@ -42,18 +51,29 @@ def become_kernel(
     _reset_signals()
     _take_files(launch)
     _take_place(launch)
-    for name, value in set_by_imports.items():
-        os.environ.setdefault(name, value)
-    _seed()
+    _set_environment(launch, set_by_imports)
+    traces.renew()
     code = 0
     try:
-        _run(launch, own)
+        _run(launch, own, placeholders, traces)
     except SystemExit as end:
         code = _exit_code(end)
     except BaseException:
         sys.excepthook(*sys.exc_info())
         code = 1
     _leave(code)
+
+
+def _set_environment(
+    launch: Launch, set_by_imports: Mapping[str, tuple[str | None, str | None]]
+) -> None:
+    for name, (before, after) in set_by_imports.items():
+        if launch.environment.get(name) != before:
+            continue  # the client has set it
+        if after is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = after
 
 
 def _reset_signals() -> None:
@@ -69,20 +89,19 @@ def _take_files(launch: Launch) -> None:
     kept = launch.connection.fileno()
     os.closerange(3, kept)
     os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
-    sys.stdin = sys.__stdin__ = _stream(sys.stdin, 0)  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = _stream(sys.stdout, 1)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _stream(sys.stderr, 2)  # type: ignore[misc]
+    for number, stream in enumerate((sys.__stdin__, sys.__stdout__, sys.__stderr__)):
+        _reopen(stream, number)
 
 
-def _stream(like: Any, number: int) -> io.TextIOWrapper:
-    """Return a standard stream as Python opens it."""
+def _reopen(stream: Any, number: int) -> None:
+    """Make a standard stream anew as Python does; whoever has kept it, has the new one."""
     mode = "r" if number == 0 else "w"
-    binary: Any = open(number, f"{mode}b", closefd=False)  # noqa: SIM115 - it stays open
-    stream = io.TextIOWrapper(binary, like.encoding, like.errors)
-    if number > 0:
-        by_line = like.line_buffering if number == 2 else os.isatty(number)
-        stream.reconfigure(line_buffering=by_line, write_through=like.write_through)
-    return stream
+    buffering = -1 if hasattr(stream.buffer, "raw") else 0
+    binary: Any = open(number, f"{mode}b", buffering, closefd=False)  # noqa: SIM115 - it stays open
+    getattr(binary, "raw", binary).name = f"<{('stdin', 'stdout', 'stderr')[number]}>"
+    by_line = stream.line_buffering if number == 2 else number == 1 and os.isatty(number)
+    stream.__init__(binary, stream.encoding, stream.errors, None, by_line, stream.write_through)
+    stream.mode = mode
 
 
 def _take_place(launch: Launch) -> None:
@@ -94,10 +113,12 @@ def _take_place(launch: Launch) -> None:
     os.chdir(launch.folder)
     os.environ.clear()
     os.environ.update(launch.environment)
-    sys.argv[:] = [_file(launch.arguments[0]), *launch.arguments[1:]]
+    module, *arguments = launch.arguments
+    sys.argv[:] = [file_of(module), *arguments]
+    sys.orig_argv[sys.orig_argv.index("-m") :] = ["-m", module, *arguments]
 
 
-def _file(module: str) -> str:
+def file_of(module: str) -> str:
     """Return the file that ``python -m`` runs for a module."""
     spec = find_spec(module)
     if spec is not None and spec.submodule_search_locations:
@@ -105,26 +126,23 @@ def _file(module: str) -> str:
     return str(spec and spec.origin)
 
 
-def _seed() -> None:
-    """Give numpy's and torch's generators states of their own; Python's has got one."""
-    if (random := sys.modules.get("numpy.random")) is not None:
-        random.seed()
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.default_generator.seed()
-
-
-def _run(launch: Launch, own: Mapping[str, SimpleNamespace]) -> None:
+def _run(
+    launch: Launch,
+    own: Mapping[str, SimpleNamespace],
+    placeholders: Placeholders,
+    traces: Traces,
+) -> None:
     from ipykernel import ipkernel
     from ipykernel.kernelapp import IPKernelApp
 
-    # IPython reads it from the environment when it is imported, which was before.
-    client = int(launch.environment.get("JPY_PARENT_PID") or 0)
-    app = IPKernelApp.instance(parent_handle=client)
-    app.init_iopub = _holding(app.init_iopub)
     # A kernel hides the modules that are there from its debugger, which are its own elsewhere.
     # To look at all of the parent's would cost a copy of the memory that each lies in, too.
     vars(ipkernel)["sys"] = SimpleNamespace(**{**vars(sys), "modules": own})
-    app.initialize(launch.arguments[1:])
+    with placeholders.made_real(), traces.put_off():
+        # IPython reads it from the environment when it is imported, which was before.
+        app = IPKernelApp.instance(parent_handle=int(launch.environment.get("JPY_PARENT_PID") or 0))
+        app.init_iopub = _holding(app.init_iopub)
+        app.initialize(launch.arguments[1:])
     vars(ipkernel)["sys"] = sys
     launch.connection.sendall(b'{"ready": true}\n')
     launch.connection.close()

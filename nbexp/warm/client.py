@@ -28,10 +28,11 @@ _READY_S = 120.0
 _HELD = 4
 _LONG = 60  # characters, of about 100 that a socket's whole path may have
 _LOST = -signal.SIGKILL  # what the system sends to the kernels of a parent that is gone
-# What differs from one launch to the next, or from terminal to terminal, and no import reads.
+# What differs from one launch to the next, or from terminal to terminal.
 _OWN_TO_A_LAUNCH = (
-    "NBEXP_", "JPY_", "MLFLOW_", "RAY_", "CUDA_VISIBLE_DEVICES", "PYTEST_", "PYDEVD_",
-    "TERM", "COLUMNS", "LINES", "WINDOWID", "SSH_", "XDG_SESSION_", "DBUS_", "OLDPWD",
+    "NBEXP_", "JPY_", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_", "MLFLOW_TRACKING_", "RAY_",
+    "CUDA_VISIBLE_DEVICES", "PYTEST_", "PYDEVD_", "WINDOWID", "SSH_", "XDG_SESSION_", "DBUS_",
+    "OLDPWD",
 )  # fmt: skip
 _NAMES_OF_ITS_OWN = ("_", "PWD", "SHLVL")
 _LIMITS = [number for name, number in vars(resource).items() if name.startswith("RLIMIT_")]
@@ -240,6 +241,7 @@ class WarmProcess:
         pid: Its number, and that of its process group.
         returncode: How it ended, as `subprocess.Popen` gives it; None until that is known.
         is_ready: Whether it listens.
+        refusal: Why the parent must not fork it.
         launched: Time (`time.monotonic`) since which it exists.
     """
 
@@ -251,6 +253,7 @@ class WarmProcess:
         self.pid = 0
         self.launched = 0.0
         self.is_ready = False
+        self.refusal = ""
         self._connection = connection
         self._text = b""
 
@@ -308,6 +311,7 @@ class WarmProcess:
             if "pid" in message:
                 self.pid, self.launched = message["pid"], time.monotonic()
             self.is_ready = message.get("ready", self.is_ready)
+            self.refusal = message.get("refused", self.refusal)
             self.returncode = message.get("exit", self.returncode)
         if not data and self.returncode is None:
             self.returncode = _LOST
@@ -336,7 +340,10 @@ async def launch(kind: Kind, request: Request) -> WarmProcess:
             raise
         if process.pid:
             return process
-        process.close()  # that parent was about to end
+        process.close()
+        if process.refusal:
+            raise ParentLostError(process.refusal)
+        # That parent was about to end.
     raise ParentLostError("it ends again and again")
 
 

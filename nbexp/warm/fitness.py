@@ -22,8 +22,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nbexp.warm.placeholders import Placeholders
+from nbexp.warm.traces import Traces
+
 _LOOK_S = 1.0  # between looks at every file that was imported
-_SHOWN_BYTES = 500
+_SHOWN = 500
 _TASKS = "/proc/self/task"
 _FILES = "/proc/self/fd"
 # They look for the kernel's shell when they are imported, and find it only in the kernel itself.
@@ -67,13 +70,20 @@ def is_installed(name: str, folders: tuple[str, ...]) -> bool:
     return bool(places) and all(_lies_in(str(place), folders) for place in places)
 
 
-def import_fit(name: str, folders: tuple[str, ...], *, may_print: bool = False) -> None:
+def import_fit(
+    name: str,
+    folders: tuple[str, ...],
+    placeholders: Placeholders | None = None,
+    traces: Traces | None = None,
+) -> None:
     """Import a module; one that can't be imported, or isn't installed, is none of our business.
 
     Args:
         name: Its dotted name.
         folders: Those of `installed_folders`.
-        may_print: Whether it may print or warn, which nobody will see.
+        placeholders: What it finds of a kernel. Without, it is one of the kernel's own, which is
+            there before a shell is; that may print or warn, which nobody will see.
+        traces: Takes note of what it keeps of this process.
 
     Raises:
         UnfitError: It must not be imported here, but has been.
@@ -81,17 +91,23 @@ def import_fit(name: str, folders: tuple[str, ...], *, may_print: bool = False) 
     if name in sys.modules or not is_installed(name.partition(".")[0], folders):
         return
     before, files = set(sys.modules), _open_files()
-    with _written() as written, _asked_for_shell() as asked:
+    shown = _asked_for_shell() if placeholders is None else placeholders.shown()
+    watched = contextlib.nullcontext(str) if traces is None else traces.watched()
+    with _written() as written, shown as asked, watched as reason:
         try:
             importlib.import_module(name)
         except BaseException as error:
+            if uses := asked():
+                raise UnfitError(name, uses[0][:_SHOWN]) from error
             if set(sys.modules) - before:
                 raise UnfitError(name, f"{type(error).__name__}: {error}") from error
             return
-    if (text := written()) and not may_print:
+        if why := reason():
+            raise UnfitError(name, why)
+    if (text := written()) and placeholders is not None:
         raise UnfitError(name, f"prints when it is imported: {text}")
-    if asked():
-        raise UnfitError(name, "asks for the shell when it is imported")
+    if uses := asked():
+        raise UnfitError(name, uses[0][:_SHOWN])
     if _open_files() != files:
         raise UnfitError(name, "opens files")
     if _has_threads():
@@ -156,7 +172,7 @@ def _written() -> Iterator[Any]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        text = os.pread(memory, _SHOWN_BYTES, 0).decode(errors="replace")
+        text = os.pread(memory, _SHOWN, 0).decode(errors="replace")
         for number, copy in enumerate(kept, start=1):
             os.dup2(copy, number)
             os.close(copy)
@@ -165,21 +181,21 @@ def _written() -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _asked_for_shell() -> Iterator[Any]:
-    """Give a function that tells whether anything asked IPython for its shell."""
+    """Give a function that tells whether anything asked IPython for its shell, as `shown` does."""
     shell: Any = sys.modules.get("IPython.core.interactiveshell")
     if shell is None:
-        yield lambda: False
+        yield list
         return
-    calls: list[None] = []
+    uses: list[str] = []
 
     def initialized(_: Any) -> bool:
-        calls.append(None)
+        uses.append("asks for the shell")
         return False
 
     # It is inherited, so that taking our own away brings it back.
     shell.InteractiveShell.initialized = classmethod(initialized)
     try:
-        yield lambda: bool(calls)
+        yield lambda: uses
     finally:
         del shell.InteractiveShell.initialized
 

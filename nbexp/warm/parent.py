@@ -2,11 +2,11 @@
 
 Clients connect to its Unix socket; a connection stands for a kernel, or holds the parent alive. A
 client sends one line of JSON with three files (standard input, output and error), and is sent
-lines: ``{"pid": …}`` once the kernel is forked, ``{"ready": true}`` by the kernel itself once it
-listens, and ``{"exit": …}`` when it has ended, which is the last. When a client closes its
-connection, or dies, its kernel is killed. When the last connection is closed, the parent ends
-after a while, and at once where there are many. If the parent itself is killed, the system kills
-its kernels.
+lines: ``{"pid": …}`` once the kernel is forked, or ``{"refused": …}`` with the reason why it must
+not be, ``{"ready": true}`` by the kernel itself once it listens, and ``{"exit": …}`` when it has
+ended, which is the last. When a client closes its connection, or dies, its kernel is killed. When
+the last connection is closed, the parent ends after a while, and at once where there are many. If
+the parent itself is killed, the system kills its kernels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -82,12 +82,20 @@ class Parent:
         path: Path of the socket.
         listener: What listens there.
         freshness: Asked before each fork.
+        refusal: Tells why a kernel of some folder and environment must not be forked, or nothing.
     """
 
-    def __init__(self, path: Path, listener: socket.socket, freshness: Freshness) -> None:
+    def __init__(
+        self,
+        path: Path,
+        listener: socket.socket,
+        freshness: Freshness,
+        refusal: Callable[[str, Mapping[str, str]], str] = lambda *_: "",
+    ) -> None:
         self._path = path
         self._listener = listener
         self._freshness = freshness
+        self._refusal = refusal
         self._connections: set[_Connection] = set()
         self._killed: set[int] = set()
         self._is_open = True
@@ -168,6 +176,10 @@ class Parent:
         self._connections.add(connection)
         if request.pop("hold", False):
             self._watch(connection)
+            return None
+        if reason := self._refusal(request["folder"], request["environment"]):
+            self._watch(connection)
+            connection.tell(refused=reason)
             return None
         launch = Launch(**request, connection=connection.socket, files=files)
         child = os.fork()

@@ -18,6 +18,7 @@ from nbexp.run import (
     Parts,
     Request,
     RunFolder,
+    RunIndex,
     Runner,
     read_history,
     request_stop,
@@ -87,7 +88,7 @@ class Memory:
         self.state: State | None = None
 
     def find(self, keys):
-        return {key: self.known[key] for key in keys if key in self.known}
+        return {key: [self.known[key]] for key in keys if key in self.known}
 
     def begin(self, _record, _folder):
         return None, {}
@@ -114,7 +115,8 @@ class Case:
     def run(self, work: Work = ends, *, fresh: bool = False) -> State:
         self.folder = RunFolder.create(self.spec)
         self.pool.work = work
-        parts = Parts(self.folder, self.tracker, self.pool, Events([EventLog(self.folder)]))
+        events, index = Events([EventLog(self.folder)]), RunIndex(self.folder.path.parent)
+        parts = Parts(self.folder, self.tracker, self.pool, events, index)
         try:
             return Runner(self.spec, parts, fresh=fresh).run()
         finally:

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 from run_folders import make_run, start_variant
-from test_recover import Memory
 from test_runner import Case
 
 import nbexp
 from nbexp import State
 from nbexp.execute import Job
 from nbexp.execute.cwd import cwd_of, prepared
-from nbexp.run import recover_runs
+from nbexp.run import complete_runs
 from nbexp.run.progress import adopt_progress
 
 TRIED = """\
@@ -108,5 +107,5 @@ def test_of_a_driver_that_was_killed_only_what_the_notebook_wrote_is_left(tmp_pa
     template = tmp_path / "a.ipynb"
     template.touch()
     die(Job("train-1", template, start_variant(run, "train-1"), {}, mirrored=tmp_path))
-    assert recover_runs(tmp_path, Memory()) == [run.id]
+    assert complete_runs([run]) == [run.id]
     assert files_below(run.path) == ["out.txt"]

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 import nbexp
+from nbexp import manifest
 from nbexp.execute import CellError, Outcome
 from nbexp.files import write_json
 from nbexp.notebook.tracked import TrackedRuns
@@ -92,7 +93,8 @@ def test_runs_below_a_variant_end_with_it(tracked, state, status):
 
 def test_runs_end_that_a_killed_driver_left(tracked):
     outcome = Outcome("own", "own", State.FINISHED, 1.0, 2.0)
-    (tracked.run.variant("own") / "notebook.ipynb").write_text("{}")
+    (tracked.run.variant("own") / "notebook.ipynb").write_text('{"cells": []}')
+    manifest.write(tracked.run.variant("own"), [manifest.NOTEBOOK])
     write_json(tracked.run.variant("own") / "result.json", outcome.to_record())
     tracked.tracker._connection.close()
     tracked.run.unlock()

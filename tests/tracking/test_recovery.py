@@ -77,8 +77,8 @@ def test_driver_that_died_is_made_up_for(spec):
     later = MlflowTracker(spec)
     assert later.recover(run.path)
     assert later.find([*KEYS.values(), PRUNED_KEY]) == {
-        KEYS["finished"]: folders["finished"],
-        PRUNED_KEY: folders["pruned"],
+        KEYS["finished"]: [folders["finished"]],
+        PRUNED_KEY: [folders["pruned"]],
     }
     client = later._client()
     ids = {name: VariantRecord.read(folder).tracking_id for name, folder in folders.items()}
@@ -141,7 +141,96 @@ def test_all_that_was_logged_before_the_driver_died_is_there(spec):
 def test_run_that_mlflow_does_not_know_is_no_obstacle(spec):
     tracker = MlflowTracker(spec)
     run = RunFolder.create(spec)
-    write_json(run.path / "tracking.json", {"run_id": "gone", "experiment_id": "99"})
+    elsewhere = {"uri": "http://elsewhere", "run_id": "gone", "experiment_id": "99"}
+    write_json(run.path / "tracking.json", elsewhere)
     run.unlock()
     assert not tracker.recover(run.path)
     assert tracker.failures == []
+
+
+def runs_of(tracker: MlflowTracker, run: RunFolder):
+    client = tracker._client()
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    return client.search_runs(
+        experiments, f"tags.`nbexp.run` = '{run.id}'", order_by=["start_time"]
+    )
+
+
+def leave_untracked(spec, uri: str) -> RunFolder:
+    """Leave a run of which MLflow has not heard: a variant, its failed attempt, and a copy."""
+    run = RunFolder.create(spec)
+    write_json(run.path / "tracking.json", {"uri": uri, "source": {"nbexp.git_dirty": "true"}})
+    events = {"run": run.id, "pipeline": "recovered", "stages": ["train"], "metrics": {}}
+    append_line(run.events, {"time": 1.0, "event": "run_started", **events})
+    append_line(run.events, {"time": 3.0, "event": "run_ended", "state": "finished"})
+    for name, source in (("finished", None), ("failed", "elsewhere")):
+        folder = run.variant(name)
+        folder.mkdir()
+        record = VariantRecord(name, "train", "", {"lr": 0.1}, {}, KEYS[name], {"code": "c"},
+                               "a.ipynb", attempt=2, source=source)  # fmt: skip
+        leave(folder, State.FAILED)
+        (folder / "attempts").mkdir()
+        folder.joinpath("attempts", "1").mkdir()
+        for file in ("result.json", "notebook.ipynb"):
+            (folder / file).rename(folder / "attempts" / "1" / file)
+        leave(folder, State.FINISHED, score=0.5)
+        write_json(folder / "variant.json", vars(record))
+    log(run.variant("finished"), 1, 2)
+    run.unlock()
+    return run
+
+
+def test_run_that_mlflow_never_heard_of_is_written_once(spec):
+    tracker = MlflowTracker(spec)
+    run = leave_untracked(spec, tracker.shown_uri)
+    for _ in range(2):
+        assert tracker.recover(run.path)
+        first, last, parent = sorted(
+            runs_of(tracker, run), key=lambda r: r.data.tags.get("nbexp.attempt", "9")
+        )
+        assert (parent.info.status, parent.info.end_time) == ("FINISHED", 3000)
+        assert parent.data.tags["nbexp.git_dirty"] == "true"
+        assert (first.info.status, last.info.status) == ("FAILED", "FINISHED")
+        assert last.data.tags["nbexp.key"] == KEYS["finished"]
+        assert last.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert (last.data.params, last.data.metrics) == ({"lr": "0.1"}, {"score": 0.5, "loss": 0.5})
+        record = VariantRecord.read(run.variant("finished"))
+        assert record.tracking_id == last.info.run_id
+        files = {item.path for item in tracker._client().list_artifacts(last.info.run_id)}
+        assert files == {"notebook.ipynb"}
+    assert tracker.knows(run.path)
+
+
+@pytest.mark.parametrize("noted", ["tracking.json", "variant.json"])
+def test_what_was_begun_and_not_noted_down_is_taken_up(spec, noted):
+    tracker = MlflowTracker(spec)
+    run = leave_untracked(spec, tracker.shown_uri)
+    place = run.path if noted == "tracking.json" else run.variant("finished")
+    before = (place / noted).read_bytes()
+    assert tracker.recover(run.path)
+    ids = {each.info.run_id for each in runs_of(tracker, run)}
+    (place / noted).write_bytes(before)  # as if it had been killed just before that
+    assert tracker.recover(run.path)
+    assert {each.info.run_id for each in runs_of(tracker, run)} == ids
+
+
+def test_what_was_deleted_in_mlflow_stays_deleted(spec):
+    tracker = MlflowTracker(spec)
+    run = leave_untracked(spec, tracker.shown_uri)
+    assert tracker.recover(run.path)
+    for each in runs_of(tracker, run):
+        tracker._client().delete_run(each.info.run_id)
+    assert tracker.knows(run.path)
+    assert tracker.recover(run.path)
+    assert runs_of(tracker, run) == []
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_run_is_written_anew_only_where_its_own_database_is_gone(spec, tmp_path, is_there):
+    tracker = MlflowTracker(spec)
+    if is_there:
+        (tmp_path / "other.db").touch()
+    run = leave_untracked(spec, f"sqlite:///{tmp_path / 'other.db'}")
+    assert tracker.knows(run.path) is (None if is_there else False)
+    assert tracker.recover(run.path) is not is_there
+    assert len(runs_of(tracker, run)) == (0 if is_there else 3)

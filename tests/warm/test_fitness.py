@@ -14,12 +14,15 @@ TRY = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from nbexp.warm.fitness import UnfitError, import_fit, installed_folders
-import IPython.core.interactiveshell
+from nbexp.warm.placeholders import CLASSES, Placeholders
+from nbexp.warm.traces import Traces
+import os, tempfile
+os.chdir(tempfile.mkdtemp(dir=sys.argv[1]))
 folders = installed_folders()
 if sys.argv[3] == "installed":
     folders = (*folders, sys.argv[1] + "/")
 try:
-    import_fit(sys.argv[2], folders)
+    import_fit(sys.argv[2], folders, Placeholders(CLASSES, {}), Traces(os.environ))
 except UnfitError as error:
     print(json.dumps(str(error)))
 else:
@@ -48,7 +51,16 @@ def tried(folder: Path, source: str, how: str = "installed") -> str | bool:
         ("print('hello')", "prints when it is imported: hello"),
         ("import os\nos.system('echo from a child')", "prints when it is imported"),
         ("import warnings\nwarnings.warn('beware')", "beware"),
-        ("import IPython\nshell = IPython.get_ipython()", "asks for the shell"),
+        ("get_ipython().events.register('post_run_cell', print)", "ZMQInteractiveShell.events"),
+        ("get_ipython().mine = 1", "sets its ZMQInteractiveShell.mine"),
+        ("get_ipython().kernel.comm_manager", "IPythonKernel.comm_manager"),
+        ("file = get_ipython().config['IPKernelApp']['connection_file']", "connection_file"),
+        ("config = get_ipython().config", "keeps its configuration"),
+        ("input('Name? ')", "IPythonKernel._allow_stdin"),
+        ("import sys\nsys.stdout.fileno()", "asks for sys.stdout.fileno"),
+        ("import sys\nsys.excepthook = print", "sets sys.excepthook"),
+        ("import signal\nsignal.signal(signal.SIGTERM, print)", "sets a handler of SIGTERM"),
+        ("from os import getcwd\nFOLDERS = [getcwd()]", "asks for the working folder in tried"),
         ("import json\nraise ValueError('no')", ""),
         ("import xml.dom\nraise ValueError('no')", "ValueError: no"),
         ("import sys\nsys.exit(3)", ""),
@@ -64,8 +76,24 @@ def test_what_a_fork_would_show_is_left_out(tmp_path: Path, source: str, reason:
         assert found is False
 
 
-def test_what_leaves_no_trace_is_imported(tmp_path: Path) -> None:
-    assert tried(tmp_path, "import numpy, threading\nthreading.Thread(target=int).start()") is True
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import numpy, threading\nthreading.Thread(target=int).start()",
+        "import IPython\nshell = IPython.get_ipython()\nassert hasattr(shell, 'kernel')",
+        "import sys\nassert 'IPKernelApp' in sys.modules['IPython'].get_ipython().config",
+        "assert type(get_ipython()).__name__ == 'ZMQInteractiveShell'",
+        "assert __IPYTHON__ and display and get_ipython().kernel.parent.kernel",
+        "import __main__, sys\nassert not hasattr(__main__, '__file__') and sys.ps1 == 'In : '",
+        "import logging, sys\nhandler = logging.StreamHandler()\nassert not sys.stderr.isatty()",
+        "import os\nFOLDER = os.getcwd()\nPID = os.getpid()",
+        "ask = input",
+        "import sys\nsys.stderr.flush()\nflush, write = sys.stderr.flush, sys.stdout.write\n"
+        "assert flush.__func__.__qualname__ == 'OutStream.flush'",
+    ],
+)
+def test_what_leaves_no_trace_is_imported(tmp_path: Path, source: str) -> None:
+    assert tried(tmp_path, source) is True
 
 
 def test_local_modules_are_not_imported(tmp_path: Path) -> None:

@@ -144,6 +144,16 @@ def test_notebook_works_as_ever(warm: Warm) -> None:
     warm(work, imports="torch,matplotlib.pyplot")
 
 
+def test_stream_that_was_kept_before_writes_into_the_notebook(warm: Warm) -> None:
+    async def use(kernel: Any) -> None:
+        code = "import logging, optuna; h = optuna.logging._default_handler; h.flush()\n"
+        code += "optuna.logging.get_logger('optuna').warning('kept')"
+        assert isinstance(kernel.process, WarmProcess)
+        assert "kept" in await kernel.run(code)
+
+    warm(use, imports="optuna")
+
+
 def test_interrupt_restart_and_input(warm: Warm) -> None:
     async def use(kernel: Any) -> None:
         sleeping = asyncio.create_task(kernel.run("print('in'); import time; time.sleep(60)"))
