@@ -17,7 +17,11 @@ from nbexp.observe.names import value_digest
 
 # A launch's own, the same for all that a library does with it, or different on each machine.
 _OWN = ("NBEXP_", "JPY_", "MLFLOW_", "RAY_", "PYDEVD_", "PYTEST_", "SETUPTOOLS_", "IPYKERNEL_")
-_OWN_NAMES = frozenset({"PYTHONPATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"})
+_OWN_NAMES = frozenset({
+    "PYTHONPATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS",
+    "TERM", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "PAGER", "GIT_PAGER",  # ipykernel's
+})  # fmt: skip
+_UNSET = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # what ipykernel sets then
 _OF_MACHINE = (
     "LC_", "XDG_", "SSH_", "DBUS_", "PYTHON", "CONDA", "VIRTUAL_ENV", "GIT_",
 )  # fmt: skip
@@ -27,6 +31,7 @@ _NAMES_OF_MACHINE = frozenset({
     "PAGER", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "CLICOLOR", "TZ", "WAYLAND_DISPLAY",
 })  # fmt: skip
 _MAPPINGS = ("os", "collections.abc", "_collections_abc")
+_OVER_ALL = ("__iter__", "copy", "popitem")  # functions of these that go through all of them
 _getframe = sys._getframe
 
 
@@ -75,12 +80,13 @@ class Variables:
         if (id(caller), caller.f_lasti) == self._copied:
             return
         while caller.f_globals.get("__name__") in _MAPPINGS:
-            if caller.f_code.co_name in ("__iter__", "copy") or caller.f_back is None:
+            if caller.f_code.co_name in _OVER_ALL or caller.f_back is None:
                 return  # all of them are gone through
             caller = caller.f_back
         if self._is_own_code(caller) or self._is_asked_for(name, caller):
             self._known.add(name)
-            self._tell(name, value_digest(self._value(name)))
+            value = self._value(name)
+            self._tell(name, value_digest(None if value == _UNSET.get(name) else value))
 
     def _is_asked_for(self, name: str, frame: FrameType | None) -> bool:
         """Whether a library asks for a variable since the notebook's own code called it."""
