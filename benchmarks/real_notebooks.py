@@ -141,7 +141,7 @@ def run_papermill(notebooks: dict[str, Path], work: Path, timeout: int) -> dict[
         try:
             papermill.execute_notebook(
                 str(copy), str(out), cwd=str(copy.parent), progress_bar=False,
-                execution_timeout=timeout,
+                kernel_name=_kernel(copy), execution_timeout=timeout,
             )  # fmt: skip
         except papermill.PapermillExecutionError as error:
             state = str(error.ename)
@@ -149,6 +149,12 @@ def run_papermill(notebooks: dict[str, Path], work: Path, timeout: int) -> dict[
             state = type(error).__name__
         done[name] = Execution(state, read_outputs(out, work))
     return done
+
+
+def _kernel(notebook: Path) -> str:
+    """Return the kernel that a notebook names, or Python's, which papermill asks for by name."""
+    metadata = json.loads(notebook.read_text(encoding="utf-8")).get("metadata", {})
+    return str(metadata.get("kernelspec", {}).get("name") or "python3")
 
 
 def write_pipeline(notebooks: dict[str, Path], work: Path, timeout: int, *, warm: bool) -> None:
