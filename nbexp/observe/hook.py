@@ -13,8 +13,8 @@ start from the folder of the last ``cd``:
 ``["cd", folder]``, ``["r", path, time]`` (read), ``["w", path, time, existed]`` (written),
 ``["a", path, time, existed]`` (written, and what was there before still counts),
 ``["d", path, time]`` (deleted), ``["e", path, time, kind]`` (looked for: kind is what was found:
-"file", "folder" or ""), ``["l", folder, time, digest]`` (listed), ``["g", pattern, time, digest]``
-(globbed), ``["v", name, digest]`` (variable),
+"file", "folder", "other" or ""), ``["l", folder, time, digest]`` (listed),
+``["g", pattern, time, digest]`` (globbed), ``["v", name, digest]`` (variable),
 ``["m", module, folders]`` (imported; the local folders before the one that it was found in),
 ``["x", words, folder]`` (started), ``["n", host, port]`` (connected), ``["u", name]`` (a library
 that reads files out of sight).
@@ -34,8 +34,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from nbexp.observe.calls import hear
 from nbexp.observe.names import glob_digest, installed_prefixes, list_digest
-from nbexp.observe.variables import Variables, like
+from nbexp.observe.variables import Variables
 
 VARIABLE = "NBEXP_OBSERVED"
 _HELD = 512  # events
@@ -49,7 +50,6 @@ _SIZES = ("getsize", "getmtime")
 
 _stat = os.stat
 _listdir = os.listdir
-_now = time.time
 _getframe = sys._getframe
 
 
@@ -92,6 +92,7 @@ class Recorder:
 
     def __init__(self, target: str, *, holds: bool) -> None:
         self._target = target
+        self._now = time.time  # what a module holds is replaced where a test freezes the time
         self._installed = installed_prefixes()
         cells = f"{os.environ.get('TMPDIR') or '/tmp'}/ipykernel_"  # the names of files of cells
         self._ignored = (*self._installed, target, cells)
@@ -102,7 +103,7 @@ class Recorder:
         )
         self._imports: dict[str, list[str]] = {}
         self._folder: str | None = None
-        self._next_flush = _now() + _FLUSH_S
+        self._next_flush = self._now() + _FLUSH_S
         self._holds = holds
         self._is_own_file: dict[str, bool] = {}  # by the names of files of code
         self._handle = -1
@@ -155,7 +156,7 @@ class Recorder:
         """Note that a file is read."""
         if (path := self._own(path)) is not None and path not in self._read:
             self._read.add(path)
-            self._add(["r", path, _now()])
+            self._add(["r", path, self._now()])
 
     def wrote(self, path: Any, *, appends: bool = False) -> None:
         """Note that a file is going to be written.
@@ -165,7 +166,7 @@ class Recorder:
             appends: Whether what it holds already still counts.
         """
         if (path := self._own(path)) is not None:
-            self._add(["a" if appends else "w", path, _now(), _kind(path) != ""])
+            self._add(["a" if appends else "w", path, self._now(), _kind(path) != ""])
 
     def unseen(self, name: str) -> None:
         """Note that a library is used whose reads can't be seen."""
@@ -179,7 +180,7 @@ class Recorder:
         del self._events[: len(events)]
         if not events:
             return
-        self._next_flush = _now() + _FLUSH_S
+        self._next_flush = self._now() + _FLUSH_S
         if self._handle < 0:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self._handle = os.open(self._target, flags, 0o644)
@@ -187,7 +188,7 @@ class Recorder:
 
     def begin(self) -> None:
         """Write that this process is heard."""
-        self._folder = os.getcwd()
+        self._folder = _working_folder()
         self._events.append(["cd", self._folder])
         self.flush()
 
@@ -200,10 +201,10 @@ class Recorder:
 
     def _add(self, event: list[Any]) -> None:
         if self._folder is None:
-            self._folder = os.getcwd()
+            self._folder = _working_folder()
             self._events.append(["cd", self._folder])
         self._events.append(event)
-        if not self._holds or len(self._events) >= _HELD or _now() > self._next_flush:
+        if not self._holds or len(self._events) >= _HELD or self._now() > self._next_flush:
             self.flush()
 
     def _once(self, event: tuple[Any, ...]) -> None:
@@ -237,14 +238,14 @@ class Recorder:
         if is_searching and caller.f_code.co_name != "iterdir":
             return
         self._read.add(("l", path))
-        self._add(["l", path, _now(), list_digest(path)])
+        self._add(["l", path, self._now(), list_digest(path)])
 
     def _globbed(self, pattern: str) -> None:
         own = self._own(pattern)
         if own is None or ("g", own) in self._read:
             return
         self._read.add(("g", own))  # before it is looked up, which is heard too
-        self._add(["g", own, _now(), glob_digest(own)])
+        self._add(["g", own, self._now(), glob_digest(own)])
 
     def _rglobbed(self, args: Any) -> None:
         self._globbed(_under(args[0], os.path.join("**", args[1])))
@@ -260,7 +261,7 @@ class Recorder:
 
     def _deleted(self, path: Any) -> None:
         if (path := self._own(path)) is not None:
-            self._add(["d", path, _now()])
+            self._add(["d", path, self._now()])
 
     def _connected(self, address: Any) -> None:
         if isinstance(address, tuple) and len(address) >= 2:
@@ -327,38 +328,25 @@ class Recorder:
         import pathlib
 
         self._variables.watch()
-        for name in (*_LOOKS, *_SIZES):
-            original = getattr(os.path, name)
-            new = self._looking(original) if name in _LOOKS else self._measuring(original)
-            for home in {os.path, sys.modules[original.__module__]}:  # where pickle looks, too
-                setattr(home, name, new)
+        for name in _LOOKS:
+            hear(os.path, name, self._looked)
+        for name in _SIZES:
+            hear(os.path, name, self._measured)
         for name in ("exists", "is_file", "is_dir"):
-            setattr(pathlib.Path, name, self._looking(getattr(pathlib.Path, name)))
+            hear(pathlib.Path, name, self._looked)
 
-    def _looking(self, original: Callable[..., Any]) -> Any:
-        def look(path: Any, *args: Any, **kwargs: Any) -> Any:
-            with contextlib.suppress(Exception):
-                self._looked(path)
-            return original(path, *args, **kwargs)
-
-        return like(look, original)
-
-    def _measuring(self, original: Callable[..., Any]) -> Any:
-        def measure(path: Any) -> Any:
-            with contextlib.suppress(Exception):
-                self.read(path)
-            return original(path)
-
-        return like(measure, original)
+    def _measured(self, path: Any) -> None:
+        with contextlib.suppress(Exception):
+            self.read(path)
 
     def _looked(self, path: Any) -> None:
-        if (path := self._own(path)) is None or path in self._read or ("e", path) in self._read:
-            return
-        caller = _getframe(2)
-        if _is_of_traceback(caller):
-            return
-        self._read.add(("e", path))
-        self._add(["e", path, _now(), _kind(path)])
+        with contextlib.suppress(Exception):
+            path = self._own(path)
+            if path is None or path in self._read or ("e", path) in self._read:
+                return
+            if not _is_of_traceback(_getframe(2)):
+                self._read.add(("e", path))
+                self._add(["e", path, self._now(), _kind(path)])
 
 
 _recorders: list[Recorder] = []
@@ -368,10 +356,18 @@ def _under(folder: Any, name: Any) -> str:
     return os.path.join("" if folder is None else os.fsdecode(folder), os.fsdecode(name))
 
 
-def _kind(path: str) -> str:
-    """Return what lies at a path: "file", "folder", or nothing."""
+def _working_folder() -> str:
     try:
-        return "folder" if stat.S_ISDIR(_stat(path).st_mode) else "file"
+        return os.getcwd()
+    except OSError:  # it was deleted: nothing lies there
+        return "/(deleted)"
+
+
+def _kind(path: str) -> str:
+    """Return what lies at a path: "file", "folder", "other" (a pipe, a device), or nothing."""
+    try:
+        mode = _stat(path).st_mode
+        return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
     except (OSError, ValueError):
         return ""
 

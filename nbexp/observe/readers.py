@@ -65,6 +65,9 @@ _UNSEEN = (
     "pymongo", "pymssql", "pymysql", "pyodbc", "pyreadstat", "pyspark", "redis", "snowflake",
     "tensorflow", "tiledb", "zarr.codecs",
 )  # fmt: skip
+# File of the functions that are put in others' places: under this one's name, they would show in
+# tracebacks; and a warning is never given a place whose name tells of importlib's bootstrap.
+_NAMELESS = "<frozen reader importlib._bootstrap>"
 _WRITE_MODES = ("w", "a", "x", "r+")
 
 
@@ -167,8 +170,14 @@ def _has(module: Any, names: Sequence[str]) -> bool:
     return module is not None
 
 
+def _nameless(function: Any) -> Any:
+    function.__code__ = function.__code__.replace(co_filename=_NAMELESS)
+    return function
+
+
 def _telling(original: Callable[..., Any], tell: Callable[..., None]) -> Callable[..., Any]:
     @functools.wraps(original)
+    @_nameless
     def function(*args: Any, **kwargs: Any) -> Any:
         _try(tell, args, kwargs)
         return original(*args, **kwargs)
@@ -184,6 +193,7 @@ def _replace_class(owner: Any, name: str, original: Any, tell: Callable[..., Non
         setattr(owner, name, _maker(original, tell))
         return
 
+    @_nameless
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         _try(tell, args, kwargs)
         make(self, *args, **kwargs)
@@ -196,6 +206,7 @@ def _replace_class(owner: Any, name: str, original: Any, tell: Callable[..., Non
 
 def _maker(original: type, tell: Callable[..., None]) -> type:
     class Meta(type):
+        @_nameless
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             _try(tell, args, kwargs)
             return original(*args, **kwargs)

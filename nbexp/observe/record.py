@@ -227,6 +227,8 @@ class Observation:
         now = self._files.state(path)
         if use.state["kind"] == _ANYTHING:
             use.state["kind"] = "" if use.is_deleted else now["kind"]
+        if use.is_read and now["kind"] == "other":
+            self.note(f"it reads {self._name(path)}, a pipe or a device, which can't be checked")
         if use.is_read and now["kind"] == "file" and "digest" not in now:
             self.note(f"of {self._name(path)}, which is large, only size and times are compared")
         changed = now["kind"] != use.state["kind"] or _is_changed_since(now, use.looked)

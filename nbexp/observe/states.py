@@ -1,15 +1,17 @@
 """States of files and folders: as they are recorded, and whether they are still the same.
 
-A state is a table: ``kind`` is "file", "folder", "pattern" or "" (nothing there). A file that was
-read has its ``digest`` and what a quick look compares (``size``, ``mtime_ns``, ``ctime_ns`` and
-``inode``); a folder that was listed and a pattern have the digest of the names; what was only
-looked for has no digest. ``left`` is the digest that the notebook itself left there by writing.
+A state is a table: ``kind`` is "file", "folder", "pattern", "other" (a pipe, a device) or ""
+(nothing there). A file that was read has its ``digest`` and what a quick look compares (``size``,
+``mtime_ns``, ``ctime_ns`` and ``inode``); a folder that was listed and a pattern have the digest of
+the names; what was only looked for has no digest. ``left`` is the digest that the notebook itself
+left there by writing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,7 +35,7 @@ class Files:
         look = quick_look(path)
         if look is None:
             return {"kind": ""}
-        if look["kind"] == "folder":
+        if look["kind"] != "file":
             return look
         digest = {"digest": self.digest(path, look)} if look["size"] <= _MOST_BYTES else {}
         return {**look, **digest}
@@ -71,6 +73,8 @@ class Files:
     def _is_left(self, path: str, look: State, left: str) -> bool:
         if look["kind"] == "folder":
             return left in ("folder", list_digest(path))
+        if look["kind"] == "other":
+            return left == "other"
         return self.digest(path, look) == left
 
 
@@ -80,8 +84,8 @@ def quick_look(path: str) -> dict[str, Any] | None:
         found = os.stat(path)
     except (OSError, ValueError):
         return None
-    if (found.st_mode & 0o170000) == 0o040000:
-        return {"kind": "folder"}
+    if not stat.S_ISREG(found.st_mode):  # to read a pipe would block, and a device never end
+        return {"kind": "folder" if stat.S_ISDIR(found.st_mode) else "other"}
     return {
         "kind": "file",
         "size": found.st_size,

@@ -8,15 +8,20 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from nbexp.observe.calls import hear
 from nbexp.observe.names import value_digest
 
 # A launch's own, the same for all that a library does with it, or different on each machine.
 _OWN = ("NBEXP_", "JPY_", "MLFLOW_", "RAY_", "PYDEVD_", "PYTEST_", "SETUPTOOLS_", "IPYKERNEL_")
-_OWN_NAMES = frozenset({"PYTHONPATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"})
+_OWN_NAMES = frozenset({
+    "PYTHONPATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS",
+    "TERM", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "PAGER", "GIT_PAGER",  # ipykernel's
+})  # fmt: skip
+_UNSET = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # what ipykernel sets then
 _OF_MACHINE = (
     "LC_", "XDG_", "SSH_", "DBUS_", "PYTHON", "CONDA", "VIRTUAL_ENV", "GIT_",
 )  # fmt: skip
@@ -26,6 +31,7 @@ _NAMES_OF_MACHINE = frozenset({
     "PAGER", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "CLICOLOR", "TZ", "WAYLAND_DISPLAY",
 })  # fmt: skip
 _MAPPINGS = ("os", "collections.abc", "_collections_abc")
+_OVER_ALL = ("__iter__", "copy", "popitem")  # functions of these that go through all of them
 _getframe = sys._getframe
 
 
@@ -46,46 +52,41 @@ class Variables:
         self._is_own_code = is_own_code
         self._known: set[str] = set()
         self._copied = (0, 0)  # where all of them were gone through last
-        kind: Any = type(os.environ)
-        self._value_of, self._names = kind.__getitem__, kind.__iter__
+        self._environment = os.environ  # a notebook may put another in its place
 
     def watch(self) -> None:
-        """Begin to listen, by functions in the place of Python's own."""
-
-        def getitem(environment: Any, name: Any) -> Any:
-            with contextlib.suppress(Exception):
-                self._asked(name)
-            return self._value_of(environment, name)
-
-        def names(environment: Any) -> Iterator[Any]:
-            caller = _getframe(1)
-            while caller.f_globals.get("__name__") in _MAPPINGS and caller.f_back:
-                caller = caller.f_back
-            self._copied = (id(caller), caller.f_lasti)
-            yield from self._names(environment)
-
-        kind: Any = type(os.environ)
-        kind.__getitem__ = like(getitem, kind.__getitem__)
-        kind.__iter__ = like(names, kind.__iter__)
+        """Begin to listen, in the environment's own functions."""
+        kind = type(self._environment)
+        hear(kind, "__getitem__", self._asked, argument=1)
+        hear(kind, "__iter__", self._gone_through)
 
     def set(self, name: Any) -> None:
         """Note that the process sets or unsets a variable itself."""
         self._known.add(os.fsdecode(name))
 
-    def _asked(self, name: Any) -> None:
-        name = os.fsdecode(name)
-        if name in self._known or name.startswith(_OWN) or name in _OWN_NAMES:
-            return
+    def _gone_through(self, _environment: Any) -> None:
         caller = _getframe(2)
+        while caller.f_globals.get("__name__") in _MAPPINGS and caller.f_back:
+            caller = caller.f_back
+        self._copied = (id(caller), caller.f_lasti)
+
+    def _asked(self, name: Any) -> None:
+        with contextlib.suppress(Exception):
+            name = os.fsdecode(name)
+            if name not in self._known and not name.startswith(_OWN) and name not in _OWN_NAMES:
+                self._asked_by(name, _getframe(2))
+
+    def _asked_by(self, name: str, caller: FrameType) -> None:
         if (id(caller), caller.f_lasti) == self._copied:
             return
         while caller.f_globals.get("__name__") in _MAPPINGS:
-            if caller.f_code.co_name in ("__iter__", "copy") or caller.f_back is None:
+            if caller.f_code.co_name in _OVER_ALL or caller.f_back is None:
                 return  # all of them are gone through
             caller = caller.f_back
         if self._is_own_code(caller) or self._is_asked_for(name, caller):
             self._known.add(name)
-            self._tell(name, value_digest(self._value(name)))
+            value = self._value(name)
+            self._tell(name, value_digest(None if value == _UNSET.get(name) else value))
 
     def _is_asked_for(self, name: str, frame: FrameType | None) -> bool:
         """Whether a library asks for a variable since the notebook's own code called it."""
@@ -99,15 +100,6 @@ class Variables:
 
     def _value(self, name: str) -> str | None:
         try:
-            return str(self._value_of(os.environ, name))
+            return str(self._environment[name])
         except KeyError:
             return None
-
-
-def like(function: Any, original: Any) -> Any:
-    """Give a function the names of the one in whose place it is put."""
-    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
-        with contextlib.suppress(AttributeError, TypeError):
-            setattr(function, name, getattr(original, name))
-    function.__wrapped__ = original
-    return function

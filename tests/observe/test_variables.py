@@ -21,6 +21,7 @@ NOT_ASKED = {
     "dict": "import os; dict(os.environ)",
     "unpacked": "import os; {**os.environ, 'x': '1'}",
     "gone through": "import os; [(k, v) for k, v in os.environ.items()]",
+    "cleared": "import os; os.environ.clear()",
     "keys": "import os; list(os.environ)",
     "its own": "import os; os.environ['ASKED'] = '1'; os.environ['ASKED']",
     "by a library": "import tempfile, locale, subprocess; tempfile.gettempdir(); "
@@ -38,6 +39,17 @@ def test_variable_that_is_asked_for_counts(project: Project, way: str) -> None:
     assert project.changes(record) == [f"{what} is no longer set"]
     unset = project.run(ASKED[way])
     assert project.changes(unset, {"ASKED": "1"}) == [f"{what} is set now"]
+
+
+def test_what_the_kernel_sets_itself_is_no_input(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    inline = "module://matplotlib_inline.backend_inline"
+    code = "import os; os.environ['TERM']; os.environ['MPLBACKEND']"
+    record = project.run(code, {"TERM": "xterm-color", "MPLBACKEND": inline})
+    assert project.changes(record, {"TERM": "dumb"}) == []
+    assert project.changes(record, {"MPLBACKEND": "agg"}) != []
 
 
 @pytest.mark.parametrize("way", NOT_ASKED)
