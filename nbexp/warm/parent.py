@@ -151,7 +151,7 @@ class Parent:
         except BlockingIOError:
             return None
         files: list[int] = []
-        launch = None
+        launch = connection = None
         try:
             accepted.settimeout(_REQUEST_S)
             request = json.loads(_read_line(accepted, files))
@@ -159,6 +159,7 @@ class Parent:
             launch = self._answer(connection, request, files)
         except (OSError, ValueError, KeyError, TypeError):
             accepted.close()  # nothing that a client sends may end the parent
+            self._connections -= {connection}  # or have it wait for ever
         finally:
             if launch is None:
                 for number in files:

@@ -95,8 +95,9 @@ class Traces:
             asking.add(_caller())
             return getcwd()
 
-        def getting(variables: Any, name: str) -> str:
-            self._asked.add(name)
+        def getting(variables: Any, name: Any) -> str:
+            if isinstance(name, str):  # some try bytes first, which are refused
+                self._asked.add(name)
             return get(variables, name)
 
         return [
@@ -255,7 +256,8 @@ def _caller() -> str:
 
 
 def _is_class_of(value: Any, module: ModuleType) -> bool:
-    return isinstance(value, type) and value.__module__ == module.__name__
+    # Some objects answer for others, with a warning, when they are asked for their class.
+    return issubclass(type(value), type) and value.__module__ == module.__name__
 
 
 def _plain(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -123,6 +123,7 @@ def test_death_is_told_at_once(warm: Warm, code: str, exit_code: int) -> None:
 def test_notebook_works_as_ever(warm: Warm) -> None:
     async def work(kernel: Any) -> None:
         run = kernel.run
+        assert isinstance(kernel.process, WarmProcess)
         assert (await run("import sys; sys.exit(3)")).startswith("SystemExit: 3")
         child = "import subprocess as s; print(s.run(['echo', 'child'], stdout=-1).stdout)"
         assert await run(child) == "b'child\\n'"

@@ -115,6 +115,7 @@ def test_kernel_for_which_imports_would_go_otherwise_is_refused(
         import os
 
         os.environ.get("ASKED")
+        os.get_exec_path()  # asks for names in bytes as well
     found = traces.refusal(str(tmp_path), environment)
     assert reason in found
     assert bool(found) == bool(reason)
