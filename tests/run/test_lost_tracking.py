@@ -176,7 +176,7 @@ def test_database_that_is_deleted_during_a_run_is_filled_again(project) -> None:
     result, _ = tracked.run(1, 2, 3, at_first_end=database.unlink)
     assert result.state is State.FINISHED
     tracked.write(1, 2, 3, 4)
-    # In one process, MLflow goes on with the database that it has open: by another name, it doesn't.
+    # In one process, MLflow goes on with the database that it has open, but by another name.
     assert project.start().wait() == 0
     tracked.uri = f"sqlite:///{project.folder}/runs/../own.db"
     assert tracked.variants() == dict.fromkeys("1234", 1)
