@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from itertools import takewhile
+from itertools import islice, takewhile
 from types import CodeType
 from typing import Any
 
@@ -32,7 +32,7 @@ def hear(owner: Any, name: str, tell: Callable[[Any], None], *, argument: int = 
         code = _with_call(function, heard := f"_heard_by_{name}", argument)
         function.__globals__[heard] = tell
         function.__code__ = code
-    except (OSError, SyntaxError, ValueError, LookupError, AttributeError, TypeError):
+    except Exception:  # whatever is odd about it, it is still called
         setattr(owner, name, _telling(function, tell, argument))
 
 
@@ -41,11 +41,12 @@ def _with_call(function: Any, heard: str, argument: int) -> CodeType:
     code: CodeType = function.__code__
     line = code.co_firstlineno
     with open(function.__globals__["__file__"], encoding="utf-8") as file:
-        first, *rest = file.readlines()[line - 1 :]
-    indent = len(first) - len(first.lstrip())
-    body = takewhile(lambda each: not each.strip() or each[indent] == " ", rest)
+        lines = islice(file, line - 1, None)
+        first = next(lines)
+        indent = len(first) - len(first.lstrip())
+        body = "".join(takewhile(lambda each: not each.strip() or each[indent] == " ", lines))
     start = "\n" * (line - 2) + ("if 1:\n" if indent else "\n")
-    tree: Any = compile(start + first + "".join(body), code.co_filename, "exec", _ONLY_TREE)
+    tree: Any = compile(start + first + body, code.co_filename, "exec", _ONLY_TREE)
     definition = tree.body[0].body[0] if indent else tree.body[0]
     before = "\n" * (definition.body[0].lineno - 1)
     call: Any = compile(f"{before}{heard}({code.co_varnames[argument]})", "", "exec", _ONLY_TREE)

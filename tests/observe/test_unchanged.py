@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from observed_project import Project, make
+
+from nbexp.observe.calls import hear
 
 SAME = {
     "signatures": """
@@ -145,3 +149,12 @@ def test_time_that_a_test_freezes_is_not_taken_for_the_real_one(project: Project
         open('../data/a.csv').read()
     """
     assert project.changes(project.run(code)) == []
+
+
+def test_function_whose_source_is_missing_tells_all_the_same() -> None:
+    module = ModuleType("made")
+    exec("def double(number):\n    return number * 2", vars(module))
+    heard: list[int] = []
+    hear(module, "double", heard.append)
+    assert (module.double(2), heard) == (4, [2])
+    assert str(inspect.signature(module.double)) == "(number)"
