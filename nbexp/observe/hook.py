@@ -41,7 +41,6 @@ from nbexp.observe.variables import Variables
 VARIABLE = "NBEXP_OBSERVED"
 _HELD = 512  # events
 _FLUSH_S = 1.0
-_APPENDS = os.O_APPEND
 _NEW = os.O_TRUNC | os.O_EXCL
 _IMPORT = "<frozen importlib"
 _SEARCHES = ("importlib", "_frozen_importlib", "zipimport", "glob", "pathlib")
@@ -119,9 +118,9 @@ class Recorder:
             "os.rename": self._renamed,
             "os.remove": lambda args: self._deleted(args[0]),
             "os.rmdir": lambda args: self._deleted(args[0]),
-            "os.link": lambda args: self.wrote(args[1]),
-            "os.symlink": lambda args: self.wrote(args[1]),
-            "os.mkdir": lambda args: self.wrote(args[0]),
+            "os.link": lambda args: self.wrote(args[1], appends=True),
+            "os.symlink": lambda args: self.wrote(args[1], appends=True),
+            "os.mkdir": lambda args: self.wrote(args[0], appends=True),
             "os.truncate": lambda args: self.wrote(args[0], appends=True),
             "os.putenv": lambda args: self._variables.set(args[0]),
             "os.unsetenv": lambda args: self._variables.set(args[0]),
@@ -227,7 +226,7 @@ class Recorder:
         if not flags & os.O_WRONLY and not flags & _NEW:
             self.read(path)
         if flags & (os.O_WRONLY | os.O_RDWR):
-            self.wrote(path, appends=not flags & _NEW)
+            self.wrote(path, appends=not flags & os.O_TRUNC)
 
     def _listed(self, args: Any) -> None:
         path = self._own("." if args[0] is None else args[0])

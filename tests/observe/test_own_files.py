@@ -38,6 +38,11 @@ CASES = {
                                    "open('nbs/more', 'w')", False),
     "a folder of its own": ("import os; os.makedirs('o', exist_ok=True); open('o/x', 'w'); "
                             "os.listdir('o')", "open('nbs/o/y', 'w')", True),
+    "a folder that was there": ("import os; os.makedirs('../data', exist_ok=True); "
+                                "os.listdir('../data')", "open('data/more', 'w')", False),
+    "made only if it is new": ("try: open('../data/n', 'x').write('1')\n"
+                               "except FileExistsError: pass\nopen('../data/n').read()",
+                               "open('data/n', 'w').write('7')", False),
     "compiled modules": ("import sys; sys.path.append('../src'); import lib",
                          "import sys; sys.path.append('src'); import lib", True),
     "touched": ("open('../data/n').read()", "import os; os.utime('data/n', (1, 1))", True),
