@@ -13,14 +13,14 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nbexp.observe.imports import ImportWatch
 from nbexp.urls import sqlite_file
 
 _FLUENT = "mlflow.tracking.fluent"
@@ -45,7 +45,7 @@ def install() -> None:
     if module is not None and hasattr(module, "start_run"):
         patch.apply(module)
     else:
-        sys.meta_path.insert(0, patch)
+        patch.begin()
 
 
 def uninstall() -> None:
@@ -105,39 +105,18 @@ def _server(uri: str) -> str:
     return str(file.resolve()) if file else uri.rstrip("/")
 
 
-class _Patch:
-    """Waits for MLflow's import as a finder of modules, and holds what was replaced."""
+class _Patch(ImportWatch):
+    """Waits for MLflow's import, and holds what was replaced."""
 
     def __init__(self, home: _Home, folder: Path) -> None:
+        super().__init__((_FLUENT,))
         self._home = home
         self._folder = folder
         self._replaced: list[tuple[Any, str, Any]] = []
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return MLflow's spec, found by the other finders, with a loader that patches after."""
-        if name != _FLUENT:
-            return None
-        others = [finder for finder in sys.meta_path if finder is not self]
-        specs = (finder.find_spec(name, path, target) for finder in others)
-        spec = next((spec for spec in specs if spec is not None), None)
-        if spec is not None and spec.loader is not None:
-            self._patch_after(spec.loader)
-        return spec
-
-    def _patch_after(self, loader: Any) -> None:
-        execute = loader.exec_module
-
-        def exec_module(module: ModuleType) -> None:
-            execute(module)
-            self.apply(module)
-
-        loader.exec_module = exec_module  # of this one module's own loader
-
     def apply(self, fluent: ModuleType) -> None:
         """Replace what MLflow calls to begin, log into and search runs."""
-        self._stop_waiting()
+        self.stop()
         try:
             self._apply(fluent)
         except (ImportError, AttributeError) as error:  # the notebook goes on with MLflow as it is
@@ -171,7 +150,7 @@ class _Patch:
 
     def remove(self) -> None:
         """Put the originals back."""
-        self._stop_waiting()
+        self.stop()
         while self._replaced:
             setattr(*self._replaced.pop())
 
@@ -189,10 +168,6 @@ class _Patch:
             is_mlflow = module_name.partition(".")[0] == "mlflow"
             if is_mlflow and vars(module).get(name) is old:
                 self._replace(module, name, new)
-
-    def _stop_waiting(self) -> None:
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
 
 
 _installed: list[_Patch] = []

@@ -9,9 +9,10 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Protocol
+
+from nbexp.observe.imports import ImportWatch
 
 _TABLES = ("read_csv", "read_parquet", "read_json", "read_ndjson", "read_ipc", "read_ipc_schema",
            "read_ipc_stream", "read_avro", "read_excel", "read_ods", "read_delta", "scan_csv",
@@ -68,6 +69,7 @@ _UNSEEN = (
 # File of the functions that are put in others' places: under this one's name, they would show in
 # tracebacks; and a warning is never given a place whose name tells of importlib's bootstrap.
 _NAMELESS = "<frozen reader importlib._bootstrap>"
+_NAMES = frozenset({*_READERS, *_WRITERS, *_UNSEEN})
 _WRITE_MODES = ("w", "a", "x", "r+")
 
 
@@ -86,44 +88,18 @@ class Listener(Protocol):
 
 def install(listener: Listener) -> None:
     """Have the libraries tell that are imported, or will be."""
-    finder = _Finder(listener)
-    for name in _Finder.names & sys.modules.keys():
-        finder.apply(sys.modules[name])
-    sys.meta_path.insert(0, finder)
+    watch = _Libraries(listener)
+    for name in _NAMES & sys.modules.keys():
+        watch.apply(sys.modules[name])
+    watch.begin()
 
 
-class _Finder:
-    """Waits for the imports of the libraries, as a finder of modules."""
-
-    names = frozenset({*_READERS, *_WRITERS, *_UNSEEN})
+class _Libraries(ImportWatch):
+    """Waits for the imports of the libraries."""
 
     def __init__(self, listener: Listener) -> None:
+        super().__init__(_NAMES)
         self._listener = listener
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return a library's spec, found by the other finders, with a loader that patches after."""
-        if name not in self.names:
-            return None
-        others = [finder for finder in sys.meta_path if finder is not self]
-        found = (f.find_spec(name, path, target) for f in others if hasattr(f, "find_spec"))
-        spec = next((spec for spec in found if spec is not None), None)
-        if spec is not None and hasattr(spec.loader, "exec_module"):
-            self._patch_after(spec.loader)
-        return spec
-
-    def _patch_after(self, loader: Any) -> None:
-        execute = loader.exec_module
-
-        def exec_module(module: ModuleType) -> None:
-            execute(module)
-            self.apply(module)
-
-        try:
-            loader.exec_module = exec_module  # of this one module's own loader
-        except AttributeError:
-            return
 
     def apply(self, module: ModuleType) -> None:
         """Put functions that tell in the place of a library's own."""
