@@ -27,7 +27,7 @@ from nbexp.wording import duration_text, number_text, time_text
 
 _LONGEST = 200
 _MOST_ROWS = 20
-_USES = {"file": "file", "folder": "names in it", "pattern": "what it finds"}
+_USES = {"": "looked for", "file": "file", "folder": "names in it", "pattern": "what it finds"}
 
 
 def show_variant(
