@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
+import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -78,7 +79,18 @@ def _hand_over(run: RunFolder, tracker: Tracker) -> bool:
 
 def _mark(run: RunFolder, *, is_complete: bool) -> None:
     """Note whether all of a run that has ended is tracked."""
-    run.write_status(run.read_status() | {"is_complete": is_complete})
+    with _as_old_as_before(run):
+        run.write_status(run.read_status() | {"is_complete": is_complete})
+
+
+@contextlib.contextmanager
+def _as_old_as_before(run: RunFolder) -> Iterator[None]:
+    """Keep the time of a run's folder, so that the newest run is the last that was changed."""
+    found = run.path.stat()
+    try:
+        yield
+    finally:
+        os.utime(run.path, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 @contextlib.contextmanager
@@ -105,7 +117,8 @@ def _alone(folder: Path) -> Iterator[bool]:
 def _locked(run: RunFolder) -> Iterator[bool]:
     is_free = _lock(run)
     try:
-        yield is_free
+        with _as_old_as_before(run):
+            yield is_free
     finally:
         if is_free:
             run.unlock()

@@ -84,10 +84,12 @@ def test_run_is_completed_once(tmp_path):
 def test_run_is_handed_over_once(tmp_path):
     run, own, memory = make_run(tmp_path), make_run(tmp_path, "own"), Memory()
     complete(tmp_path)
+    changed = run.path.stat().st_mtime_ns
     for expected in ([run.id], []):
         assert hand_over(tmp_path, memory, own.id) == expected
         assert memory.runs == [run.id]
     assert run.read_status()["is_complete"]
+    assert run.path.stat().st_mtime_ns == changed, "the newest run is the last that was changed"
 
 
 def test_run_that_is_not_for_the_tracker_is_left(tmp_path):
