@@ -193,7 +193,7 @@ def _names_any(lines: Sequence[str], at: int, stages: set[str]) -> bool:
 
 
 def _variants(work: Path) -> Sequence[nbexp.VariantResult]:
-    newest = max((work / "runs").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    newest = max((work / "runs").glob("real-*"), key=lambda path: path.stat().st_mtime_ns)
     return nbexp.RunResult.read(newest).variants
 
 
