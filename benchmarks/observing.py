@@ -21,11 +21,17 @@ from pathlib import Path
 import nbformat
 
 from nbexp.execute import Job, NotebookExecutor
+from nbexp.pipeline.templates import read_template
 from nbexp.warm.client import Holds
 
 NOTEBOOKS = {
     "nothing": ["x = 1"],
     "imports": ["import numpy, pandas, matplotlib.pyplot, sklearn.ensemble, scipy.stats, torch"],
+    "both": [
+        "import numpy, pandas, matplotlib.pyplot, sklearn.ensemble, scipy.stats, torch\n"
+        "import json\nfrom pathlib import Path",
+        "rows = [json.loads(path.read_text()) for path in sorted(Path('files').iterdir())]",
+    ],
     "files": [
         "import json\nfrom pathlib import Path",
         "rows = [json.loads(path.read_text()) for path in sorted(Path('files').iterdir())]",
@@ -96,8 +102,7 @@ def execute(
     name = f"{template.stem}-{warm}-{observe}-{number}"
     folder = template.parent / "runs" / "r" / "variants" / name
     folder.mkdir(parents=True)
-    names = [name.split()[1].rstrip(",") for name in NOTEBOOKS[template.stem] if "import" in name]
-    imports = tuple(dict.fromkeys(names)) if warm else ()
+    imports = read_template(template, template.parent).imports if warm else ()
     job = Job(
         name, template, folder, {}, warm=warm, imports=imports, observe=observe,
         project=template.parent,

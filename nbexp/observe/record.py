@@ -89,6 +89,7 @@ class Observation:
         variants = place.folder.parent  # one that goes on from another's snapshot has its lines
         own = (variants if variants.name == "variants" else place.folder, *place.tracked)
         self._ignored = tuple(str(path) for path in own)
+        self._ignored_below = (*(f"{each}{os.sep}" for each in self._ignored), *place.given)
         self._project = f"{os.path.realpath(place.project)}{os.sep}"
 
     def take(self, lines: Iterable[bytes]) -> None:
@@ -240,9 +241,7 @@ class Observation:
         return {**now, "is_changing": True} if changed else now
 
     def _is_ignored(self, path: str) -> bool:
-        if any(path == each or path.startswith(f"{each}{os.sep}") for each in self._ignored):
-            return True
-        if path.startswith(self._place.given):
+        if path in self._ignored or path.startswith(self._ignored_below):
             return True
         inner = self._name(path).split(os.sep)
         return not _BY_THE_WAY.isdisjoint(inner) or inner[0].startswith((".nfs", "mlflow.db"))
