@@ -5,6 +5,7 @@ Each is answered by an event of the run, so that whoever asked can tell what cam
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -166,7 +167,7 @@ def _read(record: Mapping[str, Any]) -> Request | Malformed:
 def _is_writable(value: Any) -> bool:
     """Whether events and records can hold a value."""
     try:
-        to_json(value).encode()
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):  # half of a character; thousands of tables in tables
         return False
     return not _is_deeper(value, _DEPTH)
