@@ -10,7 +10,8 @@ Lines of JSON go to the file in ``NBEXP_OBSERVED``, each an array of events in t
 is an array of its kind and what belongs to it; paths are as they were given, and relative ones
 start from the folder of the last ``cd``:
 
-``["cd", folder]``, ``["r", path, time]`` (read), ``["w", path, time, existed]`` (written),
+``["cd", folder]``, ``["f", folder]`` (the variant's own), ``["r", path, time]`` (read),
+``["w", path, time, existed]`` (written),
 ``["a", path, time, existed]`` (written, and what was there before still counts),
 ``["d", path, time]`` (deleted), ``["e", path, time, kind]`` (looked for: kind is what was found:
 "file", "folder", "other" or ""), ``["l", folder, time, digest]`` (listed),
@@ -188,7 +189,8 @@ class Recorder:
     def begin(self) -> None:
         """Write that this process is heard."""
         self._folder = _working_folder()
-        self._events.append(["cd", self._folder])
+        own = os.environ.get("NBEXP_FOLDER")
+        self._events += [["cd", self._folder], *([["f", own]] if own else [])]
         self.flush()
 
     def begin_in_child(self) -> None:

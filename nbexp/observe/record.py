@@ -86,11 +86,16 @@ class Observation:
         self._place = place
         self._files = files
         self._seen = _Seen()
-        variants = place.folder.parent  # one that goes on from another's snapshot has its lines
-        own = (variants if variants.name == "variants" else place.folder, *place.tracked)
-        self._ignored = tuple(str(path) for path in own)
-        self._ignored_below = (*(f"{each}{os.sep}" for each in self._ignored), *place.given)
+        self._ignored: tuple[str, ...] = ()
+        self._ignored_below = place.given
+        for path in (place.folder, *place.tracked):
+            self._ignore(str(path))
         self._project = f"{os.path.realpath(place.project)}{os.sep}"
+
+    def _ignore(self, path: str) -> None:
+        if path not in self._ignored:
+            self._ignored += (path,)
+            self._ignored_below += (f"{path}{os.sep}",)
 
     def take(self, lines: Iterable[bytes]) -> None:
         """Take in what was written by the hook."""
@@ -134,6 +139,8 @@ class Observation:
 
     def _take(self, event: list[Any]) -> None:
         match event:
+            case ["f", folder]:  # one that goes on from a snapshot has lines of other folders
+                self._ignore(folder)
             case ["r", path, at]:
                 self._read(_source(path), at)
             case ["w" | "a" as kind, path, at, existed]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -139,5 +140,8 @@ def test_what_a_killed_kernel_had_used_is_known(
     )
     assert executor.execute(job).state is State.FAILED
     assert is_as_it_was(job, {})
+    later = job.folder.with_name("later")  # it went on in another run, and was stopped there
+    shutil.copytree(job.folder, later)
+    assert is_as_it_was(dataclasses.replace(job, folder=later), {})
     (files / "read.txt").write_text("2")
     assert not is_as_it_was(job, {})
