@@ -141,6 +141,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 
 
+@pytest.mark.timeout(900)  # a server starts three times, and MLflow tries again and again
 @pytest.mark.usefixtures("ray_cluster")
 def test_server_that_is_away_before_during_and_after_runs_costs_nothing(project, server) -> None:
     tracked = Tracked(project, server.uri)
