@@ -92,7 +92,7 @@ class Launch:
             self._warmup.close()
         result = RunResult.read(folder.path)
         if self._spec.report and result.state is not State.STOPPED:
-            _report(folder.path, tracker.uri)
+            _report(folder.path, tracker.uri if tracker.is_reached else None)
         return result
 
     def _look(self) -> list[str]:
@@ -171,12 +171,19 @@ class Launch:
             _log.warning("earlier runs are not all tracked yet: %s", error)
 
 
-def _report(run: Path, uri: str) -> None:
-    """Write the report of a run; if that fails, the run has ended as it has all the same."""
+def _report(run: Path, uri: str | None) -> None:
+    """Write the report of a run; if that fails, the run has ended as it has all the same.
+
+    Args:
+        run: The run's folder.
+        uri: Where to keep it, too; None where the run is handed over later, and its report with it.
+    """
     from nbexp.reports import write_report
 
     try:
-        log_report(run, write_report(run).index.parent, uri)
+        report = write_report(run).index.parent
+        if uri is not None:
+            log_report(run, report, uri)
     except Exception as error:
         _log.warning("no report: %s", error, exc_info=not isinstance(error, NbexpError))
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from nbexp.execute.cwd import WORK, cwd_of
 from nbexp.execute.job import OBSERVED, Job
@@ -17,6 +17,7 @@ from nbexp.observe.hook import VARIABLE
 from nbexp.observe.names import installed_prefixes
 from nbexp.observe.record import Observation, Place, observe_lines
 from nbexp.observe.states import Files
+from nbexp.urls import local_path, sqlite_file
 
 _LOOK_S = 0.05
 _FILES = Files()  # of this worker: what many notebooks read is read once
@@ -130,13 +131,12 @@ def _copies(work: Path, mirrored: Path | None) -> tuple[str, str] | None:
 
 
 def _tracked(uri: str) -> Iterator[Path]:
-    if uri.startswith("sqlite:///"):
-        database = Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
+    if (database := sqlite_file(uri)) is not None:
         yield database
         yield from (database.with_name(f"{database.name}{end}") for end in ("-journal", "-wal"))
         yield database.parent / "mlartifacts"
-    elif uri.startswith("file:"):
-        yield Path(unquote(urlsplit(uri).path))
+    elif (folder := local_path(uri)) is not None:
+        yield folder
 
 
 def _hosts(uri: str) -> Iterator[str]:

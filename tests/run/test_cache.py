@@ -161,3 +161,14 @@ def test_module_edited_during_a_run_is_known_as_it_was_when_it_ran(cached):
     assert cached.run("make.n=60", only=["make"], listeners=[edit]) == [("make", 60)]
     assert cached.last.stage("make")[0].scraps["value"] == -60
     assert cached.run("make.n=60", only=["make"]) == []
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_run_that_is_all_cached_writes_its_report_and_warns_of_nothing(project, caplog):
+    project.template("one", "x = 1")
+    text = 'name = "one"\nreport = true\n[stages.one]\nnotebook = "templates/one.ipynb"\n'
+    pipeline = nbexp.Pipeline.from_toml(project.pipeline(text))
+    for _ in range(2):
+        result = pipeline.run()
+        assert (result.folder / "report" / "index.html").is_file()
+    assert [record.message for record in caplog.records] == []
