@@ -35,10 +35,10 @@ _NOT_RUN = 127  # the exit code that shells give for a program that can't be run
 _KILL_S = 5.0
 _LEAVE_S = 1.0
 _LEAVE = """
-(lambda hook: hook and hook.flush())(__import__("sys").modules.get("nbexp.observe.hook"))
 (lambda loop: loop.call_later(0.002, loop.stop))(
     __import__("IPython").get_ipython().kernel.io_loop
 )
+(lambda hook: hook and hook.flush())(__import__("sys").modules.get("nbexp.observe.hook"))
 """
 _OUTPUT_BYTES = 100_000
 _MESSAGES_HELD = 100_000  # more than ZeroMQ's 1,000, so that a burst of output is not dropped

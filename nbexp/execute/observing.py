@@ -20,6 +20,7 @@ from nbexp.observe.states import Files
 from nbexp.urls import local_path, sqlite_file
 
 _LOOK_S = 0.05
+_AHEAD_S = 0.25
 _FILES = Files()  # of this worker: what many notebooks read is read once
 # The template's environment may have no nbexp. The code leaves no name behind.
 _INSTALL = f"""\
@@ -75,6 +76,21 @@ def observed(job: Job, notebook: Any, open_files: Mapping[str, None]) -> dict[st
     record = observation.to_record()
     record["variables"] = {k: v for k, v in record["variables"].items() if k not in job.secrets}
     return record
+
+
+async def look_ahead(job: Job) -> None:
+    """Hash what a notebook reads while it still runs, until this is cancelled.
+
+    Nothing is decided here: each file is looked at again in the end, and hashed again if it has
+    changed since.
+    """
+    observation, taken = Observation(place_of(job), _FILES), 0
+    while True:
+        await asyncio.sleep(_AHEAD_S)
+        lines = observe_lines(job.folder / OBSERVED, taken)
+        taken += sum(map(len, lines))
+        if lines:
+            await asyncio.to_thread(observation.look_ahead, lines)
 
 
 def is_as_it_was(job: Job, variables: Mapping[str, str]) -> bool:

@@ -5,6 +5,7 @@ It runs in kernels too, so it needs nothing but Python's standard library.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from itertools import islice, takewhile
@@ -36,6 +37,13 @@ def hear(owner: Any, name: str, tell: Callable[[Any], None], *, argument: int = 
         setattr(owner, name, _telling(function, tell, argument))
 
 
+def prepare(owner: Any, name: str, *, argument: int = 0) -> None:
+    """Make what `hear` needs of a function, for this process and those that are forked from it."""
+    with contextlib.suppress(Exception):  # `hear` does without
+        _with_call(getattr(owner, name), f"_heard_by_{name}", argument)
+
+
+@functools.cache
 def _with_call(function: Any, heard: str, argument: int) -> CodeType:
     """Return a function's code with a call before its first statement, all else in its place."""
     code: CodeType = function.__code__

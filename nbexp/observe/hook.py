@@ -27,6 +27,7 @@ import atexit
 import contextlib
 import json
 import os
+import pathlib
 import shlex
 import stat
 import sys
@@ -43,10 +44,14 @@ VARIABLE = "NBEXP_OBSERVED"
 _HELD = 512  # events
 _FLUSH_S = 1.0
 _NEW = os.O_TRUNC | os.O_EXCL
+_UNUSUAL = _NEW | os.O_WRONLY | os.O_RDWR | os.O_DIRECTORY
 _IMPORT = "<frozen importlib"
 _SEARCHES = ("importlib", "_frozen_importlib", "zipimport", "glob", "pathlib")
-_LOOKS = ("exists", "lexists", "isfile", "isdir")
-_SIZES = ("getsize", "getmtime")
+LOOKS = [
+    *((os.path, name) for name in ("exists", "lexists", "isfile", "isdir")),
+    *((pathlib.Path, name) for name in ("exists", "is_file", "is_dir")),
+]
+SIZES = [(os.path, "getsize"), (os.path, "getmtime")]
 
 _stat = os.stat
 _listdir = os.listdir
@@ -223,9 +228,15 @@ class Recorder:
 
     def _opened(self, args: Any) -> None:
         path, _, flags = args
-        if flags & os.O_DIRECTORY or (path.__class__ is str and path.startswith(self._ignored)):
-            return
-        if not flags & os.O_WRONLY and not flags & _NEW:
+        if path.__class__ is str:
+            if path.startswith(self._ignored):
+                return
+            if not flags & _UNUSUAL:  # nearly all are read; what follows would do the same
+                if path not in self._read:
+                    self._read.add(path)
+                    self._add(["r", path, self._now()])
+                return
+        if not flags & (os.O_WRONLY | os.O_DIRECTORY | _NEW):
             self.read(path)
         if flags & (os.O_WRONLY | os.O_RDWR):
             self.wrote(path, appends=not flags & os.O_TRUNC)
@@ -300,14 +311,15 @@ class Recorder:
 
     def _note_imports(self) -> None:
         """Note where modules were looked for in vain that the notebook's own code imports."""
-        for name, path in list(self._imports.items()):
-            del self._imports[name]
+        while self._imports:
+            name, path = self._imports.popitem()
             found = _home(name)
             real = [os.path.realpath(each) for each in path]
             before = path[: real.index(found)] if found in real else path
             folders = [each for each in before if self._own(each or ".")]
-            if folders:
-                self._once(("m", name, tuple(folders)))
+            if folders and (event := ("m", name, tuple(folders))) not in self._read:
+                self._read.add(event)
+                self._events.append(list(event))  # `flush`, which asks for them, is under way
 
     def _is_own_code(self, frame: FrameType) -> bool:
         file = frame.f_code.co_filename
@@ -326,15 +338,11 @@ class Recorder:
 
     def watch(self) -> None:
         """Hear of what has no audit event: variables, and files that are only looked for."""
-        import pathlib
-
         self._variables.watch()
-        for name in _LOOKS:
-            hear(os.path, name, self._looked)
-        for name in _SIZES:
-            hear(os.path, name, self._measured)
-        for name in ("exists", "is_file", "is_dir"):
-            hear(pathlib.Path, name, self._looked)
+        for owner, name in LOOKS:
+            hear(owner, name, self._looked)
+        for owner, name in SIZES:
+            hear(owner, name, self._measured)
 
     def _measured(self, path: Any) -> None:
         with contextlib.suppress(Exception):

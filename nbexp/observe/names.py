@@ -5,6 +5,7 @@ It runs in kernels too, so it needs nothing but Python's standard library.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import sys
@@ -27,9 +28,16 @@ _listdir = os.listdir
 
 def installed_prefixes() -> tuple[str, ...]:
     """Return how the paths begin of what is installed, Python's own, the system's and nbexp's."""
+    return _installed_prefixes(
+        *(entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages")))
+    )
+
+
+@functools.cache
+def _installed_prefixes(*on_path: str) -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     found = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
-    found |= {entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))}
+    found |= set(on_path)
     found |= {f"{prefix}/{part}" for prefix in {sys.prefix, sys.base_prefix} for part in _PARTS}
     found.add(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     found |= {os.path.realpath(folder) for folder in found}
@@ -47,7 +55,7 @@ def value_digest(value: str | None) -> str | None:
 
 def list_digest(folder: str) -> str:
     """Return a hash of the names in a folder."""
-    return names_digest(name for name in _listdir(folder) if not is_by_the_way(name))
+    return names_digest(name for name in _listdir(folder) if name not in _BY_THE_WAY)
 
 
 def names_digest(names: Iterable[str]) -> str:

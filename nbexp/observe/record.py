@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import source_from_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ _BY_THE_WAY = frozenset({".git", ".ipynb_checkpoints", "mlartifacts", "mlruns"})
 _SLACK_S = 0.01  # by which file systems' clocks may be behind
 _MOST_TEXT = 4096
 _QUOTED = re.compile(r"""(["'])([^"'\n]{1,4096}?)\1""")
+_ODD = re.compile(r"/(\.|/|$)")  # what a plain path doesn't have
 _PYTHON = re.compile(r"(python|pypy)[\d.]*(-config)?$")
 # What they read is on their command lines, or nothing that a result depends on.
 _PLAIN = frozenset({
@@ -55,7 +57,7 @@ class Place:
     copies: tuple[str, str] | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Path:
     """What was done with one path, until now."""
 
@@ -88,6 +90,7 @@ class Observation:
         self._seen = _Seen()
         self._ignored: tuple[str, ...] = ()
         self._ignored_below = place.given
+        self._is_by_the_way: dict[str, bool] = {}  # by folder
         for path in (place.folder, *place.tracked):
             self._ignore(str(path))
         self._project = f"{os.path.realpath(place.project)}{os.sep}"
@@ -101,6 +104,14 @@ class Observation:
         """Take in what was written by the hook."""
         for event in _in_order(lines):
             self._take(event)
+
+    def look_ahead(self, lines: Iterable[bytes]) -> None:
+        """Take in what was written by the hook, and hash what was read as it is by now."""
+        known = len(self._seen.paths)
+        self.take(lines)
+        for path, use in islice(self._seen.paths.items(), known, None):
+            if use.is_read and not use.is_written and not self._is_ignored(path, self._name(path)):
+                self._files.state(path)
 
     def take_texts(self, sources: Iterable[str], language: str) -> None:
         """Take in the files that are named in the code, since a library may have read them."""
@@ -120,15 +131,15 @@ class Observation:
 
     def to_record(self) -> dict[str, Any]:
         """Return what is kept, as the files are now."""
-        inputs = {}
-        for path, use in sorted(self._seen.paths.items()):
+        inputs, written = {}, []
+        for path in sorted(self._seen.paths):
+            name, use = self._name(path), self._seen.paths[path]
+            if self._is_ignored(path, name):
+                continue
             if (state := self._state(path, use)) is not None:
-                inputs[self._name(path)] = state
-        written = [
-            self._name(path)
-            for path, use in sorted(self._seen.paths.items())
-            if use.is_written and not self._is_ignored(path) and os.path.isfile(path)
-        ]
+                inputs[name] = state
+            if use.is_written and os.path.isfile(path):
+                written.append(name)
         return {
             "project": self._project.rstrip(os.sep),
             "inputs": inputs,
@@ -179,9 +190,12 @@ class Observation:
 
     def _use(self, path: str, at: float, kind: str | None) -> _Path:
         """Return what was done with a path; note what lies there if nobody has asked before."""
-        if kind is not None:
+        use = self._seen.paths.get(path)
+        if kind is not None and (self._place.copies or (use is not None and use.is_own)):
             path = self._original(path)
-        use = self._seen.paths.setdefault(path, _Path())
+            use = self._seen.paths.get(path)
+        if use is None:
+            use = self._seen.paths[path] = _Path()
         if kind is not None and use.state is None and not use.is_own:
             use.state, use.looked = {"kind": kind}, at
         return use
@@ -228,7 +242,7 @@ class Observation:
 
     def _state(self, path: str, use: _Path) -> dict[str, Any] | None:
         """Return the state of an input, or None where it is none."""
-        if use.state is None or self._is_ignored(path):
+        if use.state is None:
             return None
         if use.state["kind"] in ("folder", "pattern"):
             return _with_left_names(path, use.state)
@@ -247,11 +261,14 @@ class Observation:
             return dict(use.state)
         return {**now, "is_changing": True} if changed else now
 
-    def _is_ignored(self, path: str) -> bool:
+    def _is_ignored(self, path: str, name: str) -> bool:
         if path in self._ignored or path.startswith(self._ignored_below):
             return True
-        inner = self._name(path).split(os.sep)
-        return not _BY_THE_WAY.isdisjoint(inner) or inner[0].startswith((".nfs", "mlflow.db"))
+        folder, _, own = name.rpartition(os.sep)
+        if folder not in self._is_by_the_way:
+            self._is_by_the_way[folder] = not _BY_THE_WAY.isdisjoint(folder.split(os.sep))
+        is_trackers = name.startswith((".nfs", "mlflow.db"))
+        return is_trackers or own in _BY_THE_WAY or self._is_by_the_way[folder]
 
     def _name(self, path: str) -> str:
         return path.removeprefix(self._project) if path != self._project[:-1] else "."
@@ -261,10 +278,17 @@ _ANYTHING = "?"  # is what is there now, unless the notebook has changed it
 _UNKNOWN = {"kind": "file", "size": -1}
 
 
-def observe_lines(file: Path) -> list[bytes]:
-    """Return the lines that the hook has written into a file; none where it isn't there."""
+def observe_lines(file: Path, start: int = 0) -> list[bytes]:
+    """Return the lines that the hook has written into a file; none where it isn't there.
+
+    Args:
+        file: The file.
+        start: Number of bytes that are passed over.
+    """
     try:
-        return file.read_bytes().splitlines()
+        with file.open("rb") as stream:
+            stream.seek(start)
+            return [line for line in stream if line.endswith(b"\n")]
     except OSError:
         return []
 
@@ -273,22 +297,28 @@ def _in_order(lines: Iterable[bytes]) -> list[list[Any]]:
     """Return all events with whole paths, in the order of their times as far as they have one."""
     found: list[tuple[float, list[Any]]] = []
     for line in lines:
-        folder, at = "/", 0.0
+        folder, at = "", 0.0
         try:
             events = json.loads(line)
         except ValueError:  # it was cut off
             continue
         for event in events:
             if event[0] == "cd":
-                folder = event[1]
+                folder = event[1].rstrip(os.sep)
                 continue
             if event[0] in "rwadelg":
-                event[1] = os.path.normpath(os.path.join(folder, event[1]))
+                event[1] = _whole(folder, event[1])
                 at = event[2]
             elif event[0] == "x":
-                event[2] = os.path.join(folder, event[2] or "")
+                event[2] = os.path.join(folder or os.sep, event[2] or "")
             found.append((at, event))
     return [event for _, event in sorted(found, key=lambda each: each[0])]
+
+
+def _whole(folder: str, path: str) -> str:
+    """Return a path as `os.path.normpath` gives it; most need no change."""
+    whole = path if path.startswith(os.sep) else f"{folder}/{path}"
+    return os.path.normpath(whole) if _ODD.search(whole) else whole
 
 
 def _source(path: str) -> str:

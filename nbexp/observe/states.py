@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from nbexp.observe.names import glob_digest, list_digest
 State = Mapping[str, Any]
 
 _QUICK = ("size", "mtime_ns", "ctime_ns", "inode")
+_UNSETTLED_NS = 2_000_000_000  # in which a file may change again without a later time
 _SMALL_BYTES = 1 << 18  # that is read at once
 _MOST_BYTES = 1 << 30  # of a file; of a larger one only the quick look counts
 
@@ -37,15 +39,20 @@ class Files:
             return {"kind": ""}
         if look["kind"] != "file":
             return look
-        digest = {"digest": self.digest(path, look)} if look["size"] <= _MOST_BYTES else {}
-        return {**look, **digest}
+        if look["size"] <= _MOST_BYTES:
+            look["digest"] = self.digest(path, look)
+        return look
 
     def digest(self, path: str, look: State) -> str:
         """Return the hash of a file's content; an empty text where it can't be read."""
-        key = (path, *(look[name] for name in _QUICK))
-        if key not in self._digests:
-            self._digests[key] = _digest(path)
-        return self._digests[key]
+        key = (path, look["size"], look["mtime_ns"], look["ctime_ns"], look["inode"])
+        known = self._digests.get(key)
+        if known is not None:
+            return known
+        digest = _digest(path)
+        if time.time_ns() - look["ctime_ns"] > _UNSETTLED_NS:
+            self._digests[key] = digest
+        return digest
 
     def is_same(self, path: str, state: State) -> bool:
         """Whether what lies at a path is what a state says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ class Worker:
         os.environ["PYTHONPATH"] = os.pathsep.join(part for part in path if part not in ("", LIGHT))
         self._executor = NotebookExecutor()
         self._variant = ""
+        self._is_settled = False
 
     def ready(self) -> int:
         """Return the worker's process id, once it is up."""
@@ -44,7 +46,11 @@ class Worker:
         # Ray blocks it in its workers; a kernel would inherit that, and never be interrupted.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         environment = kernel_environment(os.environ, job.environment, self._threads)
-        return self._executor.execute(replace(job, environment=environment))
+        outcome = self._executor.execute(replace(job, environment=environment))
+        if not self._is_settled:
+            self._is_settled = True
+            gc.freeze()  # all is imported: to look for garbage among it would take 0.1 s each time
+        return outcome
 
     def exchange(self, answer: Answer | None) -> Report:
         """Answer the last report of a notebook, if any, and wait for the next."""

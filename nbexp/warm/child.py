@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import functools
 import gc
 import os
 import resource
@@ -118,8 +119,9 @@ def _take_place(launch: Launch) -> None:
     sys.orig_argv[sys.orig_argv.index("-m") :] = ["-m", module, *arguments]
 
 
+@functools.cache
 def file_of(module: str) -> str:
-    """Return the file that ``python -m`` runs for a module."""
+    """Return the file that ``python -m`` runs for a module; a child knows it from its parent."""
     spec = find_spec(module)
     if spec is not None and spec.submodule_search_locations:
         spec = find_spec(f"{module}.__main__")

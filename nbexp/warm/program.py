@@ -25,6 +25,7 @@ if __name__ == "__main__":
     sys.path.pop(0)  # this file's own folder
 
 from nbexp.files import cache_folder, write_json
+from nbexp.observe.beforehand import prepare_observation
 from nbexp.warm.child import KERNEL_MODULE, become_kernel, file_of
 from nbexp.warm.fitness import Fingerprint, UnfitError, import_fit, installed_folders
 from nbexp.warm.parent import Launch, Parent
@@ -37,8 +38,8 @@ _NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 _MORE = (
     "IPython.core.logger", "IPython.extensions.storemagic", "nbexp.notebook.hooks",
     "nbexp.notebook.gluing", "nbexp.notebook.saving", "nbexp.notebook.reporting",
-    "nbexp.notebook.looping", "nbexp.notebook.checkpointing", "nbexp.observe.hook",
-    "nbexp.observe.readers",
+    "nbexp.notebook.looping", "nbexp.notebook.checkpointing", "nbexp.notebook.messages",
+    "nbexp.observe.hook", "nbexp.observe.readers",
 )  # fmt: skip
 
 
@@ -79,6 +80,7 @@ def _serve(settings: dict[str, Any], traces: Traces) -> Launch | None:
     listener.set_inheritable(False)
     freshness = Fingerprint(installed_folders())
     parent = Parent(Path(settings["path"]), listener, freshness, traces.refusal)
+    prepare_observation()
     _spare_finalizers()
     gc.collect()
     gc.freeze()  # so that collections in the children leave these pages shared

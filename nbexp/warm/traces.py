@@ -200,12 +200,18 @@ class Traces:
 
 
 def _bit_generators() -> list[Any]:
-    """Return numpy's sources of random bits, by the generators that draw from them."""
-    return [
+    """Return numpy's sources of random bits, by the generators that draw from them.
+
+    That of `numpy.random` itself, which is seeded anyway, is left out.
+    """
+    found = [
         getattr(each, "bit_generator", None) or each._bit_generator
         for each in gc.get_objects()
         if type(each).__name__ in _NUMPY and type(each).__module__.startswith("numpy.random")
     ]
+    numpy = sys.modules.get("numpy.random")
+    own = numpy and numpy.mtrand._rand._bit_generator
+    return [each for each in found if each is not own]
 
 
 def forget_handlers() -> None:

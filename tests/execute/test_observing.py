@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import re
 import shutil
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from nbexp.execute import Job, NotebookExecutor
+from nbexp.execute import Job, NotebookExecutor, observing
 from nbexp.execute.job import OBSERVED
 from nbexp.execute.observing import is_as_it_was
 from nbexp.files import read_json
@@ -145,3 +147,29 @@ def test_what_a_killed_kernel_had_used_is_known(
     assert is_as_it_was(dataclasses.replace(job, folder=later), {})
     (files / "read.txt").write_text("2")
     assert not is_as_it_was(job, {})
+
+
+def test_what_is_read_is_hashed_while_the_notebook_runs(
+    make_job: MakeJob, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    done = threading.Event()
+
+    def digest(path: str, look: Mapping[str, object]) -> str:
+        hashed.append(path)
+        done.set()
+        return ""
+
+    monkeypatch.setattr(observing._FILES, "digest", digest)
+    job = make_job()
+    events = [["cd", str(files)], ["w", "own.txt", 1.0, False], ["r", "own.txt", 2.0]]
+    lines = [json.dumps(events), json.dumps([["cd", str(files)], ["r", "read.txt", 3.0]])]
+    (job.folder / OBSERVED).write_text("\n".join(lines) + '\n[["cd", ')  # one is being written
+
+    async def run() -> None:
+        task = asyncio.create_task(observing.look_ahead(job))
+        await asyncio.to_thread(done.wait)
+        task.cancel()
+
+    asyncio.run(run())
+    assert hashed == [str(files / "read.txt")]

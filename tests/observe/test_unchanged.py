@@ -11,6 +11,7 @@ import pytest
 from observed_project import Project, make
 
 from nbexp.observe.calls import hear
+from nbexp.observe.states import Files
 
 SAME = {
     "signatures": """
@@ -158,3 +159,24 @@ def test_function_whose_source_is_missing_tells_all_the_same() -> None:
     hear(module, "double", heard.append)
     assert (module.double(2), heard) == (4, [2])
     assert str(inspect.signature(module.double)) == "(number)"
+
+
+def test_what_is_imported_is_written_at_once_when_it_is_asked_for(project: Project) -> None:
+    code = """
+        import sys
+        sys.path[:0] = ['../src', '../data']
+        import json, csv, decimal
+        from nbexp.observe import hook
+        hook.flush()
+    """
+    seen = project.run(code)["inputs"]
+    assert {f"{folder}/decimal.py" for folder in ("src", "data")} <= seen.keys()
+
+
+def test_file_that_changes_within_a_tick_of_the_clock_is_read_again(tmp_path: Path) -> None:
+    files, path = Files(), tmp_path / "file"
+    digests = set()
+    for text in "0123456789":
+        path.write_text(text)
+        digests.add(files.state(str(path))["digest"])
+    assert len(digests) == 10
