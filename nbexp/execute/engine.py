@@ -19,7 +19,7 @@ from nbexp.execute import failures
 from nbexp.execute.cwd import cwd_of
 from nbexp.execute.execution import Execution
 from nbexp.execute.kernel import Kernel, KernelDiedError, cancel
-from nbexp.execute.observing import installation, look_ahead
+from nbexp.execute.observing import installation
 from nbexp.execute.recorder import Recorder
 from nbexp.execute.steering import ENDINGS, channel, tell_history
 from nbexp.states import State
@@ -172,9 +172,9 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             if reply["status"] != "ok":
                 error = failures.cell_failed(reply, 0, "")
                 self._run.recorder.line(f"nbexp's hooks failed: {error.name}: {error.message}")
-            if self._run.job.observe:
-                self._tasks.append(asyncio.create_task(look_ahead(self._run.job)))
-        elif self._run.job.observe:
+            if self._run.observer is not None:
+                self._tasks.append(asyncio.create_task(self._run.observer.look_ahead()))
+        elif self._run.observer is not None:
             pid = getattr(self._kernel.manager.provisioner, "pid", None)
             self._tasks.append(asyncio.create_task(self._run.open_files.watch(pid)))
 

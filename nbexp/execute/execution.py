@@ -12,7 +12,7 @@ from typing import Any
 
 from nbexp.execute.guard import Guard
 from nbexp.execute.job import CellError, Job
-from nbexp.execute.observing import OpenFiles
+from nbexp.execute.observing import Observer, OpenFiles
 from nbexp.execute.recorder import Recorder
 from nbexp.execute.steering import Desk
 from nbexp.states import State
@@ -71,6 +71,7 @@ class Execution:
         timings: Seconds that its parts took, as in an `Outcome`.
         usage: What the kernel's process used, as in an `Outcome`.
         open_files: What a kernel of another language than Python had open.
+        observer: Looks at what the notebook uses, unless that is switched off.
     """
 
     job: Job
@@ -87,6 +88,10 @@ class Execution:
     timings: dict[str, float] = field(default_factory=dict)
     usage: dict[str, float] = field(default_factory=dict)
     open_files: OpenFiles = field(default_factory=OpenFiles)
+    observer: Observer | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.observer = Observer(self.job) if self.job.observe else None
 
     @contextlib.contextmanager
     def timed(self, part: str) -> Iterator[None]:

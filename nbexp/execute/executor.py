@@ -242,8 +242,6 @@ def _quiet() -> Iterator[None]:
 
 
 def _outcome(execution: Execution, started: float) -> Outcome:
-    from nbexp.execute.observing import observed
-
     job = execution.job
     state = execution.ended_by or (State.FAILED if execution.error else State.FINISHED)
     cut = _cut(job.folder)
@@ -263,9 +261,9 @@ def _outcome(execution: Execution, started: float) -> Outcome:
     )
     with execution.timed("save"):
         outcome = _with_outputs(outcome, execution)
-    if execution.notebook is not None:
+    if execution.notebook is not None and execution.observer is not None:
         with execution.timed("observe"):
-            seen = observed(job, execution.notebook, execution.open_files.paths)
+            seen = execution.observer.observed(execution.notebook, execution.open_files.paths)
             outcome = replace(outcome, observed=seen)
     timings = {part: round(seconds, 4) for part, seconds in execution.timings.items()}
     outcome = replace(outcome, timings=timings, usage=execution.usage)

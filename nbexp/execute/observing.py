@@ -20,7 +20,6 @@ from nbexp.observe.states import Files
 from nbexp.urls import local_path, sqlite_file
 
 _LOOK_S = 0.05
-_AHEAD_S = 0.25
 _FILES = Files()  # of this worker: what many notebooks read is read once
 # The template's environment may have no nbexp. The code leaves no name behind.
 _INSTALL = f"""\
@@ -51,46 +50,54 @@ def place_of(job: Job) -> Place:
     )
 
 
-def observed(job: Job, notebook: Any, open_files: Mapping[str, None]) -> dict[str, Any]:
-    """Return what a notebook was seen to use, once its kernel is gone.
+class Observer:
+    """Looks at what a notebook uses.
 
     Args:
-        job: What was executed.
-        notebook: The executed notebook.
-        open_files: Files that a kernel of another language was seen to have open.
+        job: What is executed.
     """
-    if not job.observe:
-        return {}
-    observation = Observation(place_of(job), _FILES)
-    language = str(notebook.metadata.get("language_info", {}).get("name", "python"))
-    lines = observe_lines(job.folder / OBSERVED)
-    observation.take(lines)
-    observation.take_files(open_files)
-    observation.take_texts((c.source for c in notebook.cells if c.cell_type == "code"), language)
-    if not lines:
-        observation.note(
-            "its kernel's environment has no nbexp, so only the files that its code names are seen"
-            if language == "python"
-            else f"what {language} reads is only seen as far as its code names files"
-        )
-    record = observation.to_record()
-    record["variables"] = {k: v for k, v in record["variables"].items() if k not in job.secrets}
-    return record
 
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._observation = Observation(place_of(job), _FILES)
+        self._taken = 0  # bytes
 
-async def look_ahead(job: Job) -> None:
-    """Hash what a notebook reads while it still runs, until this is cancelled.
+    async def look_ahead(self) -> None:
+        """Hash what the notebook reads while it still runs, until this is cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            if lines := self._lines():
+                await asyncio.to_thread(self._observation.look_ahead, lines)
 
-    Nothing is decided here: each file is looked at again in the end, and hashed again if it has
-    changed since.
-    """
-    observation, taken = Observation(place_of(job), _FILES), 0
-    while True:
-        await asyncio.sleep(_AHEAD_S)
-        lines = observe_lines(job.folder / OBSERVED, taken)
-        taken += sum(map(len, lines))
-        if lines:
-            await asyncio.to_thread(observation.look_ahead, lines)
+    def observed(self, notebook: Any, open_files: Mapping[str, None]) -> dict[str, Any]:
+        """Return what the notebook was seen to use, once its kernel is gone.
+
+        Args:
+            notebook: The executed notebook.
+            open_files: Files that a kernel of another language was seen to have open.
+        """
+        observation = self._observation
+        language = str(notebook.metadata.get("language_info", {}).get("name", "python"))
+        observation.take(self._lines())
+        observation.take_files(open_files)
+        code = (cell.source for cell in notebook.cells if cell.cell_type == "code")
+        observation.take_texts(code, language)
+        if not self._taken:
+            observation.note(
+                "its kernel's environment has no nbexp, so only the files that its code names are "
+                "seen"
+                if language == "python"
+                else f"what {language} reads is only seen as far as its code names files"
+            )
+        record = observation.to_record()
+        secrets = self._job.secrets
+        record["variables"] = {k: v for k, v in record["variables"].items() if k not in secrets}
+        return record
+
+    def _lines(self) -> list[bytes]:
+        lines = observe_lines(self._job.folder / OBSERVED, self._taken)
+        self._taken += sum(map(len, lines))
+        return lines
 
 
 def is_as_it_was(job: Job, variables: Mapping[str, str]) -> bool:

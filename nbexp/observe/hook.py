@@ -104,13 +104,14 @@ class Recorder:
         self._events: list[Any] = []
         self._read: set[Any] = set()
         self._variables = Variables(
-            lambda name, digest: self._add(["v", name, digest]), self._is_own_code
+            tell=lambda name, digest: self._add(["v", name, digest]),
+            is_own_code=lambda frame: self._kind_of_code(frame) == "own",
         )
         self._imports: dict[str, list[str]] = {}
         self._folder: str | None = None
         self._next_flush = self._now() + _FLUSH_S
         self._holds = holds
-        self._is_own_file: dict[str, bool] = {}  # by the names of files of code
+        self._kinds: dict[str, str] = {}  # of code, by the names of its files
         self._handle = -1
         self._handlers: dict[str, Callable[[Any], None]] = {
             "open": self._opened,
@@ -302,11 +303,11 @@ class Recorder:
             self.read(file)
             return
         caller = _getframe(2)
-        while caller.f_code.co_filename.startswith(_IMPORT) or _is_importlib(caller):
+        while (kind := self._kind_of_code(caller)) == "import":
             if caller.f_back is None:
                 return
             caller = caller.f_back
-        if self._is_own_code(caller):
+        if kind == "own":
             self._imports.setdefault(name.partition(".")[0], list(sys.path))
 
     def _note_imports(self) -> None:
@@ -321,11 +322,14 @@ class Recorder:
                 self._read.add(event)
                 self._events.append(list(event))  # `flush`, which asks for them, is under way
 
-    def _is_own_code(self, frame: FrameType) -> bool:
+    def _kind_of_code(self, frame: FrameType) -> str:
         file = frame.f_code.co_filename
-        if file not in self._is_own_file:
-            self._is_own_file[file] = not file.startswith(("<frozen", *self._installed))
-        return self._is_own_file[file]
+        if file not in self._kinds:
+            is_import = str(frame.f_globals.get("__name__", "")).startswith("importlib")
+            is_own = not file.startswith(("<frozen", *self._installed))
+            kind = "import" if is_import or file.startswith(_IMPORT) else "own" if is_own else ""
+            self._kinds[file] = kind
+        return self._kinds[file]
 
     def note_startup(self) -> None:
         """Note the user's own files that IPython ran before the notebook's first cell."""
@@ -388,10 +392,6 @@ def _home(name: str) -> str | None:
         return None
     places = list(spec.submodule_search_locations or ()) or [spec.origin or ""]
     return str(os.path.dirname(os.path.realpath(places[0])))
-
-
-def _is_importlib(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).startswith("importlib")
 
 
 def _is_of_traceback(frame: FrameType) -> bool:

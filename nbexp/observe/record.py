@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import source_from_cache
-from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,8 @@ class Observation:
         self._seen = _Seen()
         self._ignored: tuple[str, ...] = ()
         self._ignored_below = place.given
+        self._heard: list[tuple[float, list[Any]]] = []
+        self._written: set[str] = set()
         self._is_by_the_way: dict[str, bool] = {}  # by folder
         for path in (place.folder, *place.tracked):
             self._ignore(str(path))
@@ -100,18 +102,29 @@ class Observation:
             self._ignored += (path,)
             self._ignored_below += (f"{path}{os.sep}",)
 
-    def take(self, lines: Iterable[bytes]) -> None:
-        """Take in what was written by the hook."""
-        for event in _in_order(lines):
-            self._take(event)
-
     def look_ahead(self, lines: Iterable[bytes]) -> None:
-        """Take in what was written by the hook, and hash what was read as it is by now."""
-        known = len(self._seen.paths)
-        self.take(lines)
-        for path, use in islice(self._seen.paths.items(), known, None):
-            if use.is_read and not use.is_written and not self._is_ignored(path, self._name(path)):
-                self._files.state(path)
+        """Note what was written by the hook until now, and hash what was read as it is by now.
+
+        Nothing is decided: in the end each file is looked at again, and if it has changed since,
+        it is hashed again.
+        """
+        events = [*_events(lines)]
+        self._heard += events
+        for _, event in events:
+            if event[0] in "wa":
+                self._written.add(event[1])
+            elif event[0] == "r" and event[1] not in self._written:
+                path = _source(event[1])
+                if not self._is_ignored(path, self._name(path)):
+                    self._files.state(path)
+
+    def take(self, lines: Iterable[bytes]) -> None:
+        """Take in what was written by the hook, after what was looked at ahead, in order."""
+        self._heard += _events(lines)
+        self._heard.sort(key=itemgetter(0))
+        for _, event in self._heard:
+            self._take(event)
+        self._heard = []
 
     def take_texts(self, sources: Iterable[str], language: str) -> None:
         """Take in the files that are named in the code, since a library may have read them."""
@@ -245,7 +258,7 @@ class Observation:
         if use.state is None:
             return None
         if use.state["kind"] in ("folder", "pattern"):
-            return _with_left_names(path, use.state)
+            return _with_left_names(path, use.state, use.looked)
         now = self._files.state(path)
         if use.state["kind"] == _ANYTHING:
             use.state["kind"] = "" if use.is_deleted else now["kind"]
@@ -293,9 +306,8 @@ def observe_lines(file: Path, start: int = 0) -> list[bytes]:
         return []
 
 
-def _in_order(lines: Iterable[bytes]) -> list[list[Any]]:
-    """Return all events with whole paths, in the order of their times as far as they have one."""
-    found: list[tuple[float, list[Any]]] = []
+def _events(lines: Iterable[bytes]) -> Iterator[tuple[float, list[Any]]]:
+    """Yield events with whole paths, and the times of them, or of those before that have one."""
     for line in lines:
         folder, at = "", 0.0
         try:
@@ -311,8 +323,7 @@ def _in_order(lines: Iterable[bytes]) -> list[list[Any]]:
                 at = event[2]
             elif event[0] == "x":
                 event[2] = os.path.join(folder or os.sep, event[2] or "")
-            found.append((at, event))
-    return [event for _, event in sorted(found, key=lambda each: each[0])]
+            yield at, event
 
 
 def _whole(folder: str, path: str) -> str:
@@ -341,11 +352,13 @@ def _left(now: Mapping[str, Any]) -> str:
     return str(now.get("digest", now["kind"]))
 
 
-def _with_left_names(path: str, state: dict[str, Any]) -> dict[str, Any]:
+def _with_left_names(path: str, state: dict[str, Any], looked: float) -> dict[str, Any]:
     if "digest" not in state:
         return state
     try:
         is_pattern = state["kind"] == "pattern"
+        if not is_pattern and os.stat(path).st_ctime < looked - _SLACK_S:
+            return state
         now = glob_digest(path) if is_pattern else list_digest(path)
     except OSError:
         return state

@@ -167,7 +167,7 @@ def test_what_is_read_is_hashed_while_the_notebook_runs(
     (job.folder / OBSERVED).write_text("\n".join(lines) + '\n[["cd", ')  # one is being written
 
     async def run() -> None:
-        task = asyncio.create_task(observing.look_ahead(job))
+        task = asyncio.create_task(observing.Observer(job).look_ahead())
         await asyncio.to_thread(done.wait)
         task.cancel()
 
