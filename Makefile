@@ -6,11 +6,15 @@ INSTALLED := $(VENV)/installed
 PIPELINE := notebooks/digits/pipeline.toml
 INSTALL := -m pip install -qq --disable-pip-version-check -c constraints.txt
 PIP := $(BIN)/python $(INSTALL)
+DRY := --dry-run --ignore-installed
 PLOOMBER := .venv-bench/ploomber
 SUITES := .venv-bench/suites
+# Papermill's tests need an older moto than nbexp's.
+UNPINNED := .venv-bench/constraints.txt
+INSTALL_SUITES := $(subst -c constraints.txt,-c $(UNPINNED),$(INSTALL)) -r benchmarks/suites.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench suites clean
+.PHONY: help demo test lint bench suites resolve clean
 
 help:
 	@echo "make demo    run a real experiment: train and compare models on handwritten digits"
@@ -18,6 +22,7 @@ help:
 	@echo "make lint    check style and types"
 	@echo "make bench   compare the speed with papermill's and Ploomber's; ARGS=\"--help\" tells more"
 	@echo "make suites  run papermill's and nbclient's own tests, with ordinary and with warm kernels"
+	@echo "make resolve look whether what bench and suites need can still be installed; nothing is"
 	@echo "make clean   delete .venv, .venv-bench and what tools left (runs and mlflow.db stay)"
 	@echo "Each sets up $(VENV) first. PYTHON=python3.12 chooses another Python."
 
@@ -68,21 +73,30 @@ $(INSTALLED): constraints.txt pyproject.toml
 	@touch $(INSTALLED)
 
 # Ploomber is for the benchmark alone; what its notebooks import is the same as in .venv.
-$(PLOOMBER)/installed: constraints.txt
+$(PLOOMBER)/installed: benchmarks/ploomber.txt constraints.txt
 	@echo "==> Setting up $(PLOOMBER); this takes some minutes, once"
 	@$(PYTHON) -m venv $(PLOOMBER)
 	@$(PLOOMBER)/bin/python $(INSTALL) torch
-	@$(PLOOMBER)/bin/python $(INSTALL) ploomber==0.23.3 papermill ipykernel scrapbook six numpy pandas
+	@$(PLOOMBER)/bin/python $(INSTALL) -r benchmarks/ploomber.txt
 	@touch $@
 
 # What their tests need, and of nbexp only what warm kernels need.
-$(SUITES)/installed: constraints.txt pyproject.toml
+$(UNPINNED): constraints.txt
+	@mkdir -p $(@D)
+	@grep -v '^moto==' $< > $@
+
+$(SUITES)/installed: benchmarks/suites.txt $(UNPINNED) pyproject.toml
 	@echo "==> Setting up $(SUITES); this takes some minutes, once"
 	@$(PYTHON) -m venv $(SUITES)
-	@$(SUITES)/bin/python $(INSTALL) "papermill[azure,black,gcs,github,hdfs,s3]" "nbclient[test]" \
-	  ipykernel psutil "moto>=5,<5.2" attrs pytest-env pytest-mock pytest-timeout
+	@$(SUITES)/bin/python $(INSTALL_SUITES)
 	@$(SUITES)/bin/python $(INSTALL) --no-deps -e .
 	@touch $@
+
+# What is installed for these two can go wrong whenever a version in constraints.txt changes.
+resolve: $(INSTALLED) $(UNPINNED)
+	@echo "==> Looking whether what make bench and make suites install can be installed"
+	@$(PIP) $(DRY) -r benchmarks/ploomber.txt
+	@$(BIN)/python $(INSTALL_SUITES) $(DRY)
 
 clean:
 	rm -rf $(VENV) .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache
