@@ -56,9 +56,9 @@ def report(run: str | None, *, target: str | None, root: Path) -> None:
 
 def _keep(screen: Screen, run: Path, report: Path) -> None:
     """Keep a report in MLflow, if the run is there."""
-    from nbexp.tracking import log_report
+    from nbexp.tracking import is_tracked, log_report
 
-    if not (run / "tracking.json").is_file():
+    if not is_tracked(run):
         return
     try:
         log_report(run, report)

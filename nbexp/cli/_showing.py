@@ -18,6 +18,7 @@ from nbexp.run import RunFolder, RunHistory, VariantHistory
 from nbexp.wording import counts_text, duration_text, number_text, time_text
 
 _ROWS = 20
+_NEAREST = 4  # of the variants that one descends from
 _FAILURES = 5
 
 
@@ -50,7 +51,7 @@ def _show_stage(
     if metric:
         variants = best_first(variants, Mode(mode))
     shared, own = _lineages(variants)
-    screen.line((stage, "bold"), (f"  from {', '.join(shared)}" if shared else "", "dim"))
+    screen.line((stage, "bold"), (f"  from {_nearest(shared)}" if shared else "", "dim"))
     if not variants:
         screen.line(("  no variants yet", "dim") if history.state is None else "  no variants")
         return
@@ -75,7 +76,7 @@ def _row(
         duration_text(variant.duration_s),
         variant.label,
         " ".join(f"{event['donor']}@{event['step']}" for event in exploits(course)),
-        (" ".join(variant.lineage.get(stage, "") for stage in lineage), "dim"),
+        (" ".join(variant.lineage.get(stage, "") for stage in lineage[-_NEAREST:]), "dim"),
         (reason_of(variant, course), "dim"),
     )
 
@@ -94,6 +95,11 @@ def _lineages(variants: list[VariantHistory]) -> tuple[list[str], list[str]]:
             seen.setdefault(stage, set()).add(name)
     shared = [name for names in seen.values() if len(names) == 1 for name in names]
     return shared, [stage for stage, names in seen.items() if len(names) > 1]
+
+
+def _nearest(lineage: Sequence[str]) -> str:
+    text = ", ".join(lineage[-_NEAREST:])
+    return text if len(lineage) <= _NEAREST else f"{text} and {len(lineage) - _NEAREST} before"
 
 
 def _show_failures(

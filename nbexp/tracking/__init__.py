@@ -3,7 +3,14 @@
 from nbexp.tracking.connection import tracking_uri
 from nbexp.tracking.lazy import LazyTracker
 from nbexp.tracking.mlflow import MlflowTracker
-from nbexp.tracking.reports import log_report
+from nbexp.tracking.reports import is_tracked, log_report
 from nbexp.tracking.tensorboard import TensorboardListener
 
-__all__ = ["LazyTracker", "MlflowTracker", "TensorboardListener", "log_report", "tracking_uri"]
+__all__ = [
+    "LazyTracker",
+    "MlflowTracker",
+    "TensorboardListener",
+    "is_tracked",
+    "log_report",
+    "tracking_uri",
+]

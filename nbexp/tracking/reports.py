@@ -15,6 +15,18 @@ from nbexp.urls import local_path, sqlite_file, sqlite_url
 PLACE = "report"  # among the artifacts of the parent run
 
 
+def is_tracked(run: Path) -> bool:
+    """Whether a run is in MLflow; one in which all was cached is entered by a later run.
+
+    Args:
+        run: The run's folder.
+    """
+    try:
+        return "run_id" in read_json(run / "tracking.json")
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 def log_report(run: Path, report: Path, uri: str | None = None) -> None:
     """Keep a report with its run in MLflow; one that was there is overwritten.
 

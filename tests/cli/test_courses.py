@@ -113,6 +113,12 @@ def test_show_tells_state_step_and_from_whom_each_went_on(alive, call):
     assert re.search(r"train-d  paused .*lr=0\.4 +pbt paused it at step 3", shown, re.M)
 
 
+def test_of_a_long_lineage_the_nearest_are_shown(alive, call):
+    lineage = {f"s{n}": f"s{n}-x" for n in range(7)}
+    alive.emit("variant_added", variant="train-x", stage="train", label="", lineage=lineage)
+    assert "\ntrain  from s3-x, s4-x, s5-x, s6-x and 3 before\n" in call("show")
+
+
 def test_a_paused_run_is_shown_as_such_until_it_is_cut_off(alive, call):
     alive.emit("run_paused")
     assert "r-1  paused" in call("show")

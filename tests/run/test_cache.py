@@ -6,6 +6,7 @@ import pytest
 import nbexp
 from nbexp import State
 from nbexp.files import read_json
+from nbexp.tracking import is_tracked
 
 PIPELINE = """
 name = "cache"
@@ -168,7 +169,8 @@ def test_run_that_is_all_cached_writes_its_report_and_warns_of_nothing(project, 
     project.template("one", "x = 1")
     text = 'name = "one"\nreport = true\n[stages.one]\nnotebook = "templates/one.ipynb"\n'
     pipeline = nbexp.Pipeline.from_toml(project.pipeline(text))
-    for _ in range(2):
+    for is_first in (True, False):
         result = pipeline.run()
         assert (result.folder / "report" / "index.html").is_file()
+        assert is_tracked(result.folder) is is_first  # nothing of the other is to be tracked
     assert [record.message for record in caplog.records] == []
