@@ -145,12 +145,11 @@ def _read(report: Path) -> Outcome:
     suite = ET.parse(report).getroot().find("testsuite")
     if suite is None:
         sys.exit(f"Expected a report of pytest, but {report} has no testsuite")
-    names: Counter[str] = Counter()
-    tests = {}
-    for case in suite.iter("testcase"):
-        name = f"{case.get('classname')}::{case.get('name')}"
-        names[name] += 1
-        tests[name if names[name] == 1 else f"{name} #{names[name]}"] = _result(case)
+    # Some tests are tried again, by the suite itself, if they fail: the last time counts.
+    tests = {
+        f"{case.get('classname')}::{case.get('name')}": _result(case)
+        for case in suite.iter("testcase")
+    }
     return Outcome(tests, float(suite.get("time", "0")))
 
 
