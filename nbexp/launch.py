@@ -71,8 +71,9 @@ class Launch:
 
         Raises:
             PipelineError: No node has the resources of a stage.
-            RunError: Ray or MLflow can't be used; nothing has been written.
+            RunError: Ray or MLflow can't be used, or the folder can't be written; nothing has been.
         """
+        RunFolder.check_place(self._spec)
         tracker, pool = LazyTracker(self._spec), Pool(self._cluster)
         try:
             cut_off = set(self._look())

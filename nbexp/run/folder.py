@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nbexp import manifest
+from nbexp.errors import RunError
 from nbexp.execute.cwd import WORK, clear
 from nbexp.execute.job import Outcome
 from nbexp.files import (
@@ -72,9 +73,17 @@ class RunFolder:
 
     @classmethod
     def create(cls, pipeline: Pipeline) -> RunFolder:
-        """Make the folder of a new run, lock it, and write what is to be run."""
-        root = pipeline.folder / RUNS
-        root.mkdir(parents=True, exist_ok=True)
+        """Make the folder of a new run, lock it, and write what is to be run.
+
+        Raises:
+            RunError: It can't be written.
+        """
+        with _told(root := pipeline.folder / RUNS):
+            root.mkdir(parents=True, exist_ok=True)
+            return cls._made(pipeline, root)
+
+    @classmethod
+    def _made(cls, pipeline: Pipeline, root: Path) -> RunFolder:
         name = re.sub(r"[^\w.-]+", "-", pipeline.name).strip("-.") or "run"
         # It is locked before it has its name, so that nobody takes it for one that was cut off.
         folder = cls(Path(tempfile.mkdtemp(prefix=".new-", dir=root)))
@@ -87,6 +96,17 @@ class RunFolder:
         folder.keep_templates(pipeline)
         folder.path = _rename(folder.path, f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
         return folder
+
+    @staticmethod
+    def check_place(pipeline: Pipeline) -> None:
+        """Check that the folder of a run can be made, before anything is started for it.
+
+        Raises:
+            RunError: It can't be written.
+        """
+        root = pipeline.folder / RUNS
+        with _told(root):
+            tempfile.TemporaryFile(dir=root if root.exists() else pipeline.folder).close()
 
     @property
     def id(self) -> str:
@@ -337,6 +357,18 @@ def _shown(source: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(tracking.get("uri"), str):
         tracking["uri"] = without_password(tracking["uri"])
     return {**source, **({"tracking": tracking} if tracking else {})}
+
+
+@contextlib.contextmanager
+def _told(root: Path) -> Iterator[None]:
+    """Turn an error of the system's into one that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"The files of a run can't be written below {root}: {error.strerror or error}. Make "
+            "the folder writable, free some room, or copy the project to where you may write."
+        ) from error
 
 
 def _rename(path: Path, name: str) -> Path:

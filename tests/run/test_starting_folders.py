@@ -11,6 +11,7 @@ from test_runner import Case
 
 import nbexp
 from nbexp import State
+from nbexp.errors import RunError
 from nbexp.execute import Job
 from nbexp.execute.cwd import cwd_of, prepared
 from nbexp.run import complete_runs
@@ -109,3 +110,13 @@ def test_of_a_driver_that_was_killed_only_what_the_notebook_wrote_is_left(tmp_pa
     die(Job("train-1", template, start_variant(run, "train-1"), {}, mirrored=tmp_path))
     assert complete_runs([run]) == [run.id]
     assert files_below(run.path) == ["out.txt"]
+
+
+def test_run_whose_folder_cannot_be_made_is_told_before_anything_starts(project) -> None:
+    project.template("one", "x = 1")
+    text = 'name = "one"\n[stages.one]\nnotebook = "templates/one.ipynb"\n'
+    pipeline = nbexp.Pipeline.from_toml(project.pipeline(text))
+    (project.folder / "runs").touch()
+    with pytest.raises(RunError, match=r"can't be written below .*/runs: Not a directory"):
+        pipeline.run()
+    assert not list(project.folder.glob("*.db"))
