@@ -7,11 +7,17 @@ version 2.1, so that such paths are written in the way that the installed versio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#'\"]+@")
+_LOGIN = re.compile(r"(?<=://)[^\s/?#'\"]+@")
+# As SQLAlchemy reads it, whose passwords may hold a slash; a number there is a port.
+_LOOSE_LOGIN = re.compile(r"(?<=://)([^\s:/?#@'\"]*):(?!\d+[/?#])([^\s@]+)@")
+_QUERY = re.compile(
+    r"(?<=[?&;])((?:\w*password|passwd|pwd|passphrase)=)([^&;\s'\"]+)", re.IGNORECASE
+)
+_MLFLOWS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")  # variables that are secrets
 _SQLITE = "sqlite:///"
 _SPECIAL = "?%"
 
@@ -41,7 +47,43 @@ def sqlite_file(url: str) -> Path | None:
 
 def without_password(text: str) -> str:
     """Return a text in which no URL has a user's name or password."""
-    return _CREDENTIALS.sub("***@", text)
+    text = _LOOSE_LOGIN.sub("***@", _LOGIN.sub("***@", text))
+    return _QUERY.sub(r"\1***", text)
+
+
+def passwords(uri: str) -> list[str]:
+    """Return the password in an address, as it stands there and as it is meant."""
+    found = [match[2] for match in _QUERY.finditer(uri)]
+    if login := _LOGIN.search(uri):
+        user, _, password = login[0][:-1].partition(":")
+        found.append(password or user)  # a token alone
+    elif loose := _LOOSE_LOGIN.search(uri):
+        found.append(loose[2])
+    return sorted({text for each in found for text in (each, unquote(each))})
+
+
+def passwords_in(environment: Mapping[str, str]) -> list[str]:
+    """Return the passwords by which MLflow is used in an environment."""
+    own = [environment[name] for name in _MLFLOWS if environment.get(name)]
+    return [*own, *passwords(environment.get("MLFLOW_TRACKING_URI", ""))]
+
+
+def split_login(uri: str) -> tuple[str, dict[str, str]]:
+    """Return a server's address without user and password, and the variables that hold them.
+
+    MLflow prints the address of its server wherever it can; the variables it reads and never shows.
+    Another address, which has nothing of that kind in MLflow, is returned as it is.
+    """
+    login = _LOGIN.search(uri)
+    if login is None or not uri.lower().startswith(("http://", "https://")):
+        return uri, {}
+    user, _, password = login[0][:-1].partition(":")
+    if not (user and password):  # MLflow reads its variables only where it finds both
+        return uri, {}
+    return _LOGIN.sub("", uri, count=1), {
+        "MLFLOW_TRACKING_USERNAME": unquote(user),
+        "MLFLOW_TRACKING_PASSWORD": unquote(password),
+    }
 
 
 def local_path(uri: str) -> Path | None:

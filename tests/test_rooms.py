@@ -25,6 +25,7 @@ TOP = {
     "files",
     "forest",
     "metrics",
+    "masks",
     "urls",
     "manifest",
 }

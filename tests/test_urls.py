@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from nbexp.tracking.connection import Connection
-from nbexp.urls import folder_address, local_path, sqlite_file, sqlite_url, without_password
+from nbexp.urls import (
+    folder_address,
+    local_path,
+    passwords,
+    split_login,
+    sqlite_file,
+    sqlite_url,
+    without_password,
+)
 
 # MLflow's own tables use what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
@@ -60,7 +68,47 @@ def test_mlflow_tracks_into_the_folder_and_makes_no_other(tmp_path, name):
         ("to https://u:p@w@host/x?q=a@b failed", "to https://***@host/x?q=a@b failed"),
         ("http://host/a@b", "http://host/a@b"),
         ("sqlite:////a@b/c.db", "sqlite:////a@b/c.db"),
+        (
+            "http://host:5000/a@b and http://host:5000?a@b",
+            "http://host:5000/a@b and http://host:5000?a@b",
+        ),
+        ("'postgresql://u:p/w#@host/db'", "'postgresql://***@host/db'"),
+        ("mysql://host/db?user=u&Password=p/w&x=1", "mysql://host/db?user=u&Password=***&x=1"),
     ],
 )
 def test_texts_show_no_password(text: str, shown: str) -> None:
     assert without_password(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("uri", "found"),
+    [
+        ("http://user:pAs@127.0.0.1:5000", ["pAs"]),
+        ("http://user:p%40s@host", ["p%40s", "p@s"]),
+        ("https://tOkEn@host", ["tOkEn"]),
+        ("postgresql+psycopg2://u:p/w@host:5432/db", ["p/w"]),
+        ("mysql://host/db?user=u&password=pAs", ["pAs"]),
+        ("http://host:5000/a@b", []),
+        ("sqlite:////a@b:c/d@e.db", []),
+        ("databricks", []),
+    ],
+)
+def test_passwords_are_found_in_addresses(uri: str, found: list[str]) -> None:
+    assert passwords(uri) == found
+    assert not any(password in without_password(uri) for password in found)
+
+
+@pytest.mark.parametrize(
+    ("uri", "server", "login"),
+    [
+        ("http://u%20u:p%40s@host:1/x?a=b", "http://host:1/x?a=b", ("u u", "p@s")),
+        ("https://tOkEn@host", "https://tOkEn@host", ()),
+        ("postgresql://u:p@host/db", "postgresql://u:p@host/db", ()),
+        ("http://host/a@b", "http://host/a@b", ()),
+    ],
+)
+def test_login_of_a_server_is_apart_from_its_address(
+    uri: str, server: str, login: tuple[str, ...]
+) -> None:
+    found, variables = split_login(uri)
+    assert (found, tuple(variables.values())) == (server, login)

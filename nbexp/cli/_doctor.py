@@ -185,12 +185,12 @@ def _check_mlflow(root: Path, *, is_quick: bool) -> Iterator[Finding]:
     tracker = MlflowTracker(Pipeline("doctor", root.absolute(), {}))
     try:
         if is_quick:
-            yield Finding("MLflow", Level.OK, f"runs would use {tracker.uri}; not opened")
+            yield Finding("MLflow", Level.OK, f"runs would use {tracker.shown_uri}; not opened")
         elif tracker.is_new:
-            yield Finding("MLflow", Level.OK, f"the first run creates {tracker.uri}")
+            yield Finding("MLflow", Level.OK, f"the first run creates {tracker.shown_uri}")
         else:
             tracker.connect()
-            yield Finding("MLflow", Level.OK, f"{tracker.uri} answers")
+            yield Finding("MLflow", Level.OK, f"{tracker.shown_uri} answers")
     except RunError as error:
         remedy = "Correct MLFLOW_TRACKING_URI, or unset it to use mlflow.db beside the pipeline."
         yield Finding("MLflow", Level.PROBLEM, str(error), remedy)

@@ -29,8 +29,8 @@ from nbexp.states import State
 
 if TYPE_CHECKING:
     from nbexp.execute.execution import Ending, Execution
-    from nbexp.execute.masks import Mask
     from nbexp.execute.outputs import Outputs
+    from nbexp.masks import Mask
 
 
 class NotebookExecutor:

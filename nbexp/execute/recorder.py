@@ -8,8 +8,9 @@ from typing import IO, Any
 
 from nbexp.execute.failures import plain
 from nbexp.execute.job import Job
-from nbexp.execute.masks import Mask, MaskedStream
 from nbexp.files import shown, write_atomic
+from nbexp.masks import Mask, MaskedStream
+from nbexp.urls import passwords_in
 
 _INTERVAL_S = 5.0
 _SHARE = 20  # a notebook that takes long to write is written more rarely: 5 % of the time at most
@@ -23,7 +24,7 @@ class Recorder:
     """
 
     def __init__(self, job: Job) -> None:
-        self.mask = Mask(job.secrets.values())
+        self.mask = Mask([*job.secrets.values(), *passwords_in(job.environment)])
         self._stream = MaskedStream(self.mask)
         self._path = job.folder / "notebook.ipynb"
         self._log: IO[str] = (job.folder / "log.txt").open("a", encoding="utf-8", newline="")

@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from nbexp.observe.imports import ImportWatch
-from nbexp.urls import sqlite_file
+from nbexp.urls import split_login, sqlite_file
 
 _FLUENT = "mlflow.tracking.fluent"
 _PARENT_TAG = "mlflow.parentRunId"
@@ -102,7 +102,7 @@ class _Home:
 
 def _server(uri: str) -> str:
     file = sqlite_file(uri)
-    return str(file.resolve()) if file else uri.rstrip("/")
+    return str(file.resolve()) if file else split_login(uri)[0].rstrip("/")
 
 
 class _Patch(ImportWatch):

@@ -91,7 +91,8 @@ class RunFolder:
         folder.try_lock()
         folder.variants.mkdir()
         if pipeline.file is not None:
-            write_atomic(folder.path / "pipeline.toml", pipeline.file.read_bytes())
+            text = pipeline.file.read_bytes().decode()
+            write_atomic(folder.path / "pipeline.toml", without_password(text))
         write_json(folder.path / "pipeline.json", _shown(pipeline.source))
         folder.keep_templates(pipeline)
         folder.path = _rename(folder.path, f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")

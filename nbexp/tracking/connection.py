@@ -13,14 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import RunError
+from nbexp.masks import Mask
 from nbexp.pipeline import Pipeline
 from nbexp.tracking.blank import copy_blank, drop_blank, keep_blank
 from nbexp.tracking.relocation import artifact_location, relocate
 from nbexp.tracking.sqlite import drop_journal, keep_journal
-from nbexp.urls import folder_address, sqlite_file, sqlite_url, without_password
+from nbexp.urls import (
+    folder_address,
+    passwords,
+    split_login,
+    sqlite_file,
+    sqlite_url,
+    without_password,
+)
 
 _SLOW_S = 30.0  # a call that fails later than this was tried again and again, for minutes
 _REST_S = 60.0
+_SILENCE = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 
 
 def tracking_uri(pipeline: Pipeline) -> str:
@@ -56,6 +65,9 @@ class Connection:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
+        self._server, self._login = split_login(uri)
+        self._before: dict[str, str | None] = {}  # variables, as they were
+        self._mask = Mask(passwords(uri))
         database = sqlite_file(uri)
         self.database = database if database and database.is_absolute() else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbexp-mlflow")
@@ -66,6 +78,19 @@ class Connection:
     def shown_uri(self) -> str:
         """The URI as it may be written: without a password."""
         return without_password(self.uri)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a kernel needs to use the same MLflow."""
+        return {
+            "MLFLOW_TRACKING_URI": self._server,
+            **self._login,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+
+    def shown(self, text: str) -> str:
+        """Return a text, such as an error's, without the password."""
+        return self._mask.text(without_password(text))
 
     @property
     def is_new(self) -> bool:
@@ -96,6 +121,7 @@ class Connection:
         self._thread.shutdown(wait=True)
         if self.database is not None:
             drop_journal(self.database)
+        self._log_out()
 
     def make_experiment(self, name: str) -> str:
         """Return the id of an experiment, which is made where it is missing."""
@@ -116,7 +142,7 @@ class Connection:
             yield
         except Exception as error:
             raise RunError(
-                f"MLflow can't be used at {self.shown_uri}: {without_password(str(error))}. Check "
+                f"MLflow can't be used at {self.shown_uri}: {self.shown(str(error))}. Check "
                 "[tracking] uri and MLFLOW_TRACKING_URI, and that the server runs."
             ) from error
 
@@ -138,17 +164,31 @@ class Connection:
             self.database.parent.mkdir(parents=True, exist_ok=True)
             keep_journal(self.database)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        self._log_in()
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         with self._locked():
             if self.database is None:
-                return MlflowClient(self.uri)
+                return MlflowClient(self._server)
             if not self.database.exists():
                 return self._create(self.database, MlflowClient)
             relocate(self.database)
             return MlflowClient(self.uri)
+
+    def _log_in(self) -> None:
+        """Put user and password where MLflow reads them, as long as it is used."""
+        self._before = {name: os.environ.get(name) for name in self._login}
+        os.environ.update(self._login)
+
+    def _log_out(self) -> None:
+        for name, value in self._before.items():
+            if value is not None:
+                os.environ[name] = value
+            else:
+                os.environ.pop(name, None)
+        self._before = {}
 
     def _create(self, database: Path, client: Callable[[str], Any]) -> Any:
         """Make a database: from a blank one where MLflow has made one before, else by MLflow."""
@@ -173,6 +213,20 @@ class Connection:
         with self.database.with_name(f".{self.database.name}.lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep MLflow from printing where in its server a run is, once that ends."""
+    before = os.environ.get(_SILENCE)
+    os.environ[_SILENCE] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_SILENCE, None)
+        else:
+            os.environ[_SILENCE] = before
 
 
 def search(client: Any, experiments: list[str], query: str, page_size: int = 1000) -> Iterator[Any]:

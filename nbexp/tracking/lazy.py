@@ -120,7 +120,7 @@ class LazyTracker:
             self._open()
         if self._is_open:
             return self._mlflow.begin(record, folder)
-        return None, {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        return None, self._mlflow.variables
 
     def log(self, record: VariantRecord, folder: Path, entries: Sequence[Entry]) -> None:
         """Write what a running variant has logged, in the background."""

@@ -29,7 +29,6 @@ from nbexp.tracking.index import KeyIndex, knows_more, note_folder
 from nbexp.tracking.probing import why_unreachable
 from nbexp.tracking.recovery import Place, Recovery
 from nbexp.tracking.writer import VariantWriter, status_of
-from nbexp.urls import without_password
 
 _log = logging.getLogger(__name__)
 
@@ -93,6 +92,11 @@ class MlflowTracker:
     def shown_uri(self) -> str:
         """The tracking URI as it may be written down."""
         return self._connection.shown_uri
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a kernel needs to use the same MLflow."""
+        return self._connection.variables
 
     @property
     def knows_more(self) -> bool:
@@ -171,7 +175,7 @@ class MlflowTracker:
 
     def begin(self, record: VariantRecord, folder: Path) -> tuple[str | None, Mapping[str, str]]:
         """Begin a variant's run; return its id, and what its kernel needs to log into it."""
-        variables = {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        variables = self.variables
         try:
             client = self._client()
             tags = {
@@ -292,7 +296,7 @@ class MlflowTracker:
 
     def _note(self, what: str, error: Exception) -> None:
         _log.debug("MLflow: %s", what, exc_info=error)
-        self._failures.append(without_password(f"{what}: {error}"))
+        self._failures.append(self._connection.shown(f"{what}: {error}"))
 
 
 def _is_finite(value: float | None) -> bool:

@@ -143,7 +143,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.timeout(900)  # a server starts three times, and MLflow tries again and again
 @pytest.mark.usefixtures("ray_cluster")
-def test_server_that_is_away_before_during_and_after_runs_costs_nothing(project, server) -> None:
+def test_server_that_is_away_before_during_and_after_runs_costs_nothing(
+    project, server, capfd
+) -> None:
     tracked = Tracked(project, server.uri)
     result, warnings = tracked.run(1, 2)  # before
     assert result.state is State.FINISHED
@@ -167,7 +169,8 @@ def test_server_that_is_away_before_during_and_after_runs_costs_nothing(project,
     assert tracked.variants() == dict.fromkeys("12345", 1)
     assert tracked.executions == dict.fromkeys("12345", 1)
     shown = [p for p in project.folder.rglob("*") if p.is_file() and b"pAsSwOrD" in p.read_bytes()]
-    assert {path.name for path in shown} == {"pipeline.toml"}
+    assert shown == [project.folder / "pipeline.toml"]
+    assert not [text for text in capfd.readouterr() if "pAsSwOrD" in text or "View run" in text]
 
 
 @pytest.mark.usefixtures("ray_cluster")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbexp.execute.masks import Mask, MaskedStream
+from nbexp.masks import Mask, MaskedStream
 
 
 @pytest.mark.parametrize(
