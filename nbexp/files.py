@@ -15,6 +15,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 _FLOAT = "$float"
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]")
 _COPIED_BYTES = 2**20  # larger files are linked, where their blocks can't be shared
 _FICLONE = 0x40049409  # ioctl_ficlone(2)
 
@@ -33,8 +35,11 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
 
 
 def shown_json(value: Any, *, indent: int | None = None) -> str:
-    """Return `value` as strict JSON for people and other programs; see `shown`."""
-    return _dumped(shown(value), indent)
+    """Return `value` as strict JSON for people and other programs; see `shown`.
+
+    Characters that steer terminals or turn the direction of writing are escaped.
+    """
+    return _STEERING.sub(lambda m: f"\\u{ord(m[0]):04x}", _dumped(shown(value), indent))
 
 
 def shown(value: Any) -> Any:

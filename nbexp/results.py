@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbexp.errors import UsageError
+from nbexp.files import fit_text
 from nbexp.pipeline import Mode
 from nbexp.run import (
     RunFolder,
@@ -123,9 +124,9 @@ class RunResult:
                 "state": v.state.value,
                 "metric": v.metric,
                 "duration_s": v.duration_s,
-                **{f"params.{key}": value for key, value in v.params.items()},
-                **{f"scraps.{key}": value for key, value in v.scraps.items()},
-                **{f"logged.{k}": value for k, value in v.logged.items() if k not in v.scraps},
+                **_columns("params", v.params),
+                **_columns("scraps", v.scraps),
+                **_columns("logged", {k: x for k, x in v.logged.items() if k not in v.scraps}),
             }
             for v in (self.variants if stage is None else self.stage(stage))
         ]
@@ -135,6 +136,14 @@ class RunResult:
             if given and all(type(value) is int for value in given):
                 frame[name] = frame[name].astype("Int64")
         return frame
+
+
+def _columns(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by the names of their columns; texts as pandas can hold them."""
+    return {
+        fit_text(f"{kind}.{key}"): fit_text(value) if isinstance(value, str) else value
+        for key, value in values.items()
+    }
 
 
 def _variant_result(run: RunFolder, variant: VariantHistory) -> VariantResult:

@@ -8,85 +8,102 @@ from pathlib import Path
 
 import click
 
-from nbexp.cli._finding import Found, find
+from nbexp.cli._finding import find
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
-from nbexp.run import RunFolder, RunHistory, VariantHistory, find_variant, read_history
+from nbexp.run import RunFolder, RunHistory, VariantHistory, read_history, variants_of
 from nbexp.wording import counted
 
 _LOOK_S = 0.2
+_LONGEST = 2**20  # characters of a line that are written at a time
 
 
-def show_logs(root: Path, run: str | None, variant: str | None) -> None:
-    """Print the log of a variant; without one, those of all that failed.
+def show_logs(root: Path, run: str | None, name: str | None) -> None:
+    """Print the log of a variant, or those of a stage; without a name, those of all that failed.
 
     Raises:
-        UsageError: There is no such run or variant, or it has no log yet.
+        UsageError: There is no such run, variant or stage.
     """
-    found = _find(root, run, variant)
-    if found.variant is not None:
-        click.echo(_read(found.folder, found.variant), nl=False)
+    folder, history, named = _find(root, run, name)
+    if name is not None and len(named) == 1:
+        _print(folder, named[0])
         return
-    failed = [each for each in found.history.variants.values() if each.state.is_failure]
+    failed = [each for each in history.variants.values() if each.state.is_failure]
+    shown = named if name is not None else failed
     screen = Screen()
-    for each in failed:
+    for each in shown:
         screen.line((f"── {each.name} {each.label}".rstrip(), "bold"))
-        click.echo(_read(found.folder, each))
-    if not failed:
-        _list(screen, found)
+        _print(folder, each)
+        click.echo()
+    if not shown:
+        _list(screen, folder, history, f"{name} has no variants" if name else "Nothing failed")
 
 
-def _find(root: Path, run: str | None, variant: str | None) -> Found:
+def _find(
+    root: Path, run: str | None, name: str | None
+) -> tuple[RunFolder, RunHistory, list[VariantHistory]]:
+    """Return a run, and what is named of it: a variant, the variants of a stage, or nothing."""
     found = find(root, run, None)
-    if variant is None:
-        return found
-    return Found(found.folder, found.history, find_variant(found.history, variant))
+    if name is None:
+        return found.folder, found.history, []
+    return found.folder, found.history, variants_of(found.history, name)
 
 
-def _read(folder: RunFolder, variant: VariantHistory) -> str:
+def _print(folder: RunFolder, variant: VariantHistory) -> None:
     log = folder.variant(variant.name) / "log.txt"
     if not log.is_file():
-        why = f": {variant.reason}" if variant.reason else ""
-        return f"({variant.name} has no log; it is {variant.state}{why})\n"
-    return log.read_text(errors="replace")
+        click.echo(_no_log(variant))
+        return
+    try:
+        with log.open(errors="replace", newline="\n") as lines:
+            for line in iter(lambda: lines.readline(_LONGEST), ""):
+                click.echo(line, nl=False)
+    except OSError as error:
+        click.echo(f"({variant.name}: its log can't be read: {error.strerror})")
 
 
-def _list(screen: Screen, found: Found) -> None:
-    logs = [
-        (each, found.folder.variant(each.name) / "log.txt")
-        for each in found.history.variants.values()
-    ]
+def _no_log(variant: VariantHistory) -> str:
+    why = f": {variant.reason}" if variant.reason else ""
+    return f"({variant.name} has no log; it is {variant.state}{why})"
+
+
+def _list(screen: Screen, folder: RunFolder, history: RunHistory, what: str) -> None:
+    logs = [(each, folder.variant(each.name) / "log.txt") for each in history.variants.values()]
     there = [(each, log) for each, log in logs if log.is_file()]
-    screen.line(f"Nothing failed in {found.folder.id}. It has {counted(len(there), 'log')}:")
+    screen.line(f"{what} in {folder.id}. It has {counted(len(there), 'log')}:")
     rows = [(v.name, v.state.value, f"{log.stat().st_size} bytes", v.label) for v, log in there]
     screen.table(("variant", "state", "log", "parameters"), rows[:50])
     if len(there) > 50:
         screen.line(f"  … and {len(there) - 50} more")
 
 
-def follow_logs(root: Path, run: str | None, variant: str | None) -> None:
-    """Print logs as they grow, until the variant, or the run, has ended.
+def follow_logs(root: Path, run: str | None, name: str | None) -> None:
+    """Print logs as they grow, until what is named, or the run, has ended.
 
     Raises:
-        UsageError: There is no such run or variant.
+        UsageError: There is no such run, variant or stage.
     """
-    found = _find(root, run, variant)
-    name = found.variant.name if found.variant else None
+    folder, history, named = _find(root, run, name)
+    stage = name if name in history.stages else None
+    variant = named[0].name if named and stage is None else None
     tails: dict[str, _Tail] = {}
-    source = _Source(found.folder)
+    source = _Source(folder)
     is_over = False
     while not is_over:
         history = source.read()  # before the logs, so that their ends are seen
-        variants = [history.variants[name]] if name else list(history.variants.values())
-        is_over = history.state is not None or (name is not None and variants[0].state.is_final)
+        every = history.of_stage(stage) if stage else list(history.variants.values())
+        variants = [history.variants[variant]] if variant else every
+        is_over = history.state is not None or (
+            name is not None and bool(variants) and all(each.state.is_final for each in variants)
+        )
         for each in variants:
-            if each.started is not None or name is not None:
-                tail = tails.setdefault(each.name, _Tail(found.folder, each.name))
-                tail.write(click.echo if name else _prefixed(each.name), is_last=is_over)
+            if each.started is not None or variant is not None:
+                tail = tails.setdefault(each.name, _Tail(folder, each.name))
+                tail.write(click.echo if variant else _prefixed(each.name), is_last=is_over)
         if not is_over:
             time.sleep(_LOOK_S)
-    if name is not None and not tails[name].has_written:
-        raise UsageError(_read(found.folder, variants[0]).strip())
+    if variant is not None and not tails[variant].has_written:
+        raise UsageError(_no_log(variants[0]))
 
 
 class _Source:
@@ -123,9 +140,10 @@ class _Tail:
             fresh = log.read()
         whole = fresh if is_last else fresh[: fresh.rfind(b"\n") + 1]
         self._position += len(whole)
-        for line in whole.decode(errors="replace").splitlines():
+        self.has_written = self.has_written or bool(whole)
+        lines = whole.decode(errors="replace").removesuffix("\n").split("\n") if whole else []
+        for line in lines:
             echo(line)
-            self.has_written = True
 
 
 def _prefixed(name: str) -> Callable[[str], None]:

@@ -12,6 +12,7 @@ import click
 
 from nbexp import __version__
 from nbexp.cli import _project, _reports, _run, _runs, _viewing
+from nbexp.cli._terminal import guard_streams, guarded_streams
 from nbexp.errors import NbexpError, PipelineError, UsageError
 
 MISTAKE, CTRL_C = 2, 130
@@ -19,7 +20,15 @@ _NEW_OBJECTS = 50_000
 
 
 class _Nbexp(click.Group):
-    """A group that turns the errors of nbexp into messages and exit codes."""
+    """A group that turns the errors of nbexp into messages and exit codes.
+
+    What it writes steers no terminal, whatever it has read.
+    """
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; see `click.Group.main`."""
+        with guarded_streams():
+            return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -65,6 +74,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a narrow encoding must not end a run
+    guard_streams()  # also what is written when the process ends
     # It takes a second to import, and jsonschema, which would, does without: decision 0011.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     # A third of the time that MLflow takes to import and to be torn down goes into the search for

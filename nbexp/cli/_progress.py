@@ -19,6 +19,7 @@ from nbexp.cli._estimate import TimeLeft
 from nbexp.cli._failure import headline, show_failure
 from nbexp.cli._screen import STYLES, Part, Screen, text
 from nbexp.cli._tally import StageTally, Tally, VariantTally
+from nbexp.cli._terminal import guard_streams
 from nbexp.course import changes_text
 from nbexp.files import shown_json
 from nbexp.run import Event, EventKind
@@ -124,7 +125,8 @@ class LiveProgress:
         )
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._live.start()  # puts streams of its own in the place of the process's
+        guard_streams()
         return self
 
     def __exit__(self, *_error: object) -> None:

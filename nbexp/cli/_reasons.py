@@ -23,9 +23,9 @@ from nbexp.run import (
     VariantHistory,
     VariantRecord,
     find_run,
-    find_variant,
     list_runs,
     read_history,
+    variants_of,
 )
 from nbexp.states import State
 from nbexp.wording import counted
@@ -65,7 +65,7 @@ def show_reasons(root: Path, run: str | None, name: str, *, as_json: bool) -> No
     folder = find_run(root, run)
     history = read_history(folder)
     is_stage = name in history.stages
-    variants = history.of_stage(name) if is_stage else [find_variant(history, name)]
+    variants = variants_of(history, name)
     now = _Now(root, folder, history)
     past = _Past(root, folder)
     if as_json:

@@ -69,7 +69,8 @@ def why(variant: str, *, run: str | None, root: Path, as_json: bool) -> None:
 def logs(variant: str | None, *, run: str | None, follow: bool, root: Path) -> None:
     """Print what variants have printed.
 
-    VARIANT is a variant's name or the beginning of it; by default, all that failed are printed.
+    VARIANT is a variant's name or the beginning of it, or a stage; by default, all that failed are
+    printed.
     """
     from nbexp.cli._logs import follow_logs, show_logs
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nbexp.cli._terminal import one_line, plain, raw_stream
 from nbexp.states import State
 
 Part = str | tuple[str, str]
@@ -36,7 +36,7 @@ class Screen:
     """
 
     def __init__(self, *, to_error: bool = False) -> None:
-        stream = sys.stderr if to_error else sys.stdout
+        stream = raw_stream(to_error=to_error)
         console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
         self.is_terminal = stream.isatty() and console.is_terminal and not console.is_dumb_terminal
         self.console = console
@@ -51,7 +51,8 @@ class Screen:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Part]]) -> None:
         """Write rows below each other, indented; columns that are empty throughout are left out."""
-        cells = [[text(part) for part in row] for row in rows]
+        columns = [one_line(column) for column in columns]
+        cells = [[_cell(part) for part in row] for row in rows]
         used = [n for n in range(len(columns)) if any(row[n].plain for row in cells)]
         if not self.is_terminal:
             self._plain_table(
@@ -80,8 +81,16 @@ class Screen:
 
 
 def text(*parts: Part) -> Text:
-    """Return texts and pairs of text and style as one."""
-    return Text.assemble(*parts)
+    """Return texts and pairs of text and style as one, without what steers terminals."""
+    return Text.assemble(*(_styled(plain, part) for part in parts))
+
+
+def _cell(part: Part) -> Text:
+    return Text.assemble(_styled(one_line, part))
+
+
+def _styled(change: Callable[[str], str], part: Part) -> Part:
+    return change(part) if isinstance(part, str) else (change(part[0]), part[1])
 
 
 def state_part(state: State) -> Part:

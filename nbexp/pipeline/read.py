@@ -285,7 +285,7 @@ class _Reader:
         values = {k: self.params.read(v, f"{where}.variables.{k}") for k, v in given.items()}
         for key, value in values.items():
             self._check_variable(key, f"{where}.variables.{key}")
-            is_fit = isinstance(value, str | Secret)
+            is_fit = isinstance(value, Secret) or (isinstance(value, str) and "\0" not in value)
             if not is_fit or (isinstance(value, Secret) and value.name != key):
                 form = f'text, or {{ secret = "{key}" }}'
                 self.problems.expect(f"{where}.variables.{key}", plain(value), form, f'{key} = "1"')

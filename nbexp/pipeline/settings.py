@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import did_you_mean, suggest
+from nbexp.files import to_float
 from nbexp.pipeline.links import Link
 from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.spaces import Distribution, Grid
@@ -66,7 +67,11 @@ _NOT_MISSPELT = ("sampler",)  # an option of Optuna's, however near to samples
 
 def is_number(value: Any, *, above: float | None = None) -> bool:
     """Whether a value is a finite number, and larger than a bound."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(to_float(value))
+    ):
         return False
     return above is None or value > above
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nbexp.files import to_float
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -61,7 +63,11 @@ class Kind:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(to_float(value))
+    )
 
 
 def _bounds(arguments: Sequence[Any], *, log: bool = False, whole: bool = False) -> str | None:

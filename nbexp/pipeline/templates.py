@@ -129,7 +129,7 @@ def _digest_now(path: Path) -> str:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter of a NUL in its name
         raise TemplateError(f"it can't be read ({error})") from None
 
 

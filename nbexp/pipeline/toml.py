@@ -11,9 +11,13 @@ from typing import Any
 
 from nbexp.errors import PipelineError, Problem, did_you_mean
 from nbexp.pipeline.problems import Problems
+from nbexp.pipeline.values import MAX_DEPTH, excess, place
 
+_SHOWN = 80  # characters of a setting whose value is very long
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_FLATTEN = f"At most {MAX_DEPTH} lists and tables may lie in each other; read more from a file."
+_SHORTEN = "Write a number of at most some 4,000 digits."
 _BARE_WORD = re.compile(r"[A-Za-z@./][\w@./:*\[\]-]*")
 
 
@@ -41,15 +45,24 @@ def read_toml(path: Path) -> dict[str, Any]:
             problem = Problem(str(path), "expected a pipeline file, got a notebook", remedy)
             raise PipelineError([problem]) from None
         problem = Problem(str(path), f"TOML syntax: {error}", "Mend the file at that place.")
+    except RecursionError:
+        problem = Problem(str(path), "its values are nested too deeply", _FLATTEN)
     except OSError as error:
         problem = Problem(str(path), f"can't be read ({error})", "Check its permissions.")
+    except ValueError as error:  # an integer of thousands of digits, a NUL in the path
+        problem = Problem(str(path), f"can't be read: {error}", _SHORTEN)
     raise PipelineError([problem])
 
 
 def apply_settings(
     tables: Mapping[str, Any], settings: Iterable[str], problems: Problems
 ) -> dict[str, Any]:
-    """Return the tables with ``stage.param=VALUE`` settings laid over them."""
+    """Return the tables with ``stage.param=VALUE`` settings laid over them.
+
+    Raises:
+        PipelineError: A value is nested too deeply, or too long a number, to be looked at.
+    """
+    _check_extent(tables, "", problems)
     changed = copy.deepcopy(dict(tables))
     for setting in settings:
         name, equals, text = setting.partition("=")
@@ -61,18 +74,36 @@ def apply_settings(
         value = _setting_value(text, where, problems)
         for params in _setting_targets(changed, target, path[0], where, problems):
             _put(params, path, value)
+    _check_extent(changed, "--set", problems)
     return changed
+
+
+def _check_extent(tables: Mapping[str, Any], where: str, problems: Problems) -> None:
+    for path, wrong in excess(tables):
+        remedy = _SHORTEN if "digits" in wrong else _FLATTEN
+        problems.add(f"{where} {place(path)}".strip(), wrong, remedy)
+        problems.raise_any()
 
 
 def _setting_value(text: str, where: str, problems: Problems) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
+    except RecursionError:
+        problems.add(_cut(where), "the value is nested too deeply", _FLATTEN)
+        return None
     except tomllib.TOMLDecodeError:
         if _BARE_WORD.fullmatch(text.strip()):
             return text.strip()
         remedy = "Quote text ('\"so\"'), and close every bracket."
         problems.add(where, f"expected a TOML value, got {text!r}", remedy)
         return None
+    except ValueError as error:  # an integer of thousands of digits
+        problems.add(_cut(where), f"the value can't be read: {error}", _SHORTEN)
+        return None
+
+
+def _cut(where: str) -> str:
+    return where if len(where) <= _SHOWN else f"{where[:_SHOWN]}…"
 
 
 def _setting_targets(

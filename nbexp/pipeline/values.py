@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -11,6 +11,8 @@ from nbexp.pipeline.links import Link
 from nbexp.pipeline.spaces import Distribution, Grid
 
 Path = tuple[str | int, ...]
+MAX_DEPTH = 100  # lists and tables in each other
+_MAX_BITS = 14_000  # some 4,200 digits, about as many as Python writes out
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,31 @@ def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from walk(item, (*path, index))
     else:
         yield path, value
+
+
+def excess(value: Any) -> Iterator[tuple[Path, str]]:
+    """Yield the values that are too deep or too long to be looked at, with what is wrong."""
+    level: list[tuple[Path, Any]] = [((), value)]
+    depth = 0
+    while level:
+        for path, each in level:
+            if isinstance(each, int) and each.bit_length() > _MAX_BITS:
+                yield path, "an integer of thousands of digits can't be passed on"
+        level = [inner for path, each in level for inner in _inside(path, each)]
+        depth += 1
+        if depth > MAX_DEPTH and level:
+            yield level[0][0][:4], f"its values are nested more than {MAX_DEPTH} deep"
+            return
+
+
+def _inside(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, Mapping):
+        yield from (((*path, str(key)), item) for key, item in value.items())
+    elif isinstance(value, Grid | Distribution):
+        items = value.values if isinstance(value, Grid) else value.arguments
+        yield from ((path, item) for item in items)
+    elif isinstance(value, list | tuple):
+        yield from (((*path, index), item) for index, item in enumerate(value))
 
 
 def outermost(value: Any, path: Path = ()) -> Iterator[tuple[Path, Distribution]]:

@@ -13,6 +13,7 @@ from nbexp.run.history import (
     fold,
     list_runs,
     read_history,
+    variants_of,
 )
 from nbexp.run.index import RunIndex
 from nbexp.run.overlaps import expected_overlap
@@ -64,4 +65,5 @@ __all__ = [
     "request_stop",
     "search_name",
     "send",
+    "variants_of",
 ]

@@ -240,3 +240,12 @@ def find_variant(history: RunHistory, name: str) -> VariantHistory:
         some = ", ".join(found[:10])
         raise UsageError(f"{name!r} may be any of these variants: {some}. Write more of it.")
     raise UsageError(f"The run {history.id} has no variant {name!r}. {did_you_mean(name, known)}")
+
+
+def variants_of(history: RunHistory, name: str) -> list[VariantHistory]:
+    """Return the variants of a stage, or the one of that name or the beginning of it.
+
+    Raises:
+        UsageError: There is no such stage or variant, or several variants.
+    """
+    return history.of_stage(name) if name in history.stages else [find_variant(history, name)]

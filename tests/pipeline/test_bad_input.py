@@ -655,3 +655,38 @@ def test_command_ends_with_2_and_writes_nothing(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert listing(project) == before
+
+
+def nested(depth: int, *, table: bool = False) -> str:
+    return "{a=" * depth + "1" + "}" * depth if table else "[" * depth + "]" * depth
+
+
+EXCESSIVE = {
+    "lists 3,000 deep": nested(3000),
+    "lists 120 deep": nested(120),
+    "tables 120 deep": nested(120, table=True),
+    "tables 3,000 deep": nested(3000, table=True),
+    "choices": f"{{ choice = [{nested(150)}] }}",
+    "5,000 digits": "9" * 5000,
+    "many digits in base 16": "0x" + "f" * 6000,
+    "a bound of 400 digits": f"{{ uniform = [0, {10**400}] }}",
+}
+
+
+@pytest.mark.parametrize("value", EXCESSIVE.values(), ids=list(EXCESSIVE))
+def test_value_that_is_too_deep_or_too_long(project: Path, value: str) -> None:
+    file = write(project / "pipeline.toml", f"{TRAIN}params = {{ lr = {value} }}\n")
+    good = write(project / "good.toml", GOOD)
+    for path, sets in ((file, ()), (good, (f"train.lr={value}",))):
+        with pytest.raises(PipelineError) as caught:
+            nbexp.Pipeline.from_toml(path, sets=sets)
+        assert re.search("deep|digits|uniform", caught.value.problems[0].message)
+        assert len(caught.value.problems[0].where) < 200
+
+
+def test_value_built_in_code_that_holds_itself(project: Path) -> None:
+    value: list[object] = []
+    value.append(value)
+    stage = nbexp.Stage("train", "templates/train.ipynb", params={"lr": value})
+    with pytest.raises(PipelineError, match="nested more than 100 deep"):
+        nbexp.Pipeline("x", [stage], folder=project)
