@@ -170,8 +170,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             request = self.kc.execute(code, silent=True, store_history=False, stop_on_error=False)
             reply = (await self._reply(request))["content"]
             if reply["status"] != "ok":
-                error = failures.cell_failed(reply, 0, "")
-                self._run.recorder.line(f"nbexp's hooks failed: {error.name}: {error.message}")
+                reason = f"{reply.get('ename')}: {reply.get('evalue')}"
+                self._run.recorder.line(f"nbexp's hooks failed: {reason}")
             if self._run.observer is not None:
                 self._tasks.append(asyncio.create_task(self._run.observer.look_ahead()))
         elif self._run.observer is not None:
@@ -215,7 +215,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         except KernelDiedError:
             await self._until_idle(request, patience_s=_DRAIN_S)
             raise
-        reply = message["content"]
+        reply = failures.told(message["content"], cell.outputs)
         if reply.get("ename") in ENDINGS:
             self._end_early(reply, cell, index)
             return False
@@ -223,7 +223,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             self._run.cells += 1
             return not self._asks_exit(reply, index)
         self.nb_man.cell_exception(cell, cell_index=index)
-        self._fail(reply, cell, index)
+        self._fail(reply, index)
         return False
 
     async def _reply(self, request: str) -> dict[str, Any]:
@@ -313,12 +313,16 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         elif death is not None:
             self._run.error = failures.kernel_died(death, number, source)
 
-    def _fail(self, reply: dict[str, Any], cell: Any, index: int) -> None:
+    def _fail(self, reply: dict[str, Any], index: int) -> None:
         is_exit = reply.get("ename") == "SystemExit"
         if is_exit and reply.get("evalue") in ("", "0"):  # a success for papermill too
             self._note_exit(index, "sys.exit(0)")
         else:
-            self._run.error = failures.cell_failed(reply, index + 1, cell.source)
+            job = self._run.job
+            project = job.project or job.template.parent
+            cells, recorder = self.nb.cells[: index + 1], self._run.recorder
+            self._run.error = failures.cell_failed(reply, cells, project, recorder.mask)
+            recorder.line(failures.quoted(self._run.error))
 
     def _asks_exit(self, reply: dict[str, Any], index: int) -> bool:
         payloads = reply.get("payload") or []

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from nbformat.v4 import new_output
 
 from nbexp.execute.job import CellError
 from nbexp.execute.kernel import KernelDiedError, signal_name
+from nbexp.execute.masks import Mask
 from nbexp.execute.steering import ENDING
+from nbexp.execute.tracebacks import Cell, Traceback
 from nbexp.states import State
 
 _SOURCE_LINES = 5
+_NO_NAME = (None, "", "NoneType")  # what ipykernel names an error by that a display hook met
 _TRACEBACK_LINES = 12
+_GROUP = re.compile(r"^ +\+ Exception Group Traceback.*", re.MULTILINE | re.DOTALL)
+_TEMPORARY = re.compile(r" \(\d+\.py, line (\d+)\)$")
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 _CAUSES: dict[int, str] = {
@@ -34,14 +41,40 @@ def plain(text: str) -> str:
     return _ANSI.sub("", text)
 
 
-def cell_failed(reply: dict[str, Any], number: int, source: str) -> CellError:
-    """Return the error of a cell, from the kernel's reply to it."""
+def told(reply: dict[str, Any], outputs: Sequence[Any]) -> dict[str, Any]:
+    """Return a kernel's reply, with the error that the cell shows where only its outputs have it.
+
+    That is so where an object can't be displayed, and where a magic runs code by itself.
+    """
+    shown = next((output for output in outputs if output.output_type == "error"), None)
+    is_told = reply["status"] == "error" and reply.get("ename") not in _NO_NAME
+    if shown is None or is_told:
+        return reply
+    error = {key: shown.get(key) for key in ("ename", "evalue", "traceback")}
+    return {**reply, **error, "status": "error"}
+
+
+def cell_failed(
+    reply: dict[str, Any], cells: Sequence[Any], project: Path, mask: Mask
+) -> CellError:
+    """Return the error of a cell.
+
+    Args:
+        reply: The kernel's reply to it.
+        cells: The notebook's cells up to this one.
+        project: The folder of the user's files.
+        mask: Hides secrets; a quoted line may hold no more than a part of one.
+    """
+    name = reply.get("ename") or "CellError"
+    text = mask.text(_traceback(reply, cells))
+    traceback = Traceback(text, name, list(_code_cells(cells, mask)), project)
+    quote = traceback.quote()
     return CellError(
-        name=reply.get("ename") or "CellError",
-        message=plain(str(reply.get("evalue", ""))),
-        cell=number,
-        source=first_lines(source),
-        traceback=_last_lines("\n".join(reply.get("traceback") or [])),
+        name=name,
+        message=_TEMPORARY.sub(r" (line \1)", plain(str(reply.get("evalue", "")))),
+        cell=len(cells),
+        source=quote or first_lines(mask.text(cells[-1].source)),
+        traceback=_last_lines(traceback.rest() if quote else text),
     )
 
 
@@ -80,6 +113,25 @@ def tell_ending(cell: Any, text: str) -> None:
 def first_lines(source: str) -> str:
     """Return the first lines of a cell's source."""
     return "\n".join(source.strip().splitlines()[:_SOURCE_LINES])
+
+
+def quoted(error: CellError) -> str:
+    """Return where a cell failed, for the end of its log."""
+    lines = error.traceback.splitlines()
+    return "\n".join([f"--- failed in cell {error.cell} ---", error.source, *lines])
+
+
+def _traceback(reply: dict[str, Any], cells: Sequence[Any]) -> str:
+    """Return the traceback of a cell; IPython writes that of a group to the error stream."""
+    written = "".join(o.text for o in cells[-1].get("outputs", []) if o.get("name") == "stderr")
+    group = _GROUP.search(plain(written)) if "Group" in str(reply.get("ename")) else None
+    return group[0] if group else plain("\n".join(reply.get("traceback") or []))
+
+
+def _code_cells(cells: Sequence[Any], mask: Mask) -> Iterator[Cell]:
+    for number, cell in enumerate(cells, 1):
+        if cell.cell_type == "code":
+            yield Cell(number, cell.get("execution_count"), mask.text(cell.source))
 
 
 def _last_lines(text: str) -> str:

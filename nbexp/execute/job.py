@@ -104,10 +104,12 @@ class CellError:
 
     Attributes:
         cell: Number of the cell among all cells, from 1; None where no cell is to blame.
-        source: First lines of that cell's source.
+        source: The user's own line that failed, with an arrow, among its neighbours or below the
+            cell's line that called it; the first lines of the cell where that is not known.
         name: Kind of the error, such as ``ValueError`` or ``KernelDied``.
         message: Text of the error.
-        traceback: The traceback's last lines, without colours.
+        traceback: What is left to say, without colours: the library's innermost line, where the
+            error came from, and the error; the end of a traceback that can't be read.
     """
 
     name: str

@@ -234,7 +234,7 @@ def _has_rich_display(value: Any) -> bool:
         return True
     if "IPython" not in sys.modules:
         return False
-    bundle, _ = _format(value, {})
+    bundle, _ = _format(value, {"exclude": ["text/plain"]})  # one that fails would be shown
     return bool(bundle.keys() - {"text/plain"})
 
 

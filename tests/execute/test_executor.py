@@ -79,13 +79,31 @@ def test_failing_cell_is_quoted(executor: NotebookExecutor, make_job: MakeJob) -
     error = outcome.error
     assert error is not None
     assert (error.cell, error.name, error.message) == (2, "ZeroDivisionError", "division by zero")
-    assert error.source == "a = 1\nb = 0\n# c\n# d\n# e"
-    assert "----> 6 a / b" in error.traceback
-    assert "\x1b" not in error.traceback + (job.folder / "log.txt").read_text()
+    assert error.source == "4     # d\n5     # e\n6 --> a / b"
+    assert error.traceback == "ZeroDivisionError: division by zero"
+    log = (job.folder / "log.txt").read_text()
+    assert f"--- failed in cell 2 ---\n{error.source}\n{error.traceback}\n=== failed after" in log
+    assert "\x1b" not in error.traceback + log
     assert cell_states(job.folder) == ["completed", "failed", "pending"]
     cells = read_cells(job.folder)
     assert "An Exception was encountered" in cells[0].source
     assert read_json(job.folder / "result.json")["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class A:\n    def _repr_html_(self): raise ValueError('odd')\nA()",
+        "%%capture\nraise ValueError('odd')",
+    ],
+)
+def test_error_that_only_the_outputs_show_ends_the_notebook(
+    executor: NotebookExecutor, make_job: MakeJob, source: str
+) -> None:
+    outcome = executor.execute(make_job(source, "print('never')"))
+    assert (outcome.state, outcome.cells) == (State.FAILED, 0)
+    assert outcome.error is not None
+    assert (outcome.error.name, outcome.error.message) == ("ValueError", "odd")
 
 
 def test_cell_that_may_fail_is_no_failure(executor: NotebookExecutor, make_job: MakeJob) -> None:
