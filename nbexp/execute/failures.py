@@ -12,9 +12,9 @@ from nbformat.v4 import new_output
 
 from nbexp.execute.job import CellError
 from nbexp.execute.kernel import KernelDiedError, signal_name
-from nbexp.execute.masks import Mask
 from nbexp.execute.steering import ENDING
 from nbexp.execute.tracebacks import Cell, Traceback
+from nbexp.masks import Mask
 from nbexp.states import State
 
 _SOURCE_LINES = 5

@@ -12,8 +12,8 @@ from nbformat import v4
 
 from nbexp.execute.failures import cell_failed, told
 from nbexp.execute.job import CellError
-from nbexp.execute.masks import Mask
 from nbexp.execute.tracebacks import Cell, Traceback
+from nbexp.masks import Mask
 
 LOADING = "import json\n\ndef load(text):\n    return json.loads(\n        text,\n    )\n"
 GROUP = """\
