@@ -14,8 +14,9 @@ from nbexp.execute.cwd import WORK, cwd_of
 from nbexp.execute.job import OBSERVED, Job
 from nbexp.observe.check import Check
 from nbexp.observe.hook import VARIABLE
+from nbexp.observe.lines import observe_lines
 from nbexp.observe.names import installed_prefixes
-from nbexp.observe.record import Observation, Place, observe_lines
+from nbexp.observe.record import Observation, Place
 from nbexp.observe.states import Files
 from nbexp.urls import local_path, sqlite_file
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from nbexp.observe.lines import read_events
 from nbexp.observe.names import glob_digest, list_digest
 from nbexp.observe.states import Files, quick_look
 
@@ -21,7 +21,6 @@ _BY_THE_WAY = frozenset({".git", ".ipynb_checkpoints", "mlartifacts", "mlruns"})
 _SLACK_S = 0.01  # by which file systems' clocks may be behind
 _MOST_TEXT = 4096
 _QUOTED = re.compile(r"""(["'])([^"'\n]{1,4096}?)\1""")
-_ODD = re.compile(r"/(\.|/|$)")  # what a plain path doesn't have
 _PYTHON = re.compile(r"(python|pypy)[\d.]*(-config)?$")
 # What they read is on their command lines, or nothing that a result depends on.
 _PLAIN = frozenset({
@@ -108,7 +107,7 @@ class Observation:
         Nothing is decided: in the end each file is looked at again, and if it has changed since,
         it is hashed again.
         """
-        events = [*_events(lines)]
+        events = [*read_events(lines)]
         self._heard += events
         for _, event in events:
             if event[0] in "wa":
@@ -120,7 +119,7 @@ class Observation:
 
     def take(self, lines: Iterable[bytes]) -> None:
         """Take in what was written by the hook, after what was looked at ahead, in order."""
-        self._heard += _events(lines)
+        self._heard += read_events(lines)
         self._heard.sort(key=itemgetter(0))
         for _, event in self._heard:
             self._take(event)
@@ -289,47 +288,6 @@ class Observation:
 
 _ANYTHING = "?"  # is what is there now, unless the notebook has changed it
 _UNKNOWN = {"kind": "file", "size": -1}
-
-
-def observe_lines(file: Path, start: int = 0) -> list[bytes]:
-    """Return the lines that the hook has written into a file; none where it isn't there.
-
-    Args:
-        file: The file.
-        start: Number of bytes that are passed over.
-    """
-    try:
-        with file.open("rb") as stream:
-            stream.seek(start)
-            return [line for line in stream if line.endswith(b"\n")]
-    except OSError:
-        return []
-
-
-def _events(lines: Iterable[bytes]) -> Iterator[tuple[float, list[Any]]]:
-    """Yield events with whole paths, and the times of them, or of those before that have one."""
-    for line in lines:
-        folder, at = "", 0.0
-        try:
-            events = json.loads(line)
-        except ValueError:  # it was cut off
-            continue
-        for event in events:
-            if event[0] == "cd":
-                folder = event[1].rstrip(os.sep)
-                continue
-            if event[0] in "rwadelg":
-                event[1] = _whole(folder, event[1])
-                at = event[2]
-            elif event[0] == "x":
-                event[2] = os.path.join(folder or os.sep, event[2] or "")
-            yield at, event
-
-
-def _whole(folder: str, path: str) -> str:
-    """Return a path as `os.path.normpath` gives it; most need no change."""
-    whole = path if path.startswith(os.sep) else f"{folder}/{path}"
-    return os.path.normpath(whole) if _ODD.search(whole) else whole
 
 
 def _source(path: str) -> str:

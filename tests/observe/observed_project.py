@@ -13,7 +13,8 @@ from typing import Any
 
 from nbexp.observe.check import Check
 from nbexp.observe.hook import VARIABLE
-from nbexp.observe.record import Observation, Place, observe_lines
+from nbexp.observe.lines import observe_lines
+from nbexp.observe.record import Observation, Place
 from nbexp.observe.states import Files
 
 
