@@ -42,6 +42,7 @@ from nbexp.states import State
 from nbexp.tracking import LazyTracker, TensorboardListener, log_report
 
 _log = logging.getLogger(__name__)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOKED_AT = 24  # variants of two keys at most: for more than 50, a server is asked for all
 
 
@@ -209,7 +210,10 @@ def _planned(graph: Graph) -> dict[str, Any]:
 
 @contextmanager
 def _stopping(runner: Runner) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) stop a run gracefully, and the second at once."""
+    """Let the first Ctrl-C (or SIGTERM, SIGHUP) stop a run gracefully, and the second at once.
+
+    A signal that is ignored stays so: `nohup` has the run go on when its terminal is closed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -223,7 +227,8 @@ def _stopping(runner: Runner) -> Iterator[None]:
         asked = True
         runner.request_stop(f"stopped by {signal.Signals(number).name}")
 
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, stop) for number in heard}
     try:
         yield
     finally:

@@ -18,8 +18,12 @@ from nbexp.run import Event, EventKind
 from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text
 
-FAILED, CTRL_C, TERMINATED = 1, 130, 143
-_SIGNALS = {"stopped by SIGINT": CTRL_C, "stopped by SIGTERM": TERMINATED}
+FAILED, HUNG_UP, CTRL_C, TERMINATED = 1, 129, 130, 143
+_SIGNALS = {
+    "stopped by SIGHUP": HUNG_UP,
+    "stopped by SIGINT": CTRL_C,
+    "stopped by SIGTERM": TERMINATED,
+}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+OWNER = "owner.lock"  # in a private folder; locked by its owner, and open where others look
 _NO_GROUP = 0
 
 
@@ -42,6 +43,11 @@ class Guard:
         """
         self._groups[str(folder)] = group
         self._tell(f"+{group} {folder}")
+
+    def renew(self) -> None:
+        """Start the watching process again if it is lost."""
+        if self._groups and (self._process is None or self._process.poll() is not None):
+            self._start()
 
     def forget(self, folder: Path) -> None:
         """Let go of a folder that is gone."""
@@ -113,10 +119,11 @@ def main() -> None:
     for group in groups.values():
         kill_group(group)
     for folder in groups:
-        _remove(folder, spare=parent)
+        remove(folder, spare=parent)
 
 
-def _remove(folder: str, *, spare: int) -> None:
+def remove(folder: str, *, spare: int) -> None:
+    """Remove a folder, and kill the processes that have a file open there, all but one."""
     import shutil  # it takes longer to import than all the rest
     import time
 
@@ -138,9 +145,13 @@ def _users(folder: str) -> list[int]:
         with contextlib.suppress(OSError):
             files = f"/proc/{name}/fd"
             targets = (_target(f"{files}/{n}") for n in os.listdir(files))  # noqa: PTH208
-            if any(f"{target}/".startswith(f"{folder}/") for target in targets):
+            if any(_is_in_use(target, folder) for target in targets):
                 found.append(int(name))
     return found
+
+
+def _is_in_use(target: str, folder: str) -> bool:
+    return f"{target}/".startswith(f"{folder}/") and target != f"{folder}/{OWNER}"
 
 
 def _target(link: str) -> str:

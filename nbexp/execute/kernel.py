@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import re
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +18,7 @@ import zmq.asyncio
 from jupyter_client.manager import AsyncKernelManager
 
 from nbexp.execute.guard import Guard, kill_group
+from nbexp.execute.private import PrivateFolder
 from nbexp.execute.specs import find_kernel
 from nbexp.warm import provisioner, until_ended
 
@@ -112,9 +110,9 @@ class Kernel:
         self._log = log
         self._group: int | None = None
         self._killed = asyncio.Event()
-        self._folder = Path(tempfile.mkdtemp(prefix="nbexp-", dir=_short_folder()))
+        self._private = PrivateFolder(guard, longest=_SOCKET_PATH_CHARACTERS)
+        self._folder = self._private.path
         self.reports = self._folder / "reports"
-        guard.watch(self._folder)
 
     async def start(self, *, folder: Path, environment: Mapping[str, str]) -> None:
         """Start the process in a folder, and return once it answers.
@@ -160,8 +158,7 @@ class Kernel:
                 await self._is_gone_within(grace_s)
         finally:
             await self._discard()
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._guard.forget(self._folder)
+            self._private.close()
 
     def output(self) -> str:
         """Return the end of what the process wrote outside of its messages."""
@@ -324,8 +321,3 @@ def _usage_of(process: psutil.Process) -> dict[str, float]:
 
 def _outputs(file: IO[bytes]) -> dict[str, Any]:
     return {"stdout": file, "stderr": file}
-
-
-def _short_folder() -> str:
-    folder = tempfile.gettempdir()
-    return folder if len(os.fsencode(folder)) <= _SOCKET_PATH_CHARACTERS else "/tmp"

@@ -6,14 +6,15 @@ import contextlib
 import logging
 import os
 import secrets
-import shutil
-import tempfile
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from nbexp.errors import RunError
 from nbexp.execute.guard import Guard
+from nbexp.execute.private import PrivateFolder, sweep
 from nbexp.run.discovery import check_usable, cluster_address, is_named
 from nbexp.run.worker import LIGHT
 
@@ -21,6 +22,10 @@ _TRIES = 3
 _QUIET = {"namespace": "nbexp", "log_to_driver": False, "logging_level": "error"}
 _SPARED = ("start_monitor", "start_api_server", "start_log_monitor")
 _SETTINGS = {"RAY_prestart_worker_first_driver": "0", "RAY_worker_niceness": "0"}
+_ESSENTIAL = ("gcs_server", "raylet")  # without either, Ray neither goes on nor says so
+_SESSION = "r"
+_TOKEN = "token"
+_LONGEST = 20  # bytes: Ray's sockets lie 85 bytes further down, and 103 to 107 are all there may be
 _log = logging.getLogger(__name__)
 
 
@@ -53,31 +58,69 @@ def _sparing() -> Iterator[None]:
     Ray's monitor (which adds nodes), API server and log monitor are left out: each is a Python
     process of its own, for the first of which `ray.init` waits.
     """
+    import ray._private.worker
+    from ray._private import ray_constants
     from ray._private.node import Node
 
     path = os.pathsep.join(filter(None, (LIGHT, os.environ.get("PYTHONPATH"))))
-    with contextlib.ExitStack() as stack:
-        variables = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
-        stack.enter_context(_environment({**variables, "PYTHONPATH": path}))
+    variables = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
+    with _environment({**variables, "PYTHONPATH": path}), contextlib.ExitStack() as stack:
         for name in _SPARED:
             if hasattr(Node, name):  # a later Ray may do without by itself
-                stack.callback(setattr, Node, name, getattr(Node, name))
-                setattr(Node, name, lambda *_args, **_options: None)
+                _replace(stack, Node, name, lambda *_args, **_options: None)
+        # What Ray's processes say of one another would go right into the middle of the screen.
+        _replace(stack, ray._private.worker, "listen_error_messages", lambda *_args: None)
+        # A Ray that can have no other nodes, as on macOS, listens on the loopback alone.
+        _replace(stack, ray_constants, "ENABLE_RAY_CLUSTER", False)
         yield
+
+
+def _replace(stack: contextlib.ExitStack, owner: Any, name: str, value: Any) -> None:
+    """Give an attribute another value, until the stack is closed."""
+    stack.callback(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, value)
 
 
 @contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def _authenticated(token: Path) -> Iterator[None]:
+    """Have Ray started so that only who can read a new token gets an answer from it.
+
+    Its processes inherit the path of the token's file, not the token: that would be in the
+    environment of each.
+    """
+    token.touch(mode=0o600, exist_ok=False)
+    token.write_text(secrets.token_hex(32))
+    variables = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+    with _environment({**variables, "RAY_AUTH_TOKEN": None}):
+        _reread_authentication()
+        yield
+
+
+def _reread_authentication() -> None:
+    """Have Ray in this process take its settings from the environment as it is now."""
+    from ray import _raylet
+
+    compiled: Any = _raylet  # its types don't tell of all that is in it
+    compiled.Config.initialize("")
+    compiled.AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    _set(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 class Cluster:
@@ -85,12 +128,17 @@ class Cluster:
 
     Where there is none to connect to (`cluster_address`), Ray is started on this machine, in a
     folder of its own. A guard sees to it that nothing of it outlives this process.
+
+    Attributes:
+        is_lost: Whether the Ray that was started here has died, so that it answers no more.
     """
 
     def __init__(self) -> None:
         self._guard = Guard()
-        self._folder: Path | None = None
+        self._folder: PrivateFolder | None = None
         self._is_ours = False
+        self.is_lost = False
+        self._nodes: list[dict[str, float]] = []
 
     def load(self) -> None:
         """Import Ray, which `start` does otherwise."""
@@ -108,6 +156,7 @@ class Cluster:
         if ray.is_initialized():
             return
         self._is_ours = True
+        threading.Thread(target=sweep, daemon=True).start()
         address = cluster_address()
         if address and not is_named() and self._connect_if_usable(address):
             return
@@ -142,13 +191,11 @@ class Cluster:
     def _start_local(self) -> None:
         """Start Ray here; on a busy machine, which Ray gives 30 s to come up, try again."""
         import psutil
-        import ray
 
         before = set(psutil.Process().children(recursive=True))
         for attempt in range(1, _TRIES + 1):
             try:
-                with _sparing():
-                    ray.init(**self._local())
+                self._init_local()
             except Exception:
                 for process in set(psutil.Process().children(recursive=True)) - before:
                     with contextlib.suppress(psutil.NoSuchProcess):
@@ -159,10 +206,54 @@ class Cluster:
             else:
                 return
 
+    def _init_local(self) -> None:
+        import ray
+
+        node = local_node()
+        self._folder = PrivateFolder(self._guard, prefix="ray-", longest=_LONGEST)
+        folder = self._folder.path
+        with _sparing(), _authenticated(folder / _TOKEN):
+            ray.init(
+                address="local",
+                num_cpus=int(node["CPU"]),
+                num_gpus=int(node["GPU"]),
+                _memory=node["memory"],
+                _temp_dir=str(folder / _SESSION),  # Ray opens it to all, but not what is above it
+                include_dashboard=False,
+                **_QUIET,
+            )
+        self._nodes = self.nodes()
+
+    def check(self) -> None:
+        """Check that the Ray that was started here is alive, and what guards it.
+
+        Raises:
+            RunError: A process of it has died, without which it hangs.
+        """
+        if self._folder is None or self.is_lost:
+            return
+        self._guard.renew()
+        if lost := self._lost():
+            self.is_lost = True
+            self._guard.close()  # what is left of Ray, workers and kernels with it
+            raise RunError(lost)
+
+    def _lost(self) -> str | None:
+        """Return what is to be told of a process of the local Ray that has died."""
+        from ray._private import worker
+
+        node = worker._global_node
+        for name, process in node.dead_processes() if node is not None else ():
+            if name in _ESSENTIAL:
+                return _told_of(name, process.pid, process.poll())
+        return None
+
     def nodes(self) -> list[dict[str, float]]:
         """Return the resources of each living node."""
         import ray
 
+        if self._nodes:  # those of a local Ray stay; one that has died would never answer
+            return self._nodes
         return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]
 
     def close(self) -> None:
@@ -179,23 +270,23 @@ class Cluster:
 
     def _remove_folder(self) -> None:
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._guard.forget(self._folder)
+            self._folder.close()
+            _reread_authentication()
+        self._folder, self._nodes = None, []
 
-    def _local(self) -> dict[str, Any]:
-        node = local_node()
-        # Ray's sockets lie in this folder, and their paths may have a hundred characters or so.
-        parent = tempfile.gettempdir()
-        name = f"nbexp-ray-{secrets.token_hex(4)}"
-        self._folder = Path(parent if len(parent) < 30 else "/tmp", name)
-        self._guard.watch(self._folder)  # before it is there: nothing is left of a killed driver
-        self._folder.mkdir(mode=0o700)
-        return {
-            "address": "local",
-            "num_cpus": int(node["CPU"]),
-            "num_gpus": int(node["GPU"]),
-            "_memory": node["memory"],
-            "_temp_dir": str(self._folder),
-            "include_dashboard": False,
-            **_QUIET,
-        }
+
+def _told_of(name: str, pid: int, code: int | None) -> str:
+    """Return what is to be told of a process of Ray's that has died."""
+    how = f"ended with exit code {code}"
+    remedy = "`nbexp doctor` tells what Ray needs"
+    if code is not None and code < 0:
+        how = f"was killed by {signal.Signals(-code).name}"
+        if -code == signal.SIGKILL:
+            remedy = (
+                "the system does so where memory runs out (`dmesg` tells): "
+                "let fewer notebooks run at once, with `resources = { memory = … }` in their stages"
+            )
+    return (
+        f"Ray has died: its process {name} ({pid}) {how}. What has finished is kept, and the next "
+        f"run goes on from there; {remedy}."
+    )

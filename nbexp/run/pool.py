@@ -136,8 +136,10 @@ class Pool:
         """Return the executions that end, or that are lost, and the reports, within a time.
 
         Raises:
-            RunError: Workers fail to start, again and again.
+            RunError: Ray has died, or workers fail to start, again and again.
         """
+        if self._is_started:
+            self._cluster.check()
         if not self._refs:
             time.sleep(timeout_s)
             return []
@@ -195,8 +197,9 @@ class Pool:
         self._slots.remove(slot)
         self._refs = {ref: other for ref, other in self._refs.items() if other is not slot}
         self._reports = {ref: other for ref, other in self._reports.items() if other is not slot}
-        with contextlib.suppress(Exception):  # it may be gone, or Ray itself
-            ray.kill(slot.actor)
+        if not self._cluster.is_lost:
+            with contextlib.suppress(Exception):  # it may be gone
+                ray.kill(slot.actor)
 
     def _make_room(self, shape: Resources, waiting: Mapping[Resources, int]) -> None:
         """End idle workers of other shapes, where the shape that waits longest finds no place.
