@@ -22,6 +22,7 @@ from nbexp.execute.kernel import Kernel, KernelDiedError, cancel
 from nbexp.execute.observing import installation
 from nbexp.execute.recorder import Recorder
 from nbexp.execute.steering import ENDINGS, channel, tell_history
+from nbexp.masks import SECRETS
 from nbexp.states import State
 
 ENGINE = "nbexp"
@@ -144,13 +145,13 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             raise self._kernel.death()
         job = self._run.job
         environment = {
-            **os.environ,
+            **{name: each for name, each in os.environ.items() if name not in job.withheld},
             **job.environment,
             **job.secrets,
             "NBEXP_FOLDER": str(job.folder),
             "NBEXP_VARIANT": job.variant,
         }
-        environment |= {"NBEXP_SECRETS": " ".join(job.secrets)} if job.secrets else {}
+        environment |= {SECRETS: " ".join(job.secrets)} if job.secrets else {}
         environment |= {"NBEXP_METRIC": job.metric} if job.metric else {}
         environment |= {"NBEXP_CHANNEL": str(self._kernel.reports)} if job.is_steered else {}
         began = time.monotonic()

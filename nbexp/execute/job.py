@@ -61,6 +61,7 @@ class Job:
         kernel: Name of the kernel, or None for the template's own.
         environment: Environment variables for the kernel, over those of the worker.
         secrets: Environment variables whose values are masked in all that is written.
+        withheld: Secrets of other stages: kept from the kernel, and masked all the same.
         timeout_s: Seconds after which the execution is ended, or None.
         source: The file to execute in the place of the template, such as a copy of it as it was.
         pruned_key: Identity of what is left if the notebook is stopped early.
@@ -84,6 +85,7 @@ class Job:
     kernel: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    withheld: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
     source: Path | None = None
     pruned_key: str = ""

@@ -91,7 +91,7 @@ class Observer:
                 else f"what {language} reads is only seen as far as its code names files"
             )
         record = observation.to_record()
-        secrets = self._job.secrets
+        secrets = {*self._job.secrets, *self._job.withheld}
         record["variables"] = {k: v for k, v in record["variables"].items() if k not in secrets}
         return record
 

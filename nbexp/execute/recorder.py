@@ -24,7 +24,8 @@ class Recorder:
     """
 
     def __init__(self, job: Job) -> None:
-        self.mask = Mask([*job.secrets.values(), *passwords_in(job.environment)])
+        secrets = (*job.secrets.values(), *job.withheld.values())
+        self.mask = Mask([*secrets, *passwords_in(job.environment)])
         self._stream = MaskedStream(self.mask)
         self._path = job.folder / "notebook.ipynb"
         self._log: IO[str] = (job.folder / "log.txt").open("a", encoding="utf-8", newline="")
@@ -103,8 +104,14 @@ class Recorder:
         return shown
 
     def _shown_output(self, output: Any) -> Any:
-        kept = {key: output[key] for key in ("output_type", "name") if key in output}
-        return type(output)(self.mask.value(output) | kept)
+        """Return an output, masked but for the names that its format gives to its parts."""
+        shown = {
+            key: item if key in ("output_type", "name") else self.mask.value(item)
+            for key, item in output.items()
+        }
+        if "data" in output:
+            shown["data"] = {mime: self.mask.value(item) for mime, item in output.data.items()}
+        return type(output)(shown)
 
     def _write(self, text: str) -> None:
         if text:

@@ -3,7 +3,7 @@
 MLflow behaves in a notebook as it does by hand; each run that the notebook begins, in whichever
 way, only gets the variant's run as its parent, if it has none. Where the notebook chooses no
 experiment, its runs are in the pipeline's, and a search that names none leaves out nbexp's own
-runs. What MLflow is told is told to `nbexp.notebook.tracked` too.
+runs. What MLflow is told has no secrets, and is told to `nbexp.notebook.tracked` too.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nbexp.masks import own_mask
 from nbexp.observe.imports import ImportWatch
 from nbexp.urls import split_login, sqlite_file
 
@@ -36,6 +37,7 @@ def install() -> None:
     has it imported already.
     """
     uninstall()
+    own_mask()  # before the notebook changes its environment
     folder = os.environ.get("NBEXP_FOLDER")
     if not folder:
         return
@@ -52,6 +54,7 @@ def uninstall() -> None:
     """Take back what `install` did."""
     while _installed:
         _installed.pop().remove()
+    own_mask.cache_clear()
 
 
 class _Home:
@@ -144,9 +147,22 @@ class _Patch(ImportWatch):
         }
         for name, wrapper in make.items():
             self._replace(MlflowClient, name, wrapper(getattr(MlflowClient, name)))
+        self._mask(MlflowClient, fluent)
         experiment = _default_experiment(registry.get_experiment_id, self._home)
         self._replace(registry, "get_experiment_id", experiment)
         self._replace_everywhere("search_runs", fluent, search.of_notebook)
+
+    def _mask(self, client: type, fluent: ModuleType) -> None:
+        """Have what the notebook writes go through the mask, before all else."""
+        from nbexp.notebook import masking
+
+        if not (mask := own_mask()):
+            return
+        masked = partial(masking.masked, mask=mask)
+        for name in masking.writing(client):
+            self._replace(client, name, masked(getattr(client, name)))
+        for name in masking.OF_MODULE:
+            self._replace_everywhere(name, fluent, masked)
 
     def remove(self) -> None:
         """Put the originals back."""

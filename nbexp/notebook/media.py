@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 import struct
 import sys
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import LogError
-from nbexp.files import fit_text, to_float, write_atomic
+from nbexp.files import to_float, write_atomic
+from nbexp.masks import own_mask
 from nbexp.metrics import MEDIA
 
 _BINS = 64
@@ -52,21 +52,13 @@ def rich_of(name: str, value: Any, step: int, folder: Path | None) -> Rich:
         LogError: It is none of them.
     """
     if isinstance(value, str):
-        return {"kind": "text", "text": fit_text(_masked(str.__str__(value)))}
+        return {"kind": "text", "text": own_mask().text(str.__str__(value))}
     png = _png_of(value)
     array = None if png else _array_of(name, value)
     if array is not None and array.ndim == 1:
         return _histogram(name, array)
     png = png or _encode(_pixels(name, array))
     return {"kind": "image", "file": _write(name, step, png, folder)}
-
-
-def _masked(text: str) -> str:
-    """Return a text without the secrets of the run, as in all else that is written."""
-    values = {os.environ.get(name, "") for name in os.environ.get("NBEXP_SECRETS", "").split()}
-    for value in sorted(values - {""}, key=len, reverse=True):
-        text = text.replace(value, "***")
-    return text
 
 
 def _png_of(value: Any) -> bytes | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from nbexp.errors import LogError
 from nbexp.files import fit_text, to_json
+from nbexp.masks import own_mask
 from nbexp.metrics import METRICS, Entry
 from nbexp.notebook import channel, media
 from nbexp.notebook import session as sessions
@@ -100,8 +101,8 @@ def _checked(step: Any) -> int:
 def _entry(values: Mapping[str, Any], step: int, folder: Path | None) -> Entry:
     numbers: dict[str, float] = {}
     rich: dict[str, Mapping[str, Any]] = {}
-    for name, value in values.items():
-        number = media.number_of(value)
+    for given, value in values.items():
+        name, number = own_mask().text(given), media.number_of(value)
         if number is not None:
             numbers[name] = number
         else:

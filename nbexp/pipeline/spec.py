@@ -10,7 +10,7 @@ from typing import Any
 
 from nbexp.pipeline.links import Link
 from nbexp.pipeline.templates import Template
-from nbexp.pipeline.values import leaves
+from nbexp.pipeline.values import Secret, leaves
 
 TEMPLATE, VARIANT = "template", "variant"  # where kernels start, if not in a path
 
@@ -155,6 +155,12 @@ class Stage:
         return tuple(dict.fromkeys(found))
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Names of the secrets among its values."""
+        given = leaves([dict(self.params), *map(dict, self.cases)], Secret)
+        return tuple(dict.fromkeys(secret.name for _, secret in given))
+
+    @property
     def upstream(self) -> tuple[str, ...]:
         """Stages that this one waits for: those it links to, then those named by `after`."""
         return tuple(dict.fromkeys([*(link.stage for link in self.links), *self.after]))
@@ -215,6 +221,12 @@ class Pipeline:
     tracking: Tracking = Tracking()
     report: bool = False
     source: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Names of the environment variables that are a secret of any stage."""
+        given = (name for stage in self.stages.values() for name in stage.secrets)
+        return frozenset([*self.environment.secrets, *given])
 
     def descendants(self, stage: str) -> frozenset[str]:
         """Return the stages that depend on a stage, itself included."""

@@ -125,6 +125,7 @@ class Starter:
         option = task.node.variant.option
         stage, environment = self._pipeline.stages[task.stage], self._pipeline.environment
         secrets = {*environment.secrets, *option.secrets}
+        values = {name: os.environ[name] for name in self._pipeline.secrets if name in os.environ}
         return Job(
             variant=task.name,
             template=option.template.path,
@@ -133,7 +134,8 @@ class Starter:
             key=task.key,
             kernel=stage.kernel or option.template.kernel,
             environment=self._variables(task),
-            secrets={name: os.environ[name] for name in secrets if name in os.environ},
+            secrets={name: value for name, value in values.items() if name in secrets},
+            withheld={name: value for name, value in values.items() if name not in secrets},
             timeout_s=stage.timeout_s,
             source=self._folder.template(option.template),
             pruned_key=task.record.pruned_key if task.record else "",

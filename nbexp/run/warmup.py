@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nbexp.pipeline import Pipeline, Stage
-from nbexp.pipeline.values import Secret, leaves
 from nbexp.run.worker import kernel_environment, python_path
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ class Warmup:
                 },
                 str(max(1, int(stage.resources.cpu))),
             )
-            given = leaves([dict(stage.params), *map(dict, stage.cases)], Secret)
-            secrets = {*self._pipeline.environment.secrets, *(each.name for _, each in given)}
+            secrets = self._pipeline.secrets
             parent = hold_parent(
                 stage.kernel or template.kernel,
                 {name: value for name, value in environment.items() if name not in secrets},

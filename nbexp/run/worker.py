@@ -45,7 +45,8 @@ class Worker:
         self._variant = job.variant
         # Ray blocks it in its workers; a kernel would inherit that, and never be interrupted.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        environment = kernel_environment(os.environ, job.environment, self._threads)
+        inherited = {k: v for k, v in os.environ.items() if k not in job.withheld}
+        environment = kernel_environment(inherited, job.environment, self._threads)
         outcome = self._executor.execute(replace(job, environment=environment))
         if not self._is_settled:
             self._is_settled = True
