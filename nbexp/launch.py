@@ -42,7 +42,6 @@ from nbexp.states import State
 from nbexp.tracking import LazyTracker, TensorboardListener, log_report
 
 _log = logging.getLogger(__name__)
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOKED_AT = 24  # variants of two keys at most: for more than 50, a server is asked for all
 
 
@@ -212,7 +211,9 @@ def _planned(graph: Graph) -> dict[str, Any]:
 def _stopping(runner: Runner) -> Iterator[None]:
     """Let the first Ctrl-C (or SIGTERM, SIGHUP) stop a run gracefully, and the second at once.
 
-    A signal that is ignored stays so: `nohup` has the run go on when its terminal is closed.
+    A SIGHUP that is ignored stays so: `nohup` has the run go on when its terminal is closed. Of the
+    others shells make no such wish: in scripts, they have all that runs in the background ignore
+    SIGINT.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -227,7 +228,9 @@ def _stopping(runner: Runner) -> Iterator[None]:
         asked = True
         runner.request_stop(f"stopped by {signal.Signals(number).name}")
 
-    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        heard.append(signal.SIGHUP)
     previous = {number: signal.signal(number, stop) for number in heard}
     try:
         yield

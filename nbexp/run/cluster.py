@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import secrets
 import signal
 import threading
@@ -26,6 +27,7 @@ _ESSENTIAL = ("gcs_server", "raylet")  # without either, Ray neither goes on nor
 _SESSION = "r"
 _TOKEN = "token"
 _LONGEST = 20  # bytes: Ray's sockets lie 85 bytes further down, and 103 to 107 are all there may be
+_THREADS = 140  # of all processes of a run of one notebook, with two cores
 _log = logging.getLogger(__name__)
 
 
@@ -156,7 +158,6 @@ class Cluster:
         if ray.is_initialized():
             return
         self._is_ours = True
-        threading.Thread(target=sweep, daemon=True).start()
         address = cluster_address()
         if address and not is_named() and self._connect_if_usable(address):
             return
@@ -192,6 +193,8 @@ class Cluster:
         """Start Ray here; on a busy machine, which Ray gives 30 s to come up, try again."""
         import psutil
 
+        _check_limit()
+        threading.Thread(target=sweep, daemon=True).start()
         before = set(psutil.Process().children(recursive=True))
         for attempt in range(1, _TRIES + 1):
             try:
@@ -273,6 +276,20 @@ class Cluster:
             self._folder.close()
             _reread_authentication()
         self._folder, self._nodes = None, []
+
+
+def _check_limit() -> None:
+    """Check that Ray may start; where its threads can't, it waits for itself, for minutes.
+
+    Raises:
+        RuntimeError: It may not.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if os.getuid() != 0 and limit != resource.RLIM_INFINITY and limit < _THREADS:  # root is free
+        raise RuntimeError(
+            f"it needs at least {_THREADS} processes and threads, and this user may have {limit} "
+            "(`ulimit -u`); raise that limit"
+        )
 
 
 def _told_of(name: str, pid: int, code: int | None) -> str:

@@ -3,6 +3,8 @@
 import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -132,3 +134,25 @@ def test_run_whose_ray_dies_says_so_and_the_next_one_goes_on(project, begun, nam
         assert start(project).wait() == 0
         states = {v.stage: v.state for v in RunResult.read(project.runs()[-1]).variants}
         assert states == {"quick": State.CACHED, "slow": State.FINISHED}
+
+
+# Root may start whatever it likes, so the script is somebody else.
+LIMITED = """
+import os, resource
+from nbexp.run import Cluster
+cluster = Cluster()
+cluster.load()
+os.getuid = lambda: 1
+resource.setrlimit(resource.RLIMIT_NPROC, (60, resource.getrlimit(resource.RLIMIT_NPROC)[1]))
+cluster.start()
+"""
+
+
+def test_too_few_processes_are_told_at_once() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED], capture_output=True, text=True, check=False
+    )
+    expected = (
+        "it needs at least 140 processes and threads, and this user may have 60 (`ulimit -u`)"
+    )
+    assert expected in done.stderr.splitlines()[-1]
