@@ -27,6 +27,7 @@ TOP = {
     "metrics",
     "urls",
     "manifest",
+    "records",
 }
 
 # The rooms that may import a system. MLflow also in `notebook`, whose hooks patch it in the
