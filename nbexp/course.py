@@ -57,7 +57,12 @@ def reason_of(variant: VariantHistory, course: Course) -> str:
 
 def exploits(course: Course) -> Course:
     """Return where a variant went on from others."""
-    return [event for event in course if event.get("event") == "exploited"]
+    return [
+        event
+        for event in course
+        if event.get("event") == "exploited" and isinstance(event.get("step"), int)
+        if "donor" in event
+    ]
 
 
 def descent(courses: Mapping[str, Course], name: str) -> list[Origin]:

@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ from typing import Any
 
 _FLOAT = "$float"
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]")
+_DEEPEST = 200  # lists and tables in each other
+_LARGEST = 2**30  # bytes of a file that is read as a whole
 _COPIED_BYTES = 2**20  # larger files are linked, where their blocks can't be shared
 _FICLONE = 0x40049409  # ioctl_ficlone(2)
 
@@ -70,8 +73,30 @@ def _dumped(value: Any, indent: int | None) -> str:
 
 
 def from_json(text: str | bytes) -> Any:
-    """Return the value written by `to_json`."""
-    return json.loads(text, object_hook=_untagged)
+    """Return the value written by `to_json`.
+
+    Raises:
+        ValueError: It is no JSON, or nested more than 200 deep.
+    """
+    try:
+        value = json.loads(text, object_hook=_untagged)
+    except RecursionError:
+        raise ValueError("its values are nested too deeply") from None
+    if len(text) > 2 * _DEEPEST and _is_deep(value):
+        raise ValueError("its values are nested too deeply")
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [each for each in level if isinstance(each, dict | list)]
+        if not level:
+            return False
+        level = [
+            inner for each in level for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
 
 
 def canonical_json(value: Any) -> str:
@@ -127,7 +152,23 @@ def read_json(path: Path) -> Any:
         OSError: The file can't be read.
         ValueError: It holds no JSON.
     """
-    return from_json(path.read_bytes())
+    return from_json(read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file of a run: not what waits for a writer, nor what no memory holds.
+
+    Raises:
+        OSError: It can't be read, is no file, or is larger than 1 GiB.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:  # noqa: PTH123 - no path, but what has been opened
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        if found.st_size > _LARGEST:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return file.read()
 
 
 def copy_file(source: str | Path, target: str | Path) -> None:
@@ -202,13 +243,27 @@ def append_line(path: Path, value: Any) -> None:
         os.close(handle)
 
 
-def read_lines(path: Path) -> Iterator[Any]:
-    """Yield the values of a file of JSON lines; a line that was cut off is left out."""
+def read_lines(path: Path, damage: list[str] | None = None) -> Iterator[Any]:
+    """Yield the values of a file of JSON lines; a line that was cut off is left out.
+
+    Args:
+        path: The file; none has no lines.
+        damage: Takes what is wrong with lines that are no JSON, in words.
+
+    Raises:
+        OSError: The file can't be read.
+    """
     if not path.exists():
         return
-    for line in path.read_bytes().split(b"\n")[:-1]:  # what follows the last break is unfinished
-        with contextlib.suppress(ValueError):
-            yield from_json(line)
+    lines = read_bytes(path).split(b"\n")[:-1]  # what follows the last break is unfinished
+    for number, line in enumerate(lines, 1):
+        try:
+            value = from_json(line)
+        except ValueError:
+            if damage is not None and line:
+                damage.append(f"line {number} is no JSON")
+        else:
+            yield value
 
 
 def to_float(value: float) -> float:

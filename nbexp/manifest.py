@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import ArtifactError
-from nbexp.files import copy_file, digest, file_digest, link_or_copy, write_json
+from nbexp.files import (
+    copy_file,
+    digest,
+    file_digest,
+    link_or_copy,
+    read_bytes,
+    read_json,
+    write_json,
+)
 
 MANIFEST = "manifest.json"
 NOTEBOOK = "notebook.ipynb"
@@ -153,7 +161,7 @@ def content_hash(path: Path) -> str:
     """
     if path.name != NOTEBOOK:
         return file_digest(path)
-    cells = json.loads(path.read_bytes())["cells"]
+    cells = json.loads(read_bytes(path))["cells"]
     return digest([_code(cell) for cell in cells if cell["cell_type"] == "code"])
 
 
@@ -175,7 +183,7 @@ def _joined(value: Any) -> Any:
 
 
 def _read(folder: Path) -> dict[str, Record]:
-    return dict(json.loads((folder / MANIFEST).read_bytes())["files"])
+    return dict(read_json(folder / MANIFEST)["files"])
 
 
 def _damage(folder: Path, part: str, records: Mapping[str, Record], seen: dict[str, Record]) -> str:
@@ -201,7 +209,7 @@ def _changed(path: Path, name: str, record: Record, seen: dict[str, Record]) -> 
         return f"{name} has {look['size']} bytes instead of {record['size']}"
     try:
         found = content_hash(path)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         return f"{name} can't be read: {error}"
     if found != record["sha256"]:
         return f"{name} has another content"

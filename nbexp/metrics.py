@@ -18,16 +18,18 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from nbexp.files import from_json
+from nbexp.records import check
 
 METRICS = "metrics.jsonl"
 MEDIA = "media"  # folder of the files that lines refer to, beside the file of lines
 _RETURN = "return"
+_LARGEST = 2**30  # bytes that are read at a time
 
 
 class Tracked(StrEnum):
@@ -65,10 +67,26 @@ class Entry:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Entry:
-        """Return the entry that a line holds."""
+        """Return the entry that a line holds.
+
+        Raises:
+            ValueError: It holds none.
+        """
+        check(record, EntryRecord)
         values, rich = record.get("values", {}), record.get("rich", {})
         tracked = Tracked(record.get("tracked", ""))
         return cls(record["time"], record["step"], values, rich, tracked)
+
+
+@dataclass(frozen=True)
+class EntryRecord:
+    """The types of an entry's record."""
+
+    step: int
+    time: float = 0.0
+    values: Mapping[str, float] = field(default_factory=dict)
+    rich: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tracked: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +139,7 @@ class Tail:
                 return
             with self._path.open("rb") as file:
                 file.seek(self._offset)
-                data = file.read()
+                data = file.read(_LARGEST)
         except OSError:
             return
         whole = data[: data.rfind(b"\n") + 1]  # what follows the last break is unfinished

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 
@@ -20,7 +21,7 @@ def counted(number: int, noun: str) -> str:
 
 def duration_text(seconds: float | None) -> str:
     """Return a duration as people say it: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return ""
     if seconds < 9.95 and not isinstance(seconds, int):
         return f"{seconds:.1f} s"
@@ -39,4 +40,7 @@ def number_text(value: float | None) -> str:
 
 def time_text(seconds: float) -> str:
     """Return a time as a date and a clock show it."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
+    except (OverflowError, ValueError, OSError):  # from a damaged file
+        return ""

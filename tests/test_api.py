@@ -83,3 +83,27 @@ def test_mistakes_in_code_are_told_like_those_in_files(tmp_path):
     places = [problem.where for problem in error.value.problems]
     assert places[:2] == ["pipeline: stages.train.params.lr", "pipeline: stages.train.params.x"]
     assert "expected lower < upper" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "variants"),
+    [
+        (lambda np: nbexp.grid(np.arange(1, 4)), [1, 2, 3]),
+        (lambda np: nbexp.grid([np.float32(0.5), np.int8(2), np.bool_(True)]), [0.5, 2, True]),
+        (lambda np: np.array([[1, 2], [3, 4]]), [[[1, 2], [3, 4]]]),
+        (lambda np: {"a": np.float64(0.25), "b": (np.str_("x"),)}, [{"a": 0.25, "b": ["x"]}]),
+        (lambda np: nbexp.choice(np.array(["a"])), ["a"]),
+        (lambda np: nbexp.uniform(np.float32(1), np.int64(1) + 1e-9), None),
+    ],
+)
+def test_values_of_numpy_are_taken_as_numbers(tmp_path: Path, value, variants):
+    import numpy as np
+
+    write(tmp_path / "t.ipynb", "print(x)", "x = 1")
+    stage = nbexp.Stage(
+        "t", "t.ipynb", params={"x": value(np)}, retries=np.int64(1), timeout=np.float32(5)
+    )
+    pipeline = nbexp.Pipeline("numpy", [stage], folder=tmp_path, seed=np.int64(3))
+    found = [variant.parts["params"]["x"] for variant in pipeline.plan().variants]
+    assert variants is None or found == variants
+    assert [type(x) for x in found] == [type(x) for x in variants or [0.5]]

@@ -28,6 +28,7 @@ TOP = {
     "masks",
     "urls",
     "manifest",
+    "records",
 }
 
 # The rooms that may import a system. MLflow also in `notebook`, whose hooks patch it in the

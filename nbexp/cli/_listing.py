@@ -27,7 +27,7 @@ def list_all(root: Path, *, as_json: bool, show_all: bool) -> None:
         screen.line(f"There are no runs in {root / 'runs'}. Start one: nbexp run pipeline.toml")
         return
     shown = runs if show_all else runs[:_ROWS]
-    columns = ("run", "state", "when", "took", "variants", "best")
+    columns = ("run", "state", "when", "took", "variants", "best", "")
     screen.table(columns, [_row(run.id, read_history(run)) for run in shown])
     if len(runs) > len(shown):
         more = counted(len(runs) - len(shown), "earlier run")
@@ -46,6 +46,7 @@ def _row(name: str, history: RunHistory) -> tuple[Part, ...]:
         duration_text(run_duration_s(history)),
         counts_text(history.counts),
         ", ".join(best),
+        (history.damage, "yellow"),
     )
 
 
@@ -62,5 +63,6 @@ def _record(run: RunFolder, history: RunHistory) -> dict[str, Any]:
         "duration_s": run_duration_s(history),
         "counts": {state.value: count for state, count in history.counts.items()},
         "best": best,
+        "damage": history.damage,
         "folder": str(run.path.absolute()),
     }

@@ -9,7 +9,7 @@ import click
 
 from nbexp.api import Pipeline
 from nbexp.cli._estimate import slots, wall_s
-from nbexp.cli._running import Request
+from nbexp.cli._request import Request
 from nbexp.cli._screen import Part, Screen, state_part
 from nbexp.files import shown_json
 from nbexp.plan import Plan, PlannedStage, PlannedVariant

@@ -210,7 +210,10 @@ class _Past:
 
 
 def _why_not_cached(run: RunFolder, variant: str) -> str:
-    state = read_history(run).variants[variant].state
+    known = read_history(run).variants.get(variant)
+    if known is None:
+        return "what became of it there is not known"
+    state = known.state
     if state is State.PRUNED:
         return "it was pruned there, by a scheduler that has other settings now or is gone"
     if state.is_success:

@@ -1,4 +1,4 @@
-"""The commands around running: ``run`` and ``plan``."""
+"""The commands around running: ``run``, ``resume`` and ``plan``."""
 
 from __future__ import annotations
 
@@ -30,10 +30,33 @@ def run(  # noqa: PLR0913 - the options of the command
     all went well, 1 if something failed or was stopped, 2 if the pipeline can't run as written,
     130 after Ctrl-C.
     """
-    from nbexp.cli._running import Request, run_pipeline
+    from nbexp.cli._request import Request
+    from nbexp.cli._running import run_pipeline
 
     request = Request(pipeline, sets, only, fresh, warm=not no_warm)
     ctx.exit(run_pipeline(request, as_json=as_json))
+
+
+@click.command()
+@click.argument("run", required=False)
+@_options.directory
+@click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON.")
+@click.pass_context
+def resume(ctx: click.Context, run: str | None, *, root: Path, as_json: bool) -> None:
+    """Go on with a run that was stopped or cut off.
+
+    Runs its pipeline, as the file is now, with the very --set, --only and --no-warm, and with what
+    nbexp add has added to it. What has finished is looked up. RUN is the last one by default.
+    """
+    from nbexp.cli._request import read_request
+    from nbexp.cli._running import run_pipeline
+    from nbexp.errors import UsageError
+    from nbexp.run import find_run
+
+    folder = find_run(root, run)
+    if folder.is_alive():
+        raise UsageError(f"{folder.id} goes on still; nbexp continue ends a pause of it.")
+    ctx.exit(run_pipeline(read_request(folder), as_json=as_json))
 
 
 @click.command()
@@ -54,9 +77,9 @@ def plan(  # noqa: PLR0913 - the options of the command
     Shows the variants with their keys, which of them are cached, and how long the rest may take.
     """
     from nbexp.cli._planning import show_plan
-    from nbexp.cli._running import Request
+    from nbexp.cli._request import Request
 
     show_plan(Request(pipeline, sets, only, fresh), as_json=as_json, show_all=show_all)
 
 
-COMMANDS = (run, plan)
+COMMANDS = (run, resume, plan)

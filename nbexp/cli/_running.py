@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from nbexp.api import Pipeline
 from nbexp.cli._estimate import TimeLeft, read_before
 from nbexp.cli._failure import next_step, short_path
 from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress, Progress
+from nbexp.cli._request import Request, RequestFile
 from nbexp.cli._screen import STYLES, Screen
 from nbexp.cli._tally import Tally
-from nbexp.run import Event, EventKind
+from nbexp.run import RUNS, Event, EventKind
 from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text
 
@@ -24,25 +23,6 @@ _SIGNALS = {
     "stopped by SIGINT": CTRL_C,
     "stopped by SIGTERM": TERMINATED,
 }
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be run, as the command line says it.
-
-    Attributes:
-        pipeline: The TOML file.
-        sets: Values to lay over it.
-        only: Stages to run, with those that they need; all by default.
-        fresh: Whether everything is executed, whatever ran before.
-        warm: Whether kernels may be forked from processes that have their imports done.
-    """
-
-    pipeline: Path
-    sets: Sequence[str] = ()
-    only: Sequence[str] = ()
-    fresh: bool = False
-    warm: bool = True
 
 
 def run_pipeline(request: Request, *, as_json: bool) -> int:
@@ -55,10 +35,11 @@ def run_pipeline(request: Request, *, as_json: bool) -> int:
             only=request.only,
             fresh=request.fresh,
             warm=request.warm,
-            listeners=[tally, failed, progress],
+            listeners=[tally, failed, RequestFile(pipeline.spec.folder / RUNS, request), progress],
         )
     if not as_json:
-        _sum_up(screen, pipeline, tally, failed.name)
+        steps = _next_steps(pipeline, tally, failed.name, request)
+        _sum_up(screen, pipeline, tally, steps)
     return _exit_code(tally)
 
 
@@ -87,7 +68,9 @@ def _exit_code(tally: Tally) -> int:
     return _SIGNALS.get(tally.stop_reason or "", FAILED)
 
 
-def _sum_up(screen: Screen, pipeline: Pipeline, tally: Tally, failed: str | None) -> None:
+def _sum_up(
+    screen: Screen, pipeline: Pipeline, tally: Tally, steps: Sequence[tuple[str, str]]
+) -> None:
     state = tally.state or State.FAILED
     took = duration_text(time.time() - tally.began)
     screen.line((state.value, STYLES[state]), f" in {took}: {counts_text(tally.counts)}")
@@ -100,19 +83,20 @@ def _sum_up(screen: Screen, pipeline: Pipeline, tally: Tally, failed: str | None
     screen.line(f"  in {short_path(folder)}")
     if spec.report and (folder / "report" / "index.html").is_file():
         screen.line("  report ", (short_path(folder / "report" / "index.html"), "bold"))
-    for command, what in _next_steps(pipeline, failed, is_stopped=state is State.STOPPED):
+    for command, what in steps:
         command_there = next_step(command, spec.folder)
         screen.line("  next: ", (f"{command_there:<24}", "bold"), (f"  {what}", "dim"))
 
 
 def _next_steps(
-    pipeline: Pipeline, failed: str | None, *, is_stopped: bool
+    pipeline: Pipeline, tally: Tally, failed: str | None, request: Request
 ) -> list[tuple[str, str]]:
     steps = []
     if failed is not None:
         steps.append((f"nbexp logs {failed}", "what it printed, to its end"))
-    if is_stopped and pipeline.spec.file is not None:
-        steps.append((f"nbexp run {pipeline.spec.file.name}", "goes on from here"))
+    if tally.state is State.STOPPED:
+        options = f", with {request.options}" if request.options else ""
+        steps.append((f"nbexp resume {tally.run}", f"goes on from here{options}"))
     steps.append(("nbexp show", "all variants of this run"))
     if pipeline.spec.tracking.uri is None and not os.environ.get("MLFLOW_TRACKING_URI"):
         steps.append(("mlflow ui", "metrics and notebooks in the browser"))

@@ -31,7 +31,7 @@ def show_run(folder: RunFolder, history: RunHistory, *, as_json: bool, show_all:
     _show_head(screen, folder, history)
     for stage in history.stages:
         _show_stage(screen, folder, history, stage, None if show_all else _ROWS)
-    for warning in history.warnings:
+    for warning in (history.damage, *history.warnings) if history.damage else history.warnings:
         screen.line(("! ", "bold yellow"), warning)
     _show_failures(screen, folder, history, None if show_all else _FAILURES)
 

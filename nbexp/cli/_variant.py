@@ -137,8 +137,8 @@ def _show_course(screen: Screen, record: Mapping[str, Any]) -> None:
 def _show_observed(screen: Screen, observed: Mapping[str, Any]) -> None:
     """Write what the notebook was seen to use."""
     inputs = observed.get("inputs", {})
-    uses = {name: state for name, state in inputs.items() if state["kind"] or "left" in state}
-    rows = [(name, _USES.get(state["kind"], "")) for name, state in uses.items()]
+    uses = {name: state for name, state in inputs.items() if state.get("kind") or "left" in state}
+    rows = [(name, _USES.get(str(state.get("kind")), "")) for name, state in uses.items()]
     rows += [(name, "environment variable") for name in observed.get("variables", {})]
     rows += [(name, "written") for name in observed.get("written", ())]
     if rows or observed.get("unseen"):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nbexp.metrics import Reported
+from nbexp.records import check, fits
 from nbexp.states import State
 
+_OBSERVED = {
+    "inputs": Mapping[str, Mapping[str, Any]], "written": Sequence[str],
+    "variables": Mapping[str, Any], "unseen": Sequence[str],
+}  # fmt: skip
 OBSERVED = "observed.jsonl"  # what a notebook was heard to use, until it has ended well
 
 
@@ -176,7 +181,15 @@ class Outcome:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Outcome:
-        """Return the outcome that `to_record` gave."""
+        """Return the outcome that `to_record` gave.
+
+        Raises:
+            ValueError: It holds none, or not the types of its fields.
+            TypeError: It has a field that is not known.
+        """
+        check(record, cls)
+        if not fits(record.get("observed", {}), _OBSERVED):
+            raise ValueError("what was observed has not the form of that")
         error = record.get("error")
         return cls(
             **{

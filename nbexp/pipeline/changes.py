@@ -8,6 +8,8 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from pathlib import Path
 
+from nbexp.files import read_bytes
+
 _MOST = 5
 _WIDTH = 60
 
@@ -26,7 +28,7 @@ def cell_changes(old: Path, new: Path) -> list[str]:
     """
     try:
         before, after = _code_cells(old), _code_cells(new)
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return []
     found = list(_changes(before, after))
     more = [f"and {len(found) - _MOST} more cells"] if len(found) > _MOST else []
@@ -34,7 +36,7 @@ def cell_changes(old: Path, new: Path) -> list[str]:
 
 
 def _code_cells(path: Path) -> list[Cell]:
-    cells = json.loads(path.read_bytes())["cells"]
+    cells = json.loads(read_bytes(path))["cells"]
     sources = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
     return [(n, source) for n, (kind, source) in enumerate(sources, 1) if kind == "code"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,8 @@ from typing import Any
 
 from nbexp.errors import PipelineError, Problem, did_you_mean
 from nbexp.pipeline.problems import Problems
-from nbexp.pipeline.values import MAX_DEPTH, excess, place
+from nbexp.pipeline.spaces import KINDS
+from nbexp.pipeline.values import MAX_DEPTH, excess, native, place
 
 _SHOWN = 80  # characters of a setting whose value is very long
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
@@ -63,7 +63,7 @@ def apply_settings(
         PipelineError: A value is nested too deeply, or too long a number, to be looked at.
     """
     _check_extent(tables, "", problems)
-    changed = copy.deepcopy(dict(tables))
+    changed: dict[str, Any] = native(tables)
     for setting in settings:
         name, equals, text = setting.partition("=")
         target, *path = name.strip().split(".")
@@ -75,6 +75,10 @@ def apply_settings(
         for params in _setting_targets(changed, target, path[0], where, problems):
             _put(params, path, value)
     _check_extent(changed, "--set", problems)
+    stages = tables.get("stages")
+    for name in stages if isinstance(stages, dict) else ():
+        if _is_drawn(tables, name) and not _is_drawn(changed, name):
+            del changed["stages"][name]["search"]  # nothing is left to draw or to search
     return changed
 
 
@@ -122,6 +126,23 @@ def _setting_targets(
     fixed = cases if isinstance(cases, list) else []
     tables_of_it = [params, *(case for case in fixed if isinstance(case, dict) and key in case)]
     return [table for table in tables_of_it if isinstance(table, dict)]  # others are told later
+
+
+def _is_drawn(tables: Mapping[str, Any], name: str) -> bool:
+    """Whether values of a stage come from distributions, by the rules of its ``search``."""
+    stages = tables.get("stages")
+    stage = stages.get(name) if isinstance(stages, dict) else None
+    if not isinstance(stage, dict) or "search" not in stage:
+        return False
+    return _holds_distribution([stage.get("params"), stage.get("variants")])
+
+
+def _holds_distribution(value: Any) -> bool:
+    if isinstance(value, dict):
+        key, inner = next(iter(value.items()), ("", None))
+        is_space = len(value) == 1 and key in KINDS and isinstance(inner, list)
+        return is_space or any(map(_holds_distribution, value.values()))
+    return isinstance(value, list) and any(map(_holds_distribution, value))
 
 
 def _put(params: dict[str, Any], path: list[str], value: Any) -> None:

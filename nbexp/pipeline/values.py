@@ -68,6 +68,21 @@ def _inside(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:
         yield from (((*path, index), item) for index, item in enumerate(value))
 
 
+def native(value: Any) -> Any:
+    """Return a copy of a value, with numpy's and torch's numbers and arrays as Python's own."""
+    if isinstance(value, Mapping):
+        return {native(key): native(item) for key, item in value.items()}
+    if isinstance(value, Grid):
+        return Grid(tuple(map(native, value.values)))
+    if isinstance(value, Distribution):
+        return Distribution(value.kind, tuple(map(native, value.arguments)))
+    if isinstance(value, list | tuple):
+        return [native(item) for item in value]
+    library = type(value).__module__.partition(".")[0]
+    is_numeric = library in ("numpy", "torch") and hasattr(value, "tolist")
+    return value.tolist() if is_numeric else value
+
+
 def outermost(value: Any, path: Path = ()) -> Iterator[tuple[Path, Distribution]]:
     """Yield the distributions in a value with their paths, but for those within another."""
     if isinstance(value, Distribution):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import canonical_json, digest, file_digest
+from nbexp.files import canonical_json, digest, file_digest, read_bytes
 from nbexp.pipeline import TEMPLATE, Pipeline, Stage
 from nbexp.pipeline.values import plain
 from nbexp.plan.variants import Variant
@@ -72,7 +72,7 @@ def key_of(parts: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=10_000)
 def notebook_digest(path: Path) -> str:
     """Return the content hash of an executed notebook: sources and outputs, but no times."""
-    cells = json.loads(path.read_bytes())["cells"]
+    cells = json.loads(read_bytes(path))["cells"]
     return digest([[c["cell_type"], c["source"], _outputs(c)] for c in cells])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from nbexp.execute.job import Outcome
 from nbexp.files import read_json
 from nbexp.metrics import METRICS, Entry, read_metrics
 from nbexp.pipeline import Mode
+from nbexp.records import fits
 from nbexp.results import best_first, run_duration_s, run_state
 from nbexp.run import (
     RunFolder,
@@ -139,9 +140,7 @@ class Run:
     @classmethod
     def of(cls, folder: RunFolder, history: RunHistory) -> Run:
         """Return a run whose events have been read."""
-        source, tracking = (
-            _table(folder.path / f"{name}.json") for name in ("pipeline", "tracking")
-        )
+        source, tracking = (_table(folder.path / f"{n}.json", _FORMS[n]) for n in _FORMS)
         return cls(folder, history, source, tracking)
 
     @property
@@ -235,8 +234,24 @@ def _notebooks(value: Any) -> list[str]:
     return [str(each) for each in value.get("grid", ())] if isinstance(value, dict) else []
 
 
-def _table(path: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Settings:
+    """The types of a stage's settings, as far as a report reads them."""
+
+    notebook: str | Mapping[str, list[Any]] | None = None
+    after: list[str] = field(default_factory=list)
+
+
+_FORMS: dict[str, Mapping[str, Any]] = {
+    "pipeline": {"stages": dict[str, _Settings]},
+    "tracking": {"source": dict[str, str]},
+}
+
+
+def _table(path: Path, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table in a file; an empty one for a file that has not its form."""
     try:
-        return dict(read_json(path))
+        table = read_json(path)
     except (OSError, ValueError):
         return {}
+    return dict(table) if fits(table, form) else {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp import __version__
+from nbexp.files import read_bytes
 from nbexp.forest import importance
 from nbexp.metrics import Entry as Logged
 from nbexp.reports.chronicle import Entry, chronicle, code_of, metrics_of
@@ -278,6 +279,6 @@ def _finite(value: float | None) -> float | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(errors="replace")
+        return read_bytes(path).decode(errors="replace")
     except OSError:
         return ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from nbexp.files import link_or_copy, write_atomic
+from nbexp.files import link_or_copy, read_bytes, write_atomic
 from nbexp.reports.data import Run, Stage, Variant, flat
 from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
@@ -237,7 +237,7 @@ def _own_files(folder: Path) -> Sequence[Path]:
 def _tail(path: Path) -> tuple[str, int]:
     """Return the last lines of a log, and how many it has."""
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = read_bytes(path).decode(errors="replace").splitlines()
     except OSError:
         return "", 0
     left_out = len(lines) - _LOG_LINES

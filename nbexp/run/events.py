@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
+
+from nbexp.execute.job import CellError
+from nbexp.metrics import EntryRecord
+from nbexp.pipeline import Mode, Score
+from nbexp.records import Name, fits
+from nbexp.states import State
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +42,30 @@ class EventKind(StrEnum):
     RUN_ENDED = "run_ended"  # state
 
 
+_TYPES = {
+    "run": str, "pipeline": str, "stages": list[str], "metrics": dict[str, list[str]],
+    "variant": Name, "stage": str, "label": str, "lineage": dict[str, str], "attempt": int,
+    "entries": list[EntryRecord], "reason": str, "step": int | None, "donor": str,
+    "params": dict[str, Any], "state": State, "duration_s": float | None, "metric": float | None,
+    "error": CellError | None, "note": str, "source": str | None, "folder": str,
+    "kept": list[str], "message": str, "is_done": bool,
+}  # fmt: skip
+_OF_VARIANT = ("variant", "stage")
+_NEEDED = {
+    EventKind.RUN_STARTED: ("run", "pipeline", "stages", "metrics"),
+    EventKind.VARIANT_ADDED: _OF_VARIANT,
+    EventKind.VARIANT_STARTED: (*_OF_VARIANT, "attempt"),
+    EventKind.METRICS: (*_OF_VARIANT, "entries"),
+    EventKind.VARIANT_PAUSED: _OF_VARIANT,
+    EventKind.VARIANT_EXPLOITED: (*_OF_VARIANT, "donor", "step"),
+    EventKind.VARIANT_RETRIED: _OF_VARIANT,
+    EventKind.VARIANT_ENDED: (*_OF_VARIANT, "state"),
+    EventKind.STAGE_ENDED: ("stage", "kept"),
+    EventKind.WARNING: ("message",),
+    EventKind.RUN_ENDED: ("state",),
+}
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happened in a run.
@@ -56,9 +86,28 @@ class Event:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Event:
-        """Return the event that `to_record` gave."""
+        """Return the event that `to_record` gave.
+
+        Raises:
+            ValueError: It holds no event of a known kind, or not what that carries.
+        """
+        if not isinstance(record, Mapping) or not fits(record.get("time"), float):
+            raise ValueError("no event with its time")
         data = {key: value for key, value in record.items() if key not in ("time", "event")}
-        return cls(EventKind(record["event"]), record["time"], data)
+        kind = EventKind(str(record.get("event")))
+        if lacking := [key for key in _NEEDED.get(kind, ()) if key not in data]:
+            raise ValueError(f"{kind} without {lacking[0]}")
+        for key in data.keys() & _TYPES.keys():
+            if not fits(data[key], _TYPES[key]):
+                raise ValueError(f"{kind} with an odd {key}")
+        if kind is EventKind.RUN_STARTED and not all(map(_is_rule, data["metrics"].values())):
+            raise ValueError(f"{kind} with odd metrics")
+        return cls(kind, record["time"], data)
+
+
+def _is_rule(rule: Sequence[str]) -> bool:
+    """Whether it is a metric with its mode and, where there is one, its score."""
+    return fits(rule[1:2], list[Mode]) and fits(rule[2:], list[Score]) and len(rule) in (2, 3)
 
 
 class Listener(Protocol):

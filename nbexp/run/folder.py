@@ -46,12 +46,18 @@ from nbexp.files import (
 )
 from nbexp.manifest import MANIFEST
 from nbexp.pipeline import Pipeline, Template
+from nbexp.records import fits
 from nbexp.run.events import Event, EventKind
 from nbexp.states import State
 from nbexp.urls import without_password
 
 _log = logging.getLogger(__name__)
 RUNS = "runs"
+_KIND = re.compile("[a-z]+(_[a-z]+)+")
+_STATUS = {
+    "run": str, "pipeline": str, "state": str, "is_complete": bool, "started": float,
+    "ended": float | None, "host": str, "pid": int, "variants": dict[str, str],
+}  # fmt: skip
 _KINDS = frozenset(kind.value for kind in EventKind)
 _LEFT_BEHIND = ("notebook.ipynb", "log.txt", "figures", "artifacts", MANIFEST, "result.json")
 # What is brought along with the files of the manifest.
@@ -174,26 +180,37 @@ class RunFolder:
         """Return the folder that keeps an attempt of a variant that failed, from 1."""
         return self.variant(name) / "attempts" / str(number)
 
-    def read_events(self, *, all_known: bool = False) -> Iterator[Event]:
+    def read_events(
+        self, *, all_known: bool = False, damage: list[str] | None = None
+    ) -> Iterator[Event]:
         """Yield the events so far.
 
         Args:
             all_known: Whether kinds that only a later nbexp knows are errors; else they are left
                 out.
+            damage: Takes what is wrong with lines that are left out since they are damaged.
 
         Raises:
-            ValueError: There is one of those, when it comes to it.
+            OSError: They can't be read.
+            ValueError: There is one of a kind that is not known, when it comes to it.
         """
-        records = read_lines(self.events)
-        known = records if all_known else (each for each in records if each["event"] in _KINDS)
-        return map(Event.from_record, known)
+        damage = [] if damage is None else damage
+        for record in read_lines(self.events, damage):
+            try:
+                yield Event.from_record(record)
+            except ValueError as error:
+                if not _is_unknown(record):
+                    damage.append(str(error))
+                elif all_known:
+                    raise
 
     def read_status(self) -> dict[str, Any]:
         """Return the last status written, or an empty table."""
         try:
-            return dict(read_json(self.path / "status.json"))
+            status = read_json(self.path / "status.json")
         except (OSError, ValueError):
             return {}
+        return dict(status) if fits(status, _STATUS) else {}
 
     def write_status(self, status: dict[str, Any]) -> None:
         """Write the status of the run: a line for each of its keys."""
@@ -298,7 +315,7 @@ def read_outcome(folder: Path, key: str | None = None) -> Outcome | None:
     """
     try:
         outcome = Outcome.from_record(read_json(folder / "result.json"))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, LookupError):
         return None
     if key is None:
         return outcome
@@ -320,6 +337,12 @@ def read_end(folder: Path, *keys: str) -> Outcome | None:
     if outcome is None or outcome.key not in keys:
         return None
     return read_outcome(folder, outcome.key) if outcome.state.is_success else outcome
+
+
+def _is_unknown(record: Any) -> bool:
+    """Whether an event is of a kind that a later nbexp may know."""
+    kind = record.get("event") if isinstance(record, dict) else None
+    return isinstance(kind, str) and kind not in _KINDS and _KIND.fullmatch(kind) is not None
 
 
 class EventLog:

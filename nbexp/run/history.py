@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nbexp.errors import UsageError, did_you_mean
+from nbexp.execute.job import CellError
 from nbexp.run.events import Event, EventKind
 from nbexp.run.folder import RUNS, RunFolder
 from nbexp.states import State
@@ -80,6 +81,7 @@ class RunHistory:
         started: Seconds since 1970.
         ended: Seconds since 1970, or None.
         warnings: Warnings, in order.
+        damage: What is wrong with the file of its events, in a sentence; empty if nothing is.
     """
 
     id: str = ""
@@ -93,6 +95,7 @@ class RunHistory:
     started: float = 0.0
     ended: float | None = None
     warnings: list[str] = field(default_factory=list)
+    damage: str = ""
 
     @property
     def counts(self) -> Counter[State]:
@@ -153,10 +156,14 @@ class RunHistory:
         ):
             if key in data:
                 setattr(variant, key, data[key])
+        if variant.error is not None:  # one of an earlier version has not all parts
+            variant.error = {**_NO_ERROR, **variant.error}
+        variant.label = " ".join(variant.label.split())  # one line, also of an earlier version
         if variant.state.is_final and not variant.state.is_success:
             variant.metric = None  # what it had reported by then is not what it came to
 
 
+_NO_ERROR = vars(CellError("", ""))
 _COURSE = {EventKind.VARIANT_PAUSED: "paused", EventKind.VARIANT_EXPLOITED: "exploited"}
 
 
@@ -171,14 +178,28 @@ def fold(events: Iterable[Event]) -> RunHistory:
 def read_history(folder: RunFolder) -> RunHistory:
     """Return what a run's folder tells; what was under way when its driver died has stopped."""
     is_alive = folder.is_alive()  # asked first, or one that ends just now would seem cut off
-    history = fold(folder.read_events())
+    history, damage = RunHistory(), list[str]()
+    try:
+        for event in folder.read_events(damage=damage):
+            history.notify(event)
+    except OSError as error:
+        history.damage = f"its events.jsonl can't be read ({error.strerror})"
+    if damage:
+        history.damage = f"its events.jsonl is damaged ({_in_short(damage)}); the rest is shown"
     history.id = history.id or folder.id
+    stages = dict.fromkeys(variant.stage for variant in history.variants.values())
+    history.stages += [stage for stage in stages if stage not in history.stages]
     if not is_alive:
         history.state = history.state or State.STOPPED
         for variant in history.variants.values():
             if not variant.state.is_final:
                 variant.state, variant.reason = State.STOPPED, "the run was cut off"
     return history
+
+
+def _in_short(damage: Sequence[str]) -> str:
+    more = f" and {len(damage) - 1} more" if len(damage) > 1 else ""
+    return f"{damage[0]}{more}"
 
 
 def list_runs(root: Path) -> list[RunFolder]:

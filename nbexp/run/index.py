@@ -223,7 +223,7 @@ def _read_run(database: sqlite3.Connection, run: RunFolder) -> None:
 
 def _results(run: RunFolder) -> Iterator[tuple[str, tuple[int, int]]]:
     """Yield the variants of a run that have a result, with its size and time."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         for folder in run.variants.iterdir():
             with contextlib.suppress(OSError):
                 if not folder.name.startswith("."):

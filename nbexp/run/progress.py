@@ -18,9 +18,14 @@ from nbexp.execute.job import OBSERVED
 from nbexp.files import append_line, link_or_copy, read_json, write_json
 from nbexp.metrics import MEDIA, METRICS, mark_return
 from nbexp.notebook.snapshots import SNAPSHOTS, DamagedError, Moment, Snapshot, read
+from nbexp.records import Name, fits
 
 PAUSE = "pause"  # a file that asks the notebook to pause
 _HISTORY = "history.json"
+_PAST = {
+    "time": float, "event": str, "donor": Name, "step": int | None, "reason": str,
+    "params": dict[str, Any],
+}  # fmt: skip
 _ARTIFACTS = "artifacts"  # what it saved in the loop before its snapshot
 _KEPT = (METRICS, MEDIA, OBSERVED, _HISTORY, _ARTIFACTS)
 
@@ -108,9 +113,16 @@ def _snapshots(folder: Path) -> Iterator[Snapshot]:
 def history_of(folder: Path) -> list[dict[str, Any]]:
     """Return what happened to a variant on its way, oldest first."""
     try:
-        return list(read_json(folder / _HISTORY))
+        history = read_json(folder / _HISTORY)
     except (OSError, ValueError):
         return []
+    events = history if isinstance(history, list) else []
+    return [dict(each) for each in events if fits(each, _PAST) and _is_whole(each)]
+
+
+def _is_whole(event: Mapping[str, Any]) -> bool:
+    needed = {"time", "event"} | ({"donor", "step"} if event.get("event") == "exploited" else set())
+    return needed <= event.keys()
 
 
 def add_history(folder: Path, **event: Any) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from nbexp.errors import RunError
 from nbexp.execute.cwd import WORK, clear
 from nbexp.pipeline import Mode, Score
 from nbexp.plan import metric_value
@@ -70,10 +71,16 @@ def hand_over_runs(root: Path, tracker: Tracker, index: RunIndex, *, own: str) -
 
 
 def _hand_over(run: RunFolder, tracker: Tracker) -> bool:
-    with _locked(run) as is_free:
-        if not is_free or not tracker.recover(run.path):
-            return False
-        _mark(run, is_complete=True)
+    try:
+        with _locked(run) as is_free:
+            if not is_free or not tracker.recover(run.path):
+                return False
+            _mark(run, is_complete=True)
+    except RunError:
+        raise
+    except Exception as error:  # whatever is in there must not keep the others back
+        _log.warning("%s can't be tracked: %s", run.path, error)
+        return False
     return True
 
 

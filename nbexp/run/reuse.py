@@ -98,7 +98,10 @@ class PastResults:
         """Return what a result was seen to use that is no longer the same, in sentences."""
         if not self.graph.stages[stage].observe:
             return ()
-        return tuple(islice(self._check.changes(outcome.observed), _MOST_CHANGES))
+        try:
+            return tuple(islice(self._check.changes(outcome.observed), _MOST_CHANGES))
+        except (LookupError, TypeError, ValueError, AttributeError):
+            return ("the record of what it used is damaged",)
 
     def _new_check(self) -> Check:
         """Return what looks at each file once from now on."""

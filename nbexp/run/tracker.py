@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from nbexp.execute.job import Outcome
 from nbexp.files import read_json
 from nbexp.metrics import Entry
+from nbexp.records import check
 from nbexp.states import State
 
 
@@ -56,7 +57,9 @@ class VariantRecord:
     def read(cls, folder: Path) -> VariantRecord | None:
         """Return the record in a variant's folder, or None where there is none."""
         try:
-            return cls(**read_json(folder / "variant.json"))
+            record = read_json(folder / "variant.json")
+            check(record, cls)
+            return cls(**record)
         except (OSError, ValueError, TypeError):
             return None
 

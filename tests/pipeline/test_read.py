@@ -376,3 +376,20 @@ def test_templates_in_code_may_vary(project: Path) -> None:
     built = nbexp.Pipeline("x", [nbexp.Stage("s", nbexp.grid(paths))], folder=project).spec
     assert len(built.stages["s"].templates) == 2
     to_json(dict(built.source))
+
+
+@pytest.mark.parametrize(
+    ("value", "sets", "samples"),
+    [
+        ("{ loguniform = [1e-4, 1e-1] }", ["train.lr=0.1"], 1),
+        ("{ grid = [{ uniform = [0, 1] }, 2] }", ["train.lr=0.1"], 1),
+        ("{ loguniform = [1e-4, 1e-1] }", ["train.lr={ uniform = [0, 1] }"], 4),
+        ("{ uniform = [0, 1] }", ["train.lr=0.1", "train.hidden={ randint = [1, 9] }"], 4),
+        ("{ uniform = [0, 1] }", ["train.hidden=3"], 4),
+    ],
+)
+def test_value_set_from_outside_takes_the_place_of_a_search_space(
+    project: Path, value: str, sets: list[str], samples: int
+) -> None:
+    lines = f"params = {{ lr = {value} }}\n[stages.train.search]\nsamples = 4\n"
+    assert train(project, lines, *sets).search.samples == samples

@@ -1,0 +1,97 @@
+"""Records in files: whether a JSON value has the parts that its reader counts on.
+
+Files of a run may have been cut off, flipped or written by somebody else; what does not fit is
+left out by who reads it, and never reaches what counts on it.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+
+Name = NewType("Name", str)  # of a file or folder in another one
+_LARGEST = 2**63
+T = TypeVar("T")
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a JSON value has a type.
+
+    Args:
+        value: The value.
+        kind: ``Any``, a plain type, an enum, a dataclass (of which the value is the table), a
+            mapping, sequence or union of such types, or a table of the types of keys, which may
+            all be missing. Integers are as large as 64 bits hold.
+    """
+    if kind is Any:
+        return True
+    if isinstance(kind, Mapping):
+        is_table = isinstance(value, Mapping)
+        return is_table and all(fits(value[key], kind[key]) for key in kind.keys() & value.keys())
+    origin = get_origin(kind)
+    if origin is not None:
+        return _fits_composed(value, origin, get_args(kind))
+    if is_dataclass(kind):
+        return isinstance(value, Mapping) and not list(_wrong(value, kind))
+    return _fits_plain(value, kind)
+
+
+def check(record: Any, kind: type) -> None:
+    """Check that a table holds the fields of a dataclass.
+
+    Raises:
+        ValueError: It does not, or is no table.
+    """
+    if not isinstance(record, Mapping):
+        raise ValueError(f"expected a table, got a {type(record).__name__}")  # noqa: TRY004
+    if wrong := next(_wrong(record, kind), None):
+        raise ValueError(wrong)
+
+
+def _fits_composed(value: Any, origin: Any, kinds: tuple[Any, ...]) -> bool:
+    if origin in (Union, types.UnionType):
+        return any(fits(value, kind) for kind in kinds)
+    if issubclass(origin, Mapping):
+        key, item = kinds
+        return isinstance(value, Mapping) and all(
+            fits(k, key) and fits(v, item) for k, v in value.items()
+        )
+    if issubclass(origin, Sequence):
+        return isinstance(value, list | tuple) and all(fits(each, kinds[0]) for each in value)
+    raise TypeError(f"{origin} is no type of JSON values")
+
+
+def _fits_plain(value: Any, kind: Any) -> bool:
+    if kind is Name:
+        is_text = isinstance(value, str) and value not in ("", ".", "..")
+        return is_text and "/" not in value and "\0" not in value and len(value) < 256
+    if isinstance(value, bool):
+        return kind is bool
+    if isinstance(value, int):
+        return kind in (int, float) and abs(value) < _LARGEST
+    if issubclass(kind, Enum):
+        return isinstance(value, str) and value in {each.value for each in kind}
+    return isinstance(value, kind)
+
+
+def _wrong(record: Mapping[str, Any], kind: Any) -> Iterator[str]:
+    """Yield what is wrong with a table that is to have the fields of a dataclass."""
+    for name, (of_field, is_needed) in _fields_of(kind).items():
+        if name not in record:
+            if is_needed:
+                yield f"there is no field {name!r}"
+        elif not fits(record[name], of_field):
+            yield f"the field {name!r} is a {type(record[name]).__name__}, or holds others"
+
+
+@cache
+def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]]:
+    hints = get_type_hints(kind)
+    return {
+        each.name: (hints[each.name], each.default is MISSING and each.default_factory is MISSING)
+        for each in fields(kind)
+    }
