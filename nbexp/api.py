@@ -15,7 +15,7 @@ from nbexp.errors import RunError, UsageError, did_you_mean
 from nbexp.launch import Launch
 from nbexp.machine import check_machine, check_searches
 from nbexp.pipeline import Pipeline as Spec
-from nbexp.pipeline import build_pipeline, read_pipeline
+from nbexp.pipeline import build_pipeline, read_pipeline, untagged
 from nbexp.plan import (
     Graph,
     Identified,
@@ -192,11 +192,13 @@ class Pipeline:
         return replace(plan, stages=tuple(map(self._warned, plan.stages)))
 
     def _warned(self, planned: PlannedStage) -> PlannedStage:
-        """Return a stage as planned, with what earlier runs warn of."""
-        if len(planned.variants) + planned.to_suggest < 2 and not planned.is_open:
-            return planned
-        runs = (run.path for run in reversed(list_runs(self.spec.folder)))
-        return replace(planned, warning=expected_overlap(self.spec.stages[planned.name], runs))
+        """Return a stage as planned, with what its template and earlier runs warn of."""
+        stage = self.spec.stages[planned.name]
+        warnings = [untagged(stage)]
+        if len(planned.variants) + planned.to_suggest > 1 or planned.is_open:
+            runs = (run.path for run in reversed(list_runs(self.spec.folder)))
+            warnings.append(expected_overlap(stage, runs))
+        return replace(planned, warning="; ".join(filter(None, warnings)))
 
     def run(
         self,

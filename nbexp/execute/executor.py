@@ -20,6 +20,7 @@ from nbexp.execute.guard import Guard
 from nbexp.execute.job import OBSERVED, Answer, CellError, Job, Outcome, Report
 from nbexp.execute.steering import Desk
 from nbexp.files import to_json, write_atomic
+from nbexp.formats import FormatError, read_notebook
 from nbexp.manifest import MANIFEST
 from nbexp.metrics import METRICS, read_course, summary
 from nbexp.notebook.session import CUT
@@ -222,8 +223,8 @@ def _read(path: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ids that are missing; they are added here
         try:
-            notebook = nbformat.read(path, as_version=4)
-        except (OSError, ValueError) as error:
+            notebook = read_notebook(path.read_bytes())
+        except (OSError, FormatError) as error:
             raise UsageError(
                 f"{path} is not a readable notebook: {error}. Open it in JupyterLab and save it."
             ) from error
@@ -247,7 +248,13 @@ def _outcome(execution: Execution, started: float) -> Outcome:
     cut = _cut(job.folder)
     # What a scheduler cut short is not what a full execution gives.
     is_partial = state is State.PRUNED or bool(cut)
-    notes = (execution.note, cut, other_params(job.folder, job.parameters), _goes_on(job, state))
+    notes = (
+        execution.note,
+        cut,
+        other_params(job.folder, job.parameters),
+        _put_first(execution),
+        _goes_on(job, state),
+    )
     outcome = Outcome(
         variant=job.variant,
         key=job.pruned_key if is_partial else job.key,
@@ -268,6 +275,16 @@ def _outcome(execution: Execution, started: float) -> Outcome:
     timings = {part: round(seconds, 4) for part, seconds in execution.timings.items()}
     outcome = replace(outcome, timings=timings, usage=execution.usage)
     return _masked(outcome, execution.recorder.mask)
+
+
+def _put_first(execution: Execution) -> str:
+    """Say where the parameters went in a notebook that has no cell for them."""
+    cells = execution.notebook.cells if execution.notebook is not None else []
+    tags = {tag for cell in cells for tag in cell.metadata.get("tags", ())}
+    if not execution.job.parameters or "parameters" in tags or not cells:
+        return ""
+    is_first = "injected-parameters" in cells[0].metadata.get("tags", ())
+    return "no cell is tagged 'parameters', so a cell with them was put first" if is_first else ""
 
 
 def _cut(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """From ``pipeline.toml`` to a frozen pipeline, wholly checked before anything runs."""
 
+from nbexp.pipeline.check import untagged
 from nbexp.pipeline.links import Gather, Link
 from nbexp.pipeline.read import build_pipeline, read_pipeline
 from nbexp.pipeline.spaces import Distribution, Grid
@@ -39,4 +40,5 @@ __all__ = [
     "Tracking",
     "build_pipeline",
     "read_pipeline",
+    "untagged",
 ]

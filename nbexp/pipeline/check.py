@@ -36,6 +36,17 @@ def check_stages(stages: Mapping[str, Stage], problems: Problems) -> None:
         _check_sizes(stages, problems)
 
 
+def untagged(stage: Stage) -> str:
+    """Return a warning where a stage's parameters go to a notebook that has no cell for them."""
+    bare = [each.path.name for each in stage.templates if not each.has_parameters]
+    if not bare or not (stage.params or any(stage.cases)):
+        return ""
+    return (
+        f"{', '.join(bare)} has no cell tagged 'parameters': a cell with them is put first, as "
+        "papermill does, and their names can't be checked"
+    )
+
+
 def ordered(stages: Mapping[str, Stage]) -> dict[str, Stage]:
     """Return the stages so that each comes after those it depends on, else as written."""
     done: dict[str, Stage] = {}
@@ -60,13 +71,10 @@ def _links(stage: Stage) -> list[tuple[str, Link]]:
 def _check_parameters(stage: Stage, template: Template, where: str, problems: Problems) -> None:
     given = dict.fromkeys(stage.params, "params")
     given |= {key: f"variants[{i}]" for i, case in enumerate(stage.cases) for key in case}
-    if given and not template.has_parameters:
-        remedy = "In Jupyter, tag the cell that holds the defaults with 'parameters'."
-        misplaced = [_setting(key, stage) for key in given if key in STAGE_KEYS]
-        remedy = misplaced[0] if misplaced else remedy
-        names = ", ".join(given)
-        message = f"{template.path.name} has no cell tagged 'parameters', but is given {names}"
-        problems.add(f"{where}.params", message, remedy)
+    if not template.has_parameters:
+        for key in filter(STAGE_KEYS.__contains__, given):
+            message = f"{template.path.name} has no cell tagged 'parameters', but is given {key}"
+            problems.add(f"{where}.{given[key]}.{key}", message, _setting(key, stage))
         return
     if template.parameters is None:
         return

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from nbexp.files import digest, file_digest
+from nbexp.formats import FormatError, parse_notebook
 from nbexp.pipeline.modules import find_modules, first_imports, imports_unseen
 from nbexp.pipeline.source import (
     emitted_names,
@@ -18,6 +19,8 @@ from nbexp.pipeline.source import (
     syntax_error,
     tracked_names,
 )
+
+_PARAMETERS = frozenset({"parameters", "injected-parameters"})
 
 
 class TemplateError(Exception):
@@ -33,8 +36,10 @@ class Template:
         name: Its path from the pipeline's folder, without suffix.
         kernel: Name of the kernel in its metadata; ``python3`` where a Python one names none.
         language: Language of its code, such as ``python``.
-        has_parameters: Whether a cell is tagged ``parameters``.
-        parameters: Names assigned in that cell; None where the language can't be read.
+        has_parameters: Whether a cell is tagged ``parameters``, or is papermill's with the values
+            of an earlier execution.
+        parameters: Names assigned in that cell; None where there is none, or its language can't be
+            read.
         emits: Names that the source glues or saves; None where that can't be told.
         logs: Names that the source logs; None where that can't be told.
         tracks: Names that the source logs to MLflow; None where that can't be told.
@@ -87,7 +92,7 @@ def read_template(path: Path, folder: Path) -> Template:
         TemplateError: The file is no notebook.
     """
     content = _read(path)
-    cells, metadata = _load(path, content)
+    cells, metadata = _load(content)
     code = [cell for cell in cells if _is_code(cell)]
     language = _language(metadata)
     trees = [parse_cell(_text(cell)) for cell in code] if language == "python" else []
@@ -99,7 +104,7 @@ def read_template(path: Path, folder: Path) -> Template:
         name=PurePath(relative(path, folder)).with_suffix("").as_posix(),
         kernel=str(_table(metadata, "kernelspec").get("name") or "python3"),
         language=language,
-        has_parameters=tagged is not None,
+        has_parameters=any(_PARAMETERS.intersection(_tags(cell)) for cell in code),
         parameters=_parameters(tagged, language),
         emits=emits,
         logs=logs,
@@ -133,35 +138,17 @@ def _read(path: Path) -> bytes:
         raise TemplateError(f"it can't be read ({error})") from None
 
 
-def _load(path: Path, content: bytes) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    import json
-
+def _load(content: bytes) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     try:
-        notebook = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise TemplateError(f"it holds no JSON ({error})") from None
-    if not isinstance(notebook, dict) or not {"cells", "worksheets"}.intersection(notebook):
-        raise TemplateError("it has no list of cells")
-    if notebook.get("nbformat", 4) in (1, 2, 3) or "worksheets" in notebook:
-        notebook = _upgraded(path)
-    cells = notebook["cells"]
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise TemplateError("its cells are no list of tables")
-    return cells, _table(notebook, "metadata")
+        notebook = parse_notebook(content)
+    except FormatError as error:
+        raise TemplateError(str(error)) from None
+    return notebook["cells"], notebook["metadata"]
 
 
 def _table(parent: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = parent.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def _upgraded(path: Path) -> dict[str, Any]:
-    import nbformat
-
-    try:
-        return dict(nbformat.read(path, as_version=4))
-    except Exception as error:
-        raise TemplateError(f"it can't be converted from its old format ({error})") from None
 
 
 def _broken(cells: list[dict[str, Any]]) -> Iterator[str]:
@@ -194,9 +181,7 @@ def _tags(cell: Mapping[str, Any]) -> list[str]:
 
 
 def _parameters(cell: Mapping[str, Any] | None, language: str) -> frozenset[str] | None:
-    if cell is None:
-        return frozenset()
-    tree = parse_cell(_text(cell)) if language == "python" else None
+    tree = parse_cell(_text(cell)) if cell is not None and language == "python" else None
     if tree is None:
         return None
     names: set[str] = set()

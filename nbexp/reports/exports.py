@@ -14,6 +14,7 @@ from typing import Any
 from nbexp import __version__
 from nbexp.errors import NbexpError, UsageError
 from nbexp.files import write_atomic
+from nbexp.formats import read_notebook
 from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import render_notebook
 from nbexp.reports.pages import Pages, asset, library_script
@@ -47,10 +48,8 @@ def export_notebook(notebook: Path, kind: str, target: Path, title: str | None =
 
 
 def _read(path: Path) -> Any:
-    import nbformat
-
     try:
-        return nbformat.read(path, as_version=4)
+        return read_notebook(path.read_bytes(), is_executed=False)
     except Exception as error:  # a file of another kind, half a file, no file
         raise UsageError(f"{path} is not a readable notebook: {error}.") from error
 

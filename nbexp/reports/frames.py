@@ -55,9 +55,11 @@ _POLICY = (
     "img-src data: blob:; font-src data:; media-src data: blob:; worker-src 'none'; "
     "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types default"
 )
-# What `guard.js` keeps scripts from making, in what is there before they run.
+# What `guard.js` keeps scripts from making, in what is there before they run. A tag's name goes on
+# to a space, a slash or its end, so that "i<frames.length" of a script is none of these.
 _BARRED = re.compile(
-    r"<(/?)(?=iframe|frame|object|embed|portal|fencedframe|link|meta)", re.IGNORECASE
+    r"<(/?)(?=(?:iframe|frame|object|embed|portal|fencedframe|link|meta)(?:[\t\n\f\r />]|\Z))",
+    re.IGNORECASE,
 )
 _TAME = r"<\1nb-"
 _AXIS = 70  # pixels that a chart of Vega has below and above what it tells as its height

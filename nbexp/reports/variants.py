@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from nbexp.files import link_or_copy, read_bytes, write_atomic
+from nbexp.formats import read_notebook
 from nbexp.reports.data import Run, Stage, Variant, flat
 from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
@@ -108,12 +109,10 @@ class VariantPages:
 
     def _rendered(self, variant: Variant) -> tuple[RenderedNotebook | None, str]:
         """Return the notebook as HTML, or why there is none."""
-        import nbformat
-
         if variant.notebook is None:
             return None, f"It has no notebook: it is {variant.state}. {variant.reason}".strip()
         try:
-            notebook = nbformat.read(variant.notebook, as_version=4)
+            notebook = read_notebook(read_bytes(variant.notebook), is_executed=False)
         except Exception as error:  # half a file, or no notebook at all
             return None, f"Its notebook can't be read: {error}"
         aside = self._folder / "variants" / variant.name

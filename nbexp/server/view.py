@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from nbexp import __version__
 from nbexp.errors import UsageError
+from nbexp.formats import read_notebook
 from nbexp.reports.frames import LIBRARIES, library_source
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
 from nbexp.reports.pages import POLICY, Pages, asset, library_script
@@ -324,10 +325,8 @@ class View:
         with self._lock:
             if entry in self._rendered:
                 return self._rendered[entry]
-        import nbformat
-
         try:
-            content = nbformat.reads(self.store.read(entry.path).decode(), as_version=4)
+            content = read_notebook(self.store.read(entry.path), is_executed=False)
         except Exception as error:  # half a file, or no notebook at all
             raise UsageError(f"{entry.path} can't be read as a notebook: {error}") from error
         name = f"notebook-{_short_hash(repr(entry))}"

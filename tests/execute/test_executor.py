@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from nbformat import v3
 from notebook_files import cell_states, read_cells, write_notebook
 
 from nbexp.execute import Job, NotebookExecutor, Outcome
@@ -13,6 +14,7 @@ from nbexp.files import read_json
 from nbexp.states import State
 
 MakeJob = Callable[..., Job]
+OLD = [("x = 1", ["parameters"]), ("print('x is', x)", [])]
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
     "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -65,6 +67,29 @@ def test_no_parameters_inject_no_cell(executor: NotebookExecutor, make_job: Make
     assert executor.execute(job).cells == 2
     assert cell_states(job.folder) == ["completed", "pending", "completed"]
     assert "1\n" in (job.folder / "log.txt").read_text()
+
+
+def test_notebook_of_format_3_takes_parameters(
+    executor: NotebookExecutor, make_job: MakeJob
+) -> None:
+    job = make_job("", parameters={"x": 2})
+    cells = [v3.new_code_cell(s, metadata={"tags": t}) for s, t in OLD]
+    sheets = [v3.new_worksheet(cells=cells)]
+    job.template.write_text(json.dumps(v3.new_notebook(worksheets=sheets)))
+    outcome = executor.execute(dataclasses.replace(job, kernel="python3"))
+    assert (outcome.state, outcome.note) == (State.FINISHED, "")
+    assert "x is 2\n" in (job.folder / "log.txt").read_text()
+
+
+def test_parameters_are_put_first_where_no_cell_is_tagged(
+    executor: NotebookExecutor, make_job: MakeJob
+) -> None:
+    job = make_job("print('x is', x)", "x = 3", parameters={"x": 2})
+    outcome = executor.execute(job)
+    assert outcome.state is State.FINISHED
+    assert outcome.note == "no cell is tagged 'parameters', so a cell with them was put first"
+    assert read_cells(job.folder)[0].metadata.tags == ["injected-parameters"]
+    assert "x is 2\n" in (job.folder / "log.txt").read_text()
 
 
 def test_failing_cell_is_quoted(executor: NotebookExecutor, make_job: MakeJob) -> None:

@@ -43,7 +43,8 @@ def test_parameters_that_cannot_be_read_are_unknown(tmp_path: Path) -> None:
     assert read(tmp_path, parameters="x = (").parameters is None
     assert read(tmp_path, parameters="x <- 1", kernelspec={"name": "ir", "language": "R"}
                 ).parameters is None  # fmt: skip
-    assert not read(tmp_path, "x = 1").has_parameters
+    bare = read(tmp_path, "x = 1")
+    assert (bare.has_parameters, bare.parameters) == (False, None)
 
 
 @pytest.mark.parametrize(

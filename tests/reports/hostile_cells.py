@@ -50,6 +50,8 @@ REACHES = {
     "preconnect": "const l = document.createElement('link'); l.rel = 'preconnect'; l.href = 'URL/'; document.head.append(l)",
     "preconnect-html": "document.body.insertAdjacentHTML('beforeend', '<link rel=preconnect href=URL/>')",
     "preconnect-write": "document.write('<LINK rel=preconnect href=URL/>')",
+    "preconnect-pieces": "document.write('<lin'); document.write('k rel=preconnect href=URL/>'); document.write('<', 'link rel=preconnect href=URL/>'); document.writeln('<link'); document.write('rel=preconnect href=URL/>')",
+    "preconnect-mixed": "document.write('<lin'); document.writeln('k rel=preconnect href=URL/>'); document.write('<LINK\\frel=preconnect href=URL/>')",
     "preconnect-ns": "const l = document.createElementNS('http://www.w3.org/1999/xhtml', 'h:link'); l.rel = 'preconnect'; l.href = 'URL/'; document.head.append(l)",
     "preconnect-xml": 'const d = new DOMParser().parseFromString(\'<h:link xmlns:h="http://www.w3.org/1999/&#120;html" rel="preconnect" href="URL/"/>\', \'text/xml\'); document.body.append(d.documentElement)',
     "preconnect-class": "class L extends HTMLLinkElement {} customElements.define('x-l', L, { extends: 'link' }); const l = new L(); l.rel = 'preconnect'; l.href = 'URL/'; document.head.append(l)",

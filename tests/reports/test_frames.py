@@ -96,6 +96,32 @@ def test_script_finds_its_place(chromium, tmp_path) -> None:
     page.close()
 
 
+TEXTS = """
+<style>p { --frames: "i<frames" } </style>
+<svg><text>a&lt;link</text></svg><p id="p"></p>
+<script type="application/json" id="json">
+  {"less": "i<frames.length", "more": "a<metadata>"}
+</script>
+<script>
+  const frames = [1, 2, 3], links = 9, object = { size: 4 }, meta = 7, metadata = 8;
+  const json = JSON.parse(document.getElementById("json").textContent);
+  const css = getComputedStyle(document.getElementById("p")).getPropertyValue("--frames");
+  let count = 0;
+  for (let i = 0; i<frames.length; i++) count += 1<links && 1<object.size && 1<metadata;
+  document.getElementById("p").innerHTML = `<b>${count} ${1<meta}</b><metas>x</metas>`;
+  document.body.append([json.less, json.more, css].join(" "));
+</script>"""
+
+
+def test_text_of_scripts_and_styles_stays_as_it_is(chromium, tmp_path) -> None:
+    html = html_frame(TEXTS, Aside(tmp_path, "", 256_000))
+    page, frame = opened(chromium, tmp_path, html)
+    frame.get_by_text('i<frames.length a<metadata> "i<frames"').wait_for()
+    assert frame.locator("#p").inner_text() == "3 truex"
+    assert frame.locator("metas").count() == 1
+    page.close()
+
+
 def test_script_that_fails_says_why(chromium, tmp_path) -> None:
     html = script_frame("nothing.there()", Aside(tmp_path, "", 256_000))
     page, frame = opened(chromium, tmp_path, html)

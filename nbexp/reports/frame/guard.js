@@ -20,12 +20,20 @@
     Object.defineProperty(target, name, { value, writable: false, configurable: false });
   };
 
-  const isBarred = (text) => {
-    const name = lower(slice(text, 0, 12));
+  const isBarred = (name) => {
+    const known = lower(name);
     for (let number = 0; number < NAMES.length; number += 1) {
-      if (indexOf(name, NAMES[number]) === 0) return true;
+      if (known === NAMES[number]) return true;
     }
     return false;
+  };
+
+  // A tag's name goes on to a space, a slash or its end: "i<frames.length" of a script is no tag.
+  const tagName = (text, start) => {
+    let end = start;
+    const most = start + 13; // the longest name has eleven letters
+    while (end < most && end < text.length && indexOf("\t\n\f\r />", text[end]) < 0) end += 1;
+    return slice(text, start, end);
   };
 
   const tameName = (value) => {
@@ -40,7 +48,7 @@
     let from = 0;
     for (let at = indexOf(text, "<"); at >= 0; at = indexOf(text, "<", at + 1)) {
       const start = text[at + 1] === "/" ? at + 2 : at + 1;
-      if (isBarred(slice(text, start, start + 12))) {
+      if (isBarred(tagName(text, start))) {
         tame += `${slice(text, from, start)}nb-`;
         from = start;
       }
@@ -73,6 +81,20 @@
     return made;
   });
 
+  // What is written in pieces might be a name only when they are together.
+  for (const method of ["write", "writeln"]) {
+    const original = Document.prototype[method];
+    let held = "";
+    fix(Document.prototype, method, function (...pieces) {
+      let text = held;
+      for (let number = 0; number < pieces.length; number += 1) text += `${pieces[number]}`;
+      const last = lastIndexOf(text, "<");
+      const start = text[last + 1] === "/" ? last + 2 : last + 1;
+      const isCut = last >= 0 && start + tagName(text, start).length === text.length;
+      held = isCut ? slice(text, last) : "";
+      apply(original, this, [isCut ? slice(text, 0, last) : text]);
+    });
+  }
   fix(window, "open", () => null);
   fix(window, "alert", () => undefined); // the sandbox shows none, but complains at each
   fix(window, "confirm", () => false);
