@@ -3,8 +3,8 @@
 from nbexp.run.cluster import Cluster, local_node
 from nbexp.run.control import Reply, Request, await_reply, request_stop, send
 from nbexp.run.discovery import cluster_address
-from nbexp.run.events import Event, EventKind, Events, Listener
-from nbexp.run.folder import RUNS, EventLog, RunFolder, read_outcome
+from nbexp.run.events import Event, EventKind, EventLog, Events, Listener
+from nbexp.run.folder import RUNS, RunFolder, read_outcome
 from nbexp.run.history import (
     RunHistory,
     VariantHistory,

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbexp.execute.job import CellError
+from nbexp.files import append_line
 from nbexp.metrics import EntryRecord
 from nbexp.pipeline import Mode, Score
 from nbexp.records import Name, fits
 from nbexp.states import State
+
+if TYPE_CHECKING:
+    from nbexp.run.folder import RunFolder
 
 _log = logging.getLogger(__name__)
 
@@ -138,3 +143,33 @@ class Events:
             except Exception:
                 _log.exception("%s failed and is told no more events", type(listener).__name__)
                 self._listeners.remove(listener)
+
+
+class EventLog:
+    """Appends every event of a run to its file.
+
+    Events that can't be written, as on a disk that is full, are kept and written with the next.
+
+    Args:
+        folder: The run's folder.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._path = folder.events
+        self._waiting: deque[Event] = deque()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all events have been written."""
+        return not self._waiting
+
+    def notify(self, event: Event) -> None:
+        """Append an event."""
+        self._waiting.append(event)
+        try:
+            while self._waiting:
+                append_line(self._path, self._waiting[0].to_record())
+                self._waiting.popleft()
+        except OSError as error:
+            if len(self._waiting) == 1:
+                _log.warning("events can't be written: %s", error)

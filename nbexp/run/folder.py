@@ -25,7 +25,6 @@ import re
 import shutil
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -35,7 +34,6 @@ from nbexp.errors import RunError
 from nbexp.execute.cwd import WORK, clear
 from nbexp.execute.job import Outcome
 from nbexp.files import (
-    append_line,
     copy_file,
     link_or_copy,
     read_json,
@@ -343,36 +341,6 @@ def _is_unknown(record: Any) -> bool:
     """Whether an event is of a kind that a later nbexp may know."""
     kind = record.get("event") if isinstance(record, dict) else None
     return isinstance(kind, str) and kind not in _KINDS and _KIND.fullmatch(kind) is not None
-
-
-class EventLog:
-    """Appends every event of a run to its file.
-
-    Events that can't be written, as on a disk that is full, are kept and written with the next.
-
-    Args:
-        folder: The run's folder.
-    """
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._path = folder.events
-        self._waiting: deque[Event] = deque()
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all events have been written."""
-        return not self._waiting
-
-    def notify(self, event: Event) -> None:
-        """Append an event."""
-        self._waiting.append(event)
-        try:
-            while self._waiting:
-                append_line(self._path, self._waiting[0].to_record())
-                self._waiting.popleft()
-        except OSError as error:
-            if len(self._waiting) == 1:
-                _log.warning("events can't be written: %s", error)
 
 
 def _shown(source: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from nbexp.errors import RunError
 from nbexp.execute.cwd import WORK, clear
 from nbexp.pipeline import Mode, Score
 from nbexp.plan import metric_value
-from nbexp.run.events import EventKind, Events
-from nbexp.run.folder import RUNS, EventLog, RunFolder, read_end
+from nbexp.run.events import EventKind, EventLog, Events
+from nbexp.run.folder import RUNS, RunFolder, read_end
 from nbexp.run.history import RunHistory, VariantHistory, fold, list_runs
 from nbexp.run.index import RunIndex
 from nbexp.run.status import is_over, status_of

@@ -14,6 +14,7 @@ from nbexp.files import write_json
 from nbexp.run import (
     Event,
     EventKind,
+    EventLog,
     Events,
     Parts,
     Request,
@@ -24,7 +25,6 @@ from nbexp.run import (
     request_stop,
     send,
 )
-from nbexp.run.folder import EventLog
 from nbexp.run.pool import Done, Slot
 
 Work = Callable[[Job], Outcome | None]
