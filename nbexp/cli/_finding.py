@@ -50,6 +50,21 @@ def find(root: Path, run: str | None, variant: str | None) -> Found:
     return Found(folder, history, find_variant(history, variant) if variant else None)
 
 
+def find_stage(root: Path, name: str | None) -> tuple[RunFolder, str | None]:
+    """Return a run by its name; or the last one, and its stage of that name.
+
+    Raises:
+        UsageError: There is neither such a run nor such a stage, or there are several runs.
+    """
+    try:
+        return find_run(root, name), None
+    except UsageError:
+        last = find_run(root)
+        if name not in read_history(last).stages:
+            raise
+        return last, name
+
+
 def find_alive(root: Path, run: str | None, verb: str) -> Found:
     """Return a run that goes on, by default the only one; or a variant that was named alone.
 

@@ -69,7 +69,7 @@ def _keep(screen: Screen, run: Path, report: Path) -> None:
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", metavar="[RUN|STAGE]", required=False)
 @click.option("--stage", metavar="STAGE", help="This stage alone, without empty columns.")
 @click.option("--format", "kind", type=click.Choice(FORMATS), default="csv", help="csv by default.")
 @click.option(
@@ -85,13 +85,15 @@ def table(
 ) -> None:
     """Write the variants of a run as a table, a row each.
 
-    RUN is the last one by default.
+    RUN is the last one by default; a name that is no run's may be a stage of that.
     """
+    from nbexp.cli._finding import find_stage
     from nbexp.cli._tables import write_table
     from nbexp.results import RunResult
     from nbexp.run import find_run
 
-    write_table(RunResult.read(find_run(root, run).path), stage, kind, target)
+    folder, named = find_stage(root, run) if stage is None else (find_run(root, run), stage)
+    write_table(RunResult.read(folder.path), named, kind, target)
 
 
 @click.command()

@@ -82,9 +82,9 @@ def _row(
 
 
 def _metric(variant: VariantHistory, metric: str) -> Part:
-    if variant.metric is not None or variant.state.is_final:
+    if variant.metric is not None or variant.state.is_success:
         return number_text(variant.metric)
-    return (number_text(variant.logged.get(metric)), "dim")  # the newest so far
+    return (number_text(variant.logged.get(metric)), "dim")  # the newest so far, or before its end
 
 
 def _lineages(variants: list[VariantHistory]) -> tuple[list[str], list[str]]:

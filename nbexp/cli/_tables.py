@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.files import value_text, write_atomic
+from nbexp.files import fit_text, shown_json, value_text, write_atomic
 from nbexp.results import RunResult, VariantResult
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_LONGEST = 200  # characters of a list or table in a cell
 
 
 def write_table(result: RunResult, stage: str | None, kind: str, target: Path | None) -> None:
@@ -58,19 +60,31 @@ def _frame(result: RunResult, stage: str | None, *, has_texts: bool) -> pd.DataF
         )
     frame = result.dataframe(stage)
     if has_texts:
-        _name_nan(frame, result.variants if stage is None else result.stage(stage))
+        _tell_apart(frame, result.variants if stage is None else result.stage(stage))
     return frame if stage is None else frame.dropna(axis="columns", how="all")
 
 
-def _name_nan(frame: pd.DataFrame, variants: Sequence[VariantResult]) -> None:
-    """Have values that are NaN as texts."""
+def _tell_apart(frame: pd.DataFrame, variants: Sequence[VariantResult]) -> None:
+    """Have values of several types in a column as they are: 1, 1.0, "1"; and NaN as a text."""
+    columns: dict[str, dict[int, Any]] = {}
     for row, variant in enumerate(variants):
         for kind, table in (("params", variant.params), ("scraps", variant.scraps)):
             for key, value in table.items():
-                if isinstance(value, float) and math.isnan(value):
-                    name = f"{kind}.{key}"
-                    frame[name] = frame[name].astype(object)
-                    frame.loc[row, name] = "nan"
+                columns.setdefault(fit_text(f"{kind}.{key}"), {})[row] = value
+    for name, values in columns.items():
+        has_nan = any(isinstance(v, float) and math.isnan(v) for v in values.values())
+        types = {type(value) for value in values.values() if value is not None}
+        if has_nan or (len(types) > 1 and types & {int, float}):
+            whole = [_exact(values.get(row), len(types) > 1) for row in range(len(variants))]
+            frame[name] = frame[name].astype(object)
+            for row, value in enumerate(whole):
+                frame.at[row, name] = value
+
+
+def _exact(value: Any, is_mixed: bool) -> Any:
+    if isinstance(value, float) and math.isnan(value):
+        return "nan"
+    return shown_json(value) if is_mixed and isinstance(value, str) else value
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +103,9 @@ def _printed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text(value: Any) -> str:
-    return value_text(value)
+    text = value_text(value)
+    is_long = isinstance(value, list | dict) and len(text) > _LONGEST
+    return f"{text[:_LONGEST]}… ({len(text)} characters)" if is_long else text
 
 
 def _short(value: Any) -> str:

@@ -6,6 +6,8 @@ diamond never mixes lineages. Links that gather don't multiply.
 
 from __future__ import annotations
 
+import json
+import re
 from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from nbexp.pipeline.values import plain
 from nbexp.plan.options import Option
 
 _DIGITS = 8
+_LONGEST = 120  # characters of a text in a label
+_LITERAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|nan)|true|false|null|", re.I)
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,16 @@ class Variant:
 
 
 def short(value: Any) -> str:
-    """Return a value as a person would write it, numbers with four digits."""
+    """Return a value as a person would write it in a line, numbers with four digits.
+
+    A text that reads like another value is quoted, and a float that is whole has its point.
+    """
     if isinstance(value, float):
-        return f"{value:.4g}"
+        text = f"{value:.4g}"
+        return f"{text}.0" if text.lstrip("-").isdigit() else text
     if isinstance(value, str):
-        return value
+        text = json.dumps(value, ensure_ascii=False) if _reads_otherwise(value) else value
+        return text if len(text) <= _LONGEST else f"{text[:60]}…{text[-40:]}"
     if isinstance(value, Mapping):
         text = f"{{{', '.join(f'{key}={short(each)}' for key, each in value.items())}}}"
     elif isinstance(value, list | tuple):
@@ -59,6 +68,11 @@ def short(value: Any) -> str:
     else:
         text = str(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def _reads_otherwise(text: str) -> bool:
+    """Whether a text could be taken for a number or the like, or breaks the line."""
+    return len(text.splitlines()) > 1 or _LITERAL.fullmatch(text) is not None
 
 
 def expand_variants(
