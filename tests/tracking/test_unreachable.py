@@ -5,9 +5,10 @@ import pytest
 
 import nbexp
 from nbexp import State
+from nbexp.execute import Outcome
 from nbexp.files import read_json
 from nbexp.run import VariantRecord
-from nbexp.tracking import LazyTracker, MlflowTracker, connection
+from nbexp.tracking import LazyTracker, MlflowTracker
 
 URI = "http://127.0.0.1:1"
 RECORD = VariantRecord("a-1", "a", "", {}, {}, "0" * 64, {"code": "c"}, "a.ipynb")
@@ -35,15 +36,24 @@ def test_run_begins_without_it_and_tells_what_was_tried(tracker, tmp_path):
     assert read_json(tmp_path / "tracking.json") == {"uri": URI, "source": {}}
 
 
-def test_variant_runs_untracked_and_a_slow_server_is_not_asked_again_soon(
-    tracker, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(connection, "_SLOW_S", 0.0)
+def test_variant_runs_untracked_and_the_end_tells_how_many_are_missing(tracker, tmp_path):
     for _ in range(2):
         assert tracker.begin(RECORD, tmp_path) == (
             None,
             {"MLFLOW_TRACKING_URI": URI, "MLFLOW_DISABLE_TELEMETRY": "true"},
         )
-    asked, spared = tracker.failures
-    assert "Connection refused" in asked
-    assert "a moment ago" in spared
+    (failure,) = tracker.failures
+    assert failure.startswith(f"a-1: {URI} can't be reached: ")
+    assert "Connection refused" in failure
+    outcome = Outcome("a-1", "0" * 64, State.FINISHED, 0.0, 1.0)
+    tracker.finish(RECORD, outcome, tmp_path, lambda: None)
+    tracker.close_run(State.FINISHED)
+    assert tracker.failures == [f"1 of 1 variants are not in MLflow: {failure}"]
+
+
+def test_server_that_is_away_is_told_before_the_run_starts(tracker, tmp_path, caplog):
+    lazy = LazyTracker(tracker._pipeline)
+    lazy.expect()
+    lazy.connect()
+    lazy.close_run(State.FINISHED)
+    assert f"can't be reached at {URI}" in caplog.text
