@@ -19,7 +19,7 @@ from nbexp.tracking.blank import copy_blank, drop_blank, keep_blank
 from nbexp.tracking.calls import Calls, Client
 from nbexp.tracking.probing import why_unreachable
 from nbexp.tracking.relocation import artifact_location, relocate
-from nbexp.tracking.sqlite import drop_journal, keep_journal
+from nbexp.tracking.sqlite import drop_journal, keep_journal, why_unusable
 from nbexp.urls import (
     folder_address,
     passwords,
@@ -29,7 +29,7 @@ from nbexp.urls import (
     without_password,
 )
 
-_REST_S = 20.0  # for a server that went away, until it is asked again
+_REST_S = 20.0  # for a server or database that went away, until it is asked again
 
 
 def tracking_uri(pipeline: Pipeline) -> str:
@@ -90,8 +90,9 @@ class Connection:
         }
 
     def shown(self, text: str) -> str:
-        """Return a text, such as an error's, without the password."""
-        return self._mask.text(without_password(text))
+        """Return a text, such as an error's, in one line, without the password."""
+        told = text.partition("\n[SQL:")[0]  # of what SQLAlchemy tells
+        return self._mask.text(without_password(" ".join(told.split())))
 
     @property
     def is_new(self) -> bool:
@@ -141,14 +142,23 @@ class Connection:
         try:
             yield
         except Exception as error:
+            why = self.shown(str(error))
             raise RunError(
-                f"MLflow can't be used at {self.shown_uri}: {self.shown(str(error))}. Check "
-                "[tracking] uri and MLFLOW_TRACKING_URI, and that the server runs."
+                f"MLflow can't be used at {self.shown_uri}: {why}. {self._remedy}"
             ) from error
+
+    @property
+    def _remedy(self) -> str:
+        if self.database is None:
+            return "Check [tracking] uri and MLFLOW_TRACKING_URI, and that the server runs."
+        return (
+            "Check that it is MLflow's database and can be written, or move it away: the next run "
+            "makes a new one and enters the runs beside it."
+        )
 
     @contextmanager
     def sparing(self) -> Iterator[None]:
-        """Leave a server alone for a while that is away; the run must go on.
+        """Leave a server or database alone for a while that is away; the run must go on.
 
         Raises:
             ConnectionError: It was away a moment ago, or still is.
@@ -165,12 +175,14 @@ class Connection:
             raise
 
     def _is_away(self) -> bool:
-        """Ask whether the server answers at all; one that does not rests."""
-        why = why_unreachable(self.uri)
+        """Ask whether the server answers, or the database can be used; if not, it rests."""
+        database = self.database
+        why = why_unusable(database) if database is not None else why_unreachable(self.uri)
         if why is not None:
             self._rests_until = time.monotonic() + _REST_S
+        can_not = "can't be reached" if database is None else "can't be used"
         again = f"it is asked again every {_REST_S:g} s"
-        self._away = f"{self.shown_uri} can't be reached: {why}; {again}" if why is not None else ""
+        self._away = f"{self.shown_uri} {can_not}: {why}; {again}" if why is not None else ""
         return why is not None
 
     def _connect(self) -> Any:
@@ -182,6 +194,8 @@ class Connection:
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        # It would write SQLAlchemy's tracebacks onto the terminal; what went wrong is told by us.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         with self._locked():
             if self.database is None:
                 return MlflowClient(self._server)

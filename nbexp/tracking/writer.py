@@ -96,7 +96,9 @@ class VariantWriter:
         run_tags = [RunTag(key, value) for key, value in tags.items()]
         try:  # each call costs MLflow several transactions
             client.log_batch(run_id, metrics=metrics, params=params, tags=run_tags)
-        except MlflowException:
+        except MlflowException as error:
+            if error.error_code == "TEMPORARILY_UNAVAILABLE":  # parts of it would wait as long
+                raise
             self._write_params(run_id, record.name, params)
             for start in range(0, len(metrics), _BATCH):
                 client.log_batch(run_id, metrics=metrics[start : start + _BATCH])

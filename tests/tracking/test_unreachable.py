@@ -1,5 +1,7 @@
 """An MLflow server that does not answer: the run goes on without it, and says so."""
 
+from dataclasses import replace
+
 import nbformat
 import pytest
 
@@ -57,3 +59,23 @@ def test_server_that_is_away_is_told_before_the_run_starts(tracker, tmp_path, ca
     lazy.connect()
     lazy.close_run(State.FINISHED)
     assert f"can't be reached at {URI}" in caplog.text
+
+
+def test_database_that_is_damaged_in_the_middle_is_told_in_one_line(tmp_path, caplog, capfd):
+    stage = nbexp.Stage("a", notebook="a.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "a.ipynb")
+    tracker = MlflowTracker(nbexp.Pipeline("p", [stage], folder=tmp_path).spec)
+    tracker.open_run(tmp_path)
+    run_id, _ = tracker.begin(RECORD, tmp_path)
+    tracker._connection.submit(int).result()  # what is written of the run itself
+    with (tmp_path / "mlflow.db").open("r+b") as file:
+        file.write(b"x" * 20_000)
+    outcome = Outcome("a-1", "0" * 64, State.FINISHED, 0.0, 1.0)
+    record = replace(RECORD, tracking_id=run_id)
+    tracker.finish(record, outcome, tmp_path, lambda: None)
+    tracker.close_run(State.FINISHED)
+    (failure,) = tracker.failures
+    assert failure.startswith("1 of 1 variants are not in MLflow: a-1: sqlite:///")
+    assert "mlflow.db can't be used: file is not a database" in failure
+    assert "\n" not in failure
+    assert not any("Traceback" in text for text in (caplog.text, *capfd.readouterr()))
