@@ -34,6 +34,7 @@ class Announcer:
         self._folder = folder
         self.emit = events.emit
         self._overlaps = Overlaps(graph)
+        self._is_untracked = False  # whether it was told that not all is tracked
         self._unseen: set[str] = set()  # stages of which it was told what can't be seen
 
     def warn(self, message: str) -> None:
@@ -41,9 +42,13 @@ class Announcer:
         self.emit(EventKind.WARNING, message=message)
 
     def untracked(self, failures: Sequence[str], *, at_end: bool = False) -> None:
-        """Tell what could not be tracked, in one line, and what becomes of it."""
-        if not failures:
+        """Tell what could not be tracked, in one line, and what becomes of it.
+
+        While the run goes on it is told once, and once more at its end.
+        """
+        if not failures or (self._is_untracked and not at_end):
             return
+        self._is_untracked = True
         more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
         then = "the next run that reaches it enters the rest" if at_end else "the run goes on"
         self.warn(f"not all of this run is tracked: {failures[0]}{more}; {then}")

@@ -247,6 +247,7 @@ class Runner:
             else:
                 self._take(each)
         if time.monotonic() - self._followed >= _TICK_S:
+            self._tell.untracked(self._tracker.failures)
             for task in self._running.values():
                 self._follow(task)
             self._followed = time.monotonic()

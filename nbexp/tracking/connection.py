@@ -16,8 +16,10 @@ from nbexp.errors import RunError
 from nbexp.masks import Mask
 from nbexp.pipeline import Pipeline
 from nbexp.tracking.blank import copy_blank, drop_blank, keep_blank
+from nbexp.tracking.calls import Calls, Client
+from nbexp.tracking.probing import why_unreachable
 from nbexp.tracking.relocation import artifact_location, relocate
-from nbexp.tracking.sqlite import drop_journal, keep_journal
+from nbexp.tracking.sqlite import drop_journal, keep_journal, why_unusable
 from nbexp.urls import (
     folder_address,
     passwords,
@@ -27,9 +29,7 @@ from nbexp.urls import (
     without_password,
 )
 
-_SLOW_S = 30.0  # a call that fails later than this was tried again and again, for minutes
-_REST_S = 60.0
-_SILENCE = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
+_REST_S = 20.0  # for a server or database that went away, until it is asked again
 
 
 def tracking_uri(pipeline: Pipeline) -> str:
@@ -66,13 +66,14 @@ class Connection:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._server, self._login = split_login(uri)
-        self._before: dict[str, str | None] = {}  # variables, as they were
+        self._calls = Calls(self._login)
         self._mask = Mask(passwords(uri))
         database = sqlite_file(uri)
         self.database = database if database and database.is_absolute() else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbexp-mlflow")
         self._made: Future[Any] | None = None
         self._rests_until = 0.0
+        self._away = ""  # why it could not be reached when it was asked last
 
     @property
     def shown_uri(self) -> str:
@@ -89,8 +90,9 @@ class Connection:
         }
 
     def shown(self, text: str) -> str:
-        """Return a text, such as an error's, without the password."""
-        return self._mask.text(without_password(text))
+        """Return a text, such as an error's, in one line, without the password."""
+        told = text.partition("\n[SQL:")[0]  # of what SQLAlchemy tells
+        return self._mask.text(without_password(" ".join(told.split())))
 
     @property
     def is_new(self) -> bool:
@@ -109,7 +111,7 @@ class Connection:
     def begin(self) -> Future[Any]:
         """Connect in the background, if that has not been done; return what will be the client."""
         if self._made is None:
-            self._made = self._thread.submit(self._connect)
+            self._made = self._thread.submit(lambda: Client(self._connect(), self._calls))
         return self._made
 
     def submit(self, action: Callable[..., Any], *arguments: Any) -> Future[Any]:
@@ -121,7 +123,6 @@ class Connection:
         self._thread.shutdown(wait=True)
         if self.database is not None:
             drop_journal(self.database)
-        self._log_out()
 
     def make_experiment(self, name: str) -> str:
         """Return the id of an experiment, which is made where it is missing."""
@@ -141,34 +142,60 @@ class Connection:
         try:
             yield
         except Exception as error:
+            why = self.shown(str(error))
             raise RunError(
-                f"MLflow can't be used at {self.shown_uri}: {self.shown(str(error))}. Check "
-                "[tracking] uri and MLFLOW_TRACKING_URI, and that the server runs."
+                f"MLflow can't be used at {self.shown_uri}: {why}. {self._remedy}"
             ) from error
+
+    @property
+    def _remedy(self) -> str:
+        if self.database is None:
+            return "Check [tracking] uri and MLFLOW_TRACKING_URI, and that the server runs."
+        return (
+            "Check that it is MLflow's database and can be written, or move it away: the next run "
+            "makes a new one and enters the runs beside it."
+        )
 
     @contextmanager
     def sparing(self) -> Iterator[None]:
-        """Leave a server alone for a while that kept us waiting in vain; the run must go on."""
-        started = time.monotonic()
-        if started < self._rests_until:
-            raise ConnectionError("MLflow did not answer a moment ago")
+        """Leave a server or database alone for a while that is away; the run must go on.
+
+        Raises:
+            ConnectionError: It was away a moment ago, or still is.
+        """
+        if time.monotonic() < self._rests_until:
+            raise ConnectionError(self._away)
+        if self._away and self._is_away():  # it is asked in a way that takes seconds at most
+            raise ConnectionError(self._away)
         try:
             yield
-        except Exception:
-            if self.database is None and time.monotonic() - started > _SLOW_S:
-                self._rests_until = time.monotonic() + _REST_S
+        except Exception as error:
+            if self._is_away():
+                raise ConnectionError(self._away) from error
             raise
+
+    def _is_away(self) -> bool:
+        """Ask whether the server answers, or the database can be used; if not, it rests."""
+        database = self.database
+        why = why_unusable(database) if database is not None else why_unreachable(self.uri)
+        if why is not None:
+            self._rests_until = time.monotonic() + _REST_S
+        can_not = "can't be reached" if database is None else "can't be used"
+        again = f"it is asked again every {_REST_S:g} s"
+        self._away = f"{self.shown_uri} {can_not}: {why}; {again}" if why is not None else ""
+        return why is not None
 
     def _connect(self) -> Any:
         if self.database is not None:
             self.database.parent.mkdir(parents=True, exist_ok=True)
             keep_journal(self.database)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        self._log_in()
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        # It would write SQLAlchemy's tracebacks onto the terminal; what went wrong is told by us.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         with self._locked():
             if self.database is None:
                 return MlflowClient(self._server)
@@ -176,19 +203,6 @@ class Connection:
                 return self._create(self.database, MlflowClient)
             relocate(self.database)
             return MlflowClient(self.uri)
-
-    def _log_in(self) -> None:
-        """Put user and password where MLflow reads them, as long as it is used."""
-        self._before = {name: os.environ.get(name) for name in self._login}
-        os.environ.update(self._login)
-
-    def _log_out(self) -> None:
-        for name, value in self._before.items():
-            if value is not None:
-                os.environ[name] = value
-            else:
-                os.environ.pop(name, None)
-        self._before = {}
 
     def _create(self, database: Path, client: Callable[[str], Any]) -> Any:
         """Make a database: from a blank one where MLflow has made one before, else by MLflow."""
@@ -213,20 +227,6 @@ class Connection:
         with self.database.with_name(f".{self.database.name}.lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-@contextmanager
-def silent() -> Iterator[None]:
-    """Keep MLflow from printing where in its server a run is, once that ends."""
-    before = os.environ.get(_SILENCE)
-    os.environ[_SILENCE] = "true"
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(_SILENCE, None)
-        else:
-            os.environ[_SILENCE] = before
 
 
 def search(client: Any, experiments: list[str], query: str, page_size: int = 1000) -> Iterator[Any]:

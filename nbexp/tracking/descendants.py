@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nbexp.tracking.connection import search, silent
+from nbexp.tracking.connection import search
 
 _PARENT_TAG = "mlflow.parentRunId"
 
@@ -18,8 +18,7 @@ def end_descendants(client: Any, run_id: str, status: str) -> None:
     }
     for run in running.values():
         if run_id in _ancestors(client, run, running):
-            with silent():
-                client.set_terminated(run.info.run_id, status)
+            client.set_terminated(run.info.run_id, status)
 
 
 def _experiments(client: Any) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from threading import Thread
 
 from nbexp.errors import RunError
 from nbexp.execute.job import Outcome
@@ -44,6 +45,7 @@ class LazyTracker:
         self._trouble: RunError | None = None
         self._is_connected = False
         self._seen: tuple[int, int] | None = None
+        self._asked: Thread | None = None  # asks whether a server is there
 
     @property
     def is_local(self) -> bool:
@@ -74,6 +76,9 @@ class LazyTracker:
     def expect(self) -> None:
         """Connect in the background, since there is going to be something to write."""
         self._is_expected = True
+        if not self.is_local:
+            self._asked = Thread(target=self._ask, daemon=True)
+            self._asked.start()
         self._mlflow.begin_to_connect()
 
     def connect(self) -> None:
@@ -186,9 +191,17 @@ class LazyTracker:
 
     def _is_away(self) -> bool:
         """Whether MLflow's server does not answer; it is asked once a run."""
-        if self._trouble is None and not self._is_connected:
+        if self._asked is not None:
+            self._asked.join()
+        elif self._trouble is None and not self._is_connected:
             self._trouble = self._mlflow.why_unreachable()
         return self._trouble is not None
+
+    def _ask(self) -> None:
+        """Ask a server whether it is there, and tell at once if it is not."""
+        self._trouble = self._mlflow.why_unreachable()
+        if self._trouble is not None:
+            _log.warning("%s; the run starts without it", self._trouble)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

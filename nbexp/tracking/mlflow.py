@@ -54,6 +54,9 @@ class MlflowTracker:
         self._parent: str | None = None
         self._tags: dict[str, str] = {}
         self._failures: list[str] = []
+        self._unbegun: dict[str, str] = {}  # why, by variant; those that ended are entered then
+        self._missing: dict[str, str] = {}  # why, by variant that has ended and is not there
+        self._ended: set[str] = set()
 
     @property
     def is_new(self) -> bool:
@@ -107,7 +110,7 @@ class MlflowTracker:
     @property
     def failures(self) -> list[str]:
         """What could not be written, and why."""
-        return self._failures
+        return [*self._unbegun.values(), *self._failures]
 
     def find(self, keys: Collection[str]) -> Mapping[str, Sequence[Path]]:
         """Return the folders of variants that finished with these keys, in any experiment.
@@ -188,7 +191,7 @@ class MlflowTracker:
             with self._connection.sparing():
                 run = client.create_run(self._experiment_id, run_name=name[:250], tags=tags)
         except Exception as error:
-            self._note(record.name, error)
+            self._unbegun[record.name] = self._connection.shown(f"{record.name}: {error}")
             return None, variables
         run_id = run.info.run_id
         self._writer.begin(run)
@@ -215,8 +218,10 @@ class MlflowTracker:
         def write() -> None:
             # MLflow may not have been there when it began, and be back now.
             run_id = record.tracking_id or self.begin(record, folder)[0]
-            if run_id is not None:
-                self._attempt(record.name, self._writer.write, run_id, record, outcome, folder)
+            is_written = run_id is not None and self._attempt(
+                record.name, self._writer.write, run_id, record, outcome, folder
+            )
+            self._note_end(record.name, is_written=is_written)
             done()
 
         self._connection.submit(write)
@@ -227,6 +232,11 @@ class MlflowTracker:
             status = status_of(state)
             self._connection.submit(self._attempt, "run", self._writer.end, self._parent, status)
         self._connection.close()
+        if self._missing:
+            count = f"{len(self._missing)} of {len(self._ended)} variants"
+            why = next(iter(self._missing.values()))
+            self._unbegun.clear()
+            self._failures = [f"{count} are not in MLflow: {why}"]
 
     def recover(self, run: Path) -> bool:
         """Write what a run that has ended left and is not there; False if it is not for us.
@@ -287,12 +297,25 @@ class MlflowTracker:
             if (run / name).is_file():
                 client.log_artifact(run_id, str(run / name))
 
-    def _attempt(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
+    def _attempt(self, what: str, action: Callable[..., None], *arguments: Any) -> bool:
+        """Do something; note if it can't be done, and return whether it could."""
         try:
             with self._connection.sparing():
                 action(*arguments)
         except Exception as error:
             self._note(what, error)
+            return False
+        return True
+
+    def _note_end(self, name: str, *, is_written: bool) -> None:
+        """Note that a variant has ended, and whether it is there."""
+        self._ended.add(name)
+        why = self._unbegun.pop(name, "")
+        self._missing.pop(name, None)  # of an earlier attempt
+        if not is_written:
+            self._missing[name] = why or self._failures[-1]
+            if why:
+                self._failures.append(why)
 
     def _note(self, what: str, error: Exception) -> None:
         _log.debug("MLflow: %s", what, exc_info=error)

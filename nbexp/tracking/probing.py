@@ -6,7 +6,7 @@ import urllib.error
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
-_ANSWER_S = 5.0
+_ANSWER_S = 4.0
 _GATEWAY = {502, 503, 504}  # said by a proxy whose server is away
 
 

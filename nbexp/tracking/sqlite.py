@@ -11,6 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+_PATIENCE_S = 1.0
 _kept: set[Path] = set()
 
 
@@ -31,6 +32,21 @@ def _connected(connection: Any, _record: Any) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if Path(file) in _kept and mode == "delete":  # else somebody has chosen
         connection.execute("PRAGMA journal_mode = PERSIST").fetchone()
+
+
+def why_unusable(database: Path) -> str | None:
+    """Return why a database that was there can't be written now, within a second; else None."""
+    if not database.exists():
+        return "it was deleted"
+    try:
+        with contextlib.closing(sqlite3.connect(database, timeout=_PATIENCE_S)) as own:
+            own.execute("BEGIN IMMEDIATE")
+            own.rollback()
+            own.execute("SELECT count(*) FROM runs").fetchone()
+    except sqlite3.Error as error:
+        is_locked = "locked" in str(error)
+        return "another process holds its lock" if is_locked else str(error)
+    return None
 
 
 def drop_journal(database: Path) -> None:

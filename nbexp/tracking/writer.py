@@ -18,7 +18,6 @@ from nbexp.metrics import Entry, Tracked, summary
 from nbexp.notebook.tracked import began_runs
 from nbexp.run.tracker import VariantRecord
 from nbexp.states import State
-from nbexp.tracking.connection import silent
 from nbexp.tracking.content import OWN, fit_name, fit_step, metrics_of, params_of, result_tags
 from nbexp.tracking.descendants import end_descendants
 from nbexp.tracking.series import SeriesWriter
@@ -78,8 +77,7 @@ class VariantWriter:
     def end(self, run_id: str, status: str, ended_ms: int | None = None) -> None:
         """End a run, now if nothing else is said."""
         self._places.pop(run_id, None)
-        with silent():
-            self._client().set_terminated(run_id, status, ended_ms or int(time.time() * 1000))
+        self._client().set_terminated(run_id, status, ended_ms or int(time.time() * 1000))
 
     def _write_results(
         self,
@@ -98,7 +96,9 @@ class VariantWriter:
         run_tags = [RunTag(key, value) for key, value in tags.items()]
         try:  # each call costs MLflow several transactions
             client.log_batch(run_id, metrics=metrics, params=params, tags=run_tags)
-        except MlflowException:
+        except MlflowException as error:
+            if error.error_code == "TEMPORARILY_UNAVAILABLE":  # parts of it would wait as long
+                raise
             self._write_params(run_id, record.name, params)
             for start in range(0, len(metrics), _BATCH):
                 client.log_batch(run_id, metrics=metrics[start : start + _BATCH])

@@ -1,4 +1,4 @@
-"""SQLite's journal is kept while a run goes on, and gone after it."""
+"""SQLite databases: their journal while a run goes on and after, and what is wrong with one."""
 
 import sqlite3
 from contextlib import closing
@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import create_engine, text
 
-from nbexp.tracking.sqlite import drop_journal, keep_journal
+from nbexp.tracking.sqlite import drop_journal, keep_journal, why_unusable
 
 
 @pytest.fixture
@@ -49,3 +49,18 @@ def test_other_databases_and_other_choices_are_left_alone(database, tmp_path):
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
     assert insert(database, 2) == "wal"
+
+
+def test_why_a_database_can_not_be_used(tmp_path, database):
+    assert why_unusable(database) == "no such table: runs"
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("CREATE TABLE runs (n INTEGER)")
+        assert why_unusable(database) is None
+        other.execute("BEGIN EXCLUSIVE")
+        assert why_unusable(database) == "another process holds its lock"
+        other.execute("ROLLBACK")
+    database.write_bytes(b"x" * 5000)
+    assert why_unusable(database) == "file is not a database"
+    database.unlink()
+    assert why_unusable(database) == "it was deleted"
+    assert not database.exists()

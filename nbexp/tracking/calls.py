@@ -1,0 +1,85 @@
+"""Calls of MLflow's client, with what it reads from the environment while they last.
+
+Only while they last: kernels and workers inherit this process's environment.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+# MLflow prints where in its server a run is, once that ends.
+_SILENT = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+# By itself MLflow tries each call for minutes. What fails is entered later, by another run at last.
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
+
+
+class Calls:
+    """The calls that are made of one MLflow, from any thread.
+
+    Args:
+        login: Variables that hold user and password.
+    """
+
+    def __init__(self, login: Mapping[str, str]) -> None:
+        self._variables = {**_SILENT, **login}
+        self._before: dict[str, str | None] = {}
+        self._count = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def made(self) -> Iterator[None]:
+        """Set the variables, as long as any call lasts."""
+        with self._lock:
+            self._count += 1
+            if self._count == 1:
+                self._set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._count -= 1
+                if self._count == 0:
+                    self._put_back()
+
+    def _set(self) -> None:
+        patience = {name: text for name, text in _PATIENCE.items() if name not in os.environ}
+        variables = {**self._variables, **patience}
+        self._before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+
+    def _put_back(self) -> None:
+        for name, value in self._before.items():
+            if value is not None:
+                os.environ[name] = value
+            else:
+                os.environ.pop(name, None)
+
+
+class Client:
+    """MLflow's client, each of whose methods is called with the variables set.
+
+    Args:
+        client: MLflow's own.
+        calls: Sets them.
+    """
+
+    def __init__(self, client: Any, calls: Calls) -> None:
+        self._client = client
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if not callable(found):
+            return found
+
+        @wraps(found)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self._calls.made():
+                return found(*args, **kwargs)
+
+        return call
