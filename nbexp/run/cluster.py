@@ -60,6 +60,7 @@ def _sparing() -> Iterator[None]:
     Ray's monitor (which adds nodes), API server and log monitor are left out: each is a Python
     process of its own, for the first of which `ray.init` waits.
     """
+    import ray._private.utils
     import ray._private.worker
     from ray._private import ray_constants
     from ray._private.node import Node
@@ -72,6 +73,8 @@ def _sparing() -> Iterator[None]:
                 _replace(stack, Node, name, lambda *_args, **_options: None)
         # What Ray's processes say of one another would go right into the middle of the screen.
         _replace(stack, ray._private.worker, "listen_error_messages", lambda *_args: None)
+        # Its handler would have a run end with the signal's number as its exit code.
+        _replace(stack, ray._private.utils, "set_sigterm_handler", lambda *_args: None)
         # A Ray that can have no other nodes, as on macOS, listens on the loopback alone.
         _replace(stack, ray_constants, "ENABLE_RAY_CLUSTER", False)
         yield

@@ -1,5 +1,6 @@
 """The Ray that a run starts: nobody else gets in, and the run doesn't outlast it."""
 
+import contextlib
 import os
 import signal
 import stat
@@ -34,16 +35,22 @@ AUTHENTICATION = {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH"}
 
 
 @pytest.fixture
-def begun(project) -> Iterator[Popen]:
-    """A run whose first variant has finished, and whose second runs until it may go on."""
+def starting(project) -> Iterator[Popen]:
+    """A run that starts."""
     project.template("quick", "import nbexp\nnbexp.glue('value', 1)")
     project.template("slow", SLOW)
     project.pipeline(PIPELINE)
     process = start(project)
-    until(lambda: any(map(_says_begun, project.folder.glob("runs/*/variants/slow*/log.txt"))))
     yield process
     process.kill()
     process.wait()
+
+
+@pytest.fixture
+def begun(project, starting) -> Popen:
+    """A run whose first variant has finished, and whose second runs until it may go on."""
+    until(lambda: any(map(_says_begun, project.folder.glob("runs/*/variants/slow*/log.txt"))))
+    return starting
 
 
 def start(project) -> Popen:
@@ -60,7 +67,11 @@ def _says_begun(log: Path) -> bool:
 
 
 def of_name(process: Popen, name: str) -> list[psutil.Process]:
-    return [p for p in psutil.Process(process.pid).children(recursive=True) if p.name() == name]
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [child] if child.name() == name else []
+    return found
 
 
 def output(project) -> str:
@@ -111,6 +122,19 @@ def test_only_its_user_reaches_ray_and_a_hangup_stops_the_run(project, begun):
     assert not folder.exists()
     (run,) = project.runs()
     assert [v.state for v in RunResult.read(run).variants] == [State.FINISHED, State.STOPPED]
+
+
+@pytest.mark.timeout(300)
+def test_run_that_is_terminated_while_ray_starts_leaves_nothing(starting):
+    until(lambda: of_name(starting, "raylet"))
+    (raylet,) = of_name(starting, "raylet")
+    folder = rays_folder(raylet)
+    children = psutil.Process(starting.pid).children(recursive=True)
+    starting.terminate()
+    assert starting.wait() in (-signal.SIGTERM, 128 + signal.SIGTERM)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    assert not folder.exists()
 
 
 @pytest.mark.timeout(300)
