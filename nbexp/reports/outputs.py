@@ -35,9 +35,14 @@ _DEEPEST = 5  # outputs within widgets within outputs
 _SUFFIXES = {"application/pdf": ".pdf", "text/csv": ".csv", "application/zip": ".zip"}
 # What IPython's IFrame and libraries for maps and reports write.
 _INNER = re.compile(
-    r"""(?:\s|</?div[^>]*>)*<iframe((?:[^>"']|"[^"]*"|'[^']*')*)>\s*(?:</iframe>)?(?:\s|</?div>)*""",
+    r"""(?:\s|</?div[^>]*>|<span[^>]*>Make this Notebook Trusted[^<]*</span>)*"""  # folium's
+    r"""<iframe((?:[^>"']|"[^"]*"|'[^']*')*)>\s*(?:</iframe>)?(?:\s|</?div>)*""",
     re.IGNORECASE,
 )
+# Scripts that HTML asks a server for; without a tag only where no whole library stands in it.
+_ASKED = re.compile(r"""<script[^>]{0,300}?\ssrc\s*=\s*["']?https?://([\w.-]+)""", re.IGNORECASE)
+_LOADED = re.compile(r"""["']https?://([\w.-]+)/[^"'\s<>]{1,300}\.m?js["']""")
+_SMALL = 50_000
 _FORMULA = re.compile(r"\s*(\$\$?|\\\[)(.*?)(?:\$\$?|\\\])\s*", re.DOTALL)
 
 
@@ -173,7 +178,7 @@ class Outputs:
         if chart := _altair(text):
             return self._vega(mime, chart, output)
         if is_lively(text) or self._aside.is_big(len(text)):
-            return html_frame(text, self._aside)
+            return html_frame(text, self._aside) + _absent(text)
         return f'<div class="nb-html">{clean_html(text)}</div>'
 
     def _svg(self, mime: str, value: Any, output: Table) -> str | None:
@@ -249,6 +254,15 @@ def _unframed(html: str) -> str:
     is_elsewhere = address.startswith(("http:", "https:"))
     link = f'<a href="{escape(address)}">{escape(address)}</a>'
     return f"<p>A frame that is not loaded: {link}</p>" if is_elsewhere else html
+
+
+def _absent(html: str) -> str:
+    """Return a note on the servers from which HTML would load scripts, which a report does not."""
+    hosts = _ASKED.findall(html) + (_LOADED.findall(html) if len(html) < _SMALL else [])
+    if not hosts:
+        return ""
+    names = ", ".join(sorted(set(hosts))[:5])
+    return _note(f"Its scripts are at {names}, and a report loads nothing: parts may be missing.")
 
 
 def _altair(html: str) -> Any:

@@ -6,6 +6,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,31 @@ def test_richest_form_that_can_be_shown_is(tmp_path, data, html) -> None:
 @pytest.mark.parametrize("value", ["no base64!", PNG[:-7] + "?", "aGVsbG8=", "", ["x", 3], None])
 def test_broken_image_leaves_a_note(tmp_path, value) -> None:
     assert "This image can&#x27;t be shown" in shown(tmp_path, {"image/png": value})
+
+
+def test_map_of_folium_asks_nobody_to_trust_it(tmp_path: Path) -> None:
+    words = '<span style="color:#565656">Make this Notebook Trusted to load map: File</span>'
+    inner = "<script src=https://cdn.example/leaflet.js></script>"
+    html = f'<div style="x"><div>{words}<iframe srcdoc="{escape(inner)}"></iframe></div></div>'
+    page = shown(tmp_path, {"text/html": html})
+    assert "Make this Notebook" not in page
+    assert "Its scripts are at cdn.example" in page
+
+
+@pytest.mark.parametrize(
+    ("html", "host"),
+    [
+        ('<script src="https://cdn.example/x.js"></script>', "cdn.example"),
+        ("<div></div><script>load('https://a.example/x/y.min.js')</script>", "a.example"),
+        ("<script async\nSRC=http://b.example/z></script>", "b.example"),
+        ("<script>fetch('https://a.example/x.json')</script>", None),
+        (f"<script>{' ' * 60_000} const home = 'https://a.example/x.js'</script>", None),
+    ],
+)
+def test_scripts_that_are_elsewhere_are_told(tmp_path: Path, html: str, host: str | None) -> None:
+    note = f"Its scripts are at {host}, and a report loads nothing"
+    assert ("Its scripts are at" in shown(tmp_path, {"text/html": html})) == (host is not None)
+    assert host is None or note in shown(tmp_path, {"text/html": html})
 
 
 def test_image_keeps_its_size_and_its_words(tmp_path: Path) -> None:
