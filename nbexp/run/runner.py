@@ -88,7 +88,6 @@ class Runner:
         """
         self._locks = KeyLocks(self._folder.path.parent)
         self._tell.run_started()
-        self._tell.untracked(self._tracker.failures)
         state = State.FAILED
         try:
             state = self._loop()
