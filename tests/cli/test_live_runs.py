@@ -42,7 +42,7 @@ def test_a_run_with_a_failure_exits_with_1_and_says_what_and_where(ended, projec
     failure = ended.stdout[ended.stdout.index("✗ make-") :]
     assert re.match(r"✗ make-\w+ n=3  failed\n", failure)
     assert "cell 3\n" in failure
-    assert "│     raise ValueError('three is too much')" in failure
+    assert "│ 2 -->     raise ValueError('three is too much')" in failure
     notebook = re.search(r"notebook  (.*)", failure)
     assert notebook
     assert Path(notebook[1]).is_file()
