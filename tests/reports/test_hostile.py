@@ -134,7 +134,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     with browser() as chromium:
         page = chromium.new_page(viewport={"width": 900, "height": 700})
         watch(page, result)
-        page.goto(file.as_uri())
+        page.goto(file.as_uri(), timeout=0)  # a hundred frames, on a machine that may be busy
         for number, name in enumerate(ATTEMPTS, 1):
             if page.evaluate(_COVERED, 2 * number):
                 result.covered.append(name)
