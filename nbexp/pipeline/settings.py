@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import did_you_mean, suggest
-from nbexp.files import to_float
 from nbexp.pipeline.links import Link
 from nbexp.pipeline.problems import Problems
-from nbexp.pipeline.spaces import Distribution, Grid
+from nbexp.pipeline.spaces import Distribution, Grid, is_finite
 from nbexp.pipeline.spec import TEMPLATE, VARIANT, Mode, Resources, Scheduler, Score, Search
 from nbexp.pipeline.values import Secret, leaves, plain
 
@@ -67,13 +65,7 @@ _NOT_MISSPELT = ("sampler",)  # an option of Optuna's, however near to samples
 
 def is_number(value: Any, *, above: float | None = None) -> bool:
     """Whether a value is a finite number, and larger than a bound."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(to_float(value))
-    ):
-        return False
-    return above is None or value > above
+    return is_finite(value) and (above is None or value > above)
 
 
 def read_text(value: Any, where: str, problems: Problems) -> str | None:

@@ -62,7 +62,8 @@ class Kind:
         return self.signature.count(",") + 1
 
 
-def _is_number(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """Whether a value is a finite number."""
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
@@ -175,7 +176,7 @@ def read_space(kind: str, arguments: Any) -> tuple[Space | None, str]:
         values = tuple(arguments)
         return (Grid(values) if kind == "grid" else Distribution(kind, values)), ""
     form = KINDS[kind]
-    if len(arguments) != form.arity or not all(_is_number(a) for a in arguments):
+    if len(arguments) != form.arity or not all(is_finite(a) for a in arguments):
         return None, f"expected {kind} = [{form.signature}] with numbers, got {list(arguments)!r}"
     wrong = form.check(arguments)
     return (None, f"{kind}: {wrong}") if wrong else (Distribution(kind, tuple(arguments)), "")
