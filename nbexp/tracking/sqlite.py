@@ -42,11 +42,11 @@ def why_unusable(database: Path) -> str | None:
         with contextlib.closing(sqlite3.connect(database, timeout=_PATIENCE_S)) as own:
             own.execute("BEGIN IMMEDIATE")
             own.rollback()
-            own.execute("SELECT count(*) FROM runs").fetchone()
+            count = own.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.Error as error:
         is_locked = "locked" in str(error)
         return "another process holds its lock" if is_locked else str(error)
-    return None
+    return None if count else "it is empty"
 
 
 def drop_journal(database: Path) -> None:
