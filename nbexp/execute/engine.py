@@ -127,6 +127,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
         finally:
             if not self._kernel.is_ipykernel and (noise := self._kernel.output()):
                 self._run.recorder.line(f"--- written by the kernel itself ---\n{noise}")
+            if self._run.observer is not None:
+                self._run.observer.cells_ended()
             hurries = self._run.ending.reason is not None
             with self._run.timed("shutdown"):
                 await self._kernel.end(_HURRY_S if hurries else _SHUTDOWN_S)

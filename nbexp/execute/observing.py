@@ -14,7 +14,7 @@ from nbexp.execute.cwd import WORK, cwd_of
 from nbexp.execute.job import OBSERVED, Job
 from nbexp.observe.check import Check
 from nbexp.observe.hook import VARIABLE
-from nbexp.observe.lines import observe_lines
+from nbexp.observe.lines import Event, observe_lines, read_events
 from nbexp.observe.names import installed_prefixes
 from nbexp.observe.record import Observation, Place
 from nbexp.observe.states import Files
@@ -60,15 +60,25 @@ class Observer:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._observation = Observation(place_of(job), _FILES)
+        self._events: list[Event] = []
         self._taken = 0  # bytes
+        self._has_ended = False
+        self._early: Observation | None = None  # while nothing more is heard
 
     async def look_ahead(self) -> None:
-        """Hash what the notebook reads while it still runs, until this is cancelled."""
+        """Look at what the notebook reads while its kernel still runs, until this is cancelled."""
+        written: set[str] = set()
         while True:
             await asyncio.sleep(_LOOK_S)
-            if lines := self._lines():
-                await asyncio.to_thread(self._observation.look_ahead, lines)
+            if events := self._hear():
+                observation = Observation(place_of(self._job), _FILES)
+                await asyncio.to_thread(observation.look_ahead, events, written)
+            elif self._has_ended and self._early is None:
+                self._early = await asyncio.to_thread(self._observe)
+
+    def cells_ended(self) -> None:
+        """Say that the notebook's last cell has ended, and its kernel is going to end."""
+        self._has_ended = True
 
     def observed(self, notebook: Any, open_files: Mapping[str, None]) -> dict[str, Any]:
         """Return what the notebook was seen to use, once its kernel is gone.
@@ -77,9 +87,9 @@ class Observer:
             notebook: The executed notebook.
             open_files: Files that a kernel of another language was seen to have open.
         """
-        observation = self._observation
+        self._hear()
+        observation = self._early or self._observe()
         language = str(notebook.metadata.get("language_info", {}).get("name", "python"))
-        observation.take(self._lines())
         observation.take_files(open_files)
         code = (cell.source for cell in notebook.cells if cell.cell_type == "code")
         observation.take_texts(code, language)
@@ -95,10 +105,22 @@ class Observer:
         record["variables"] = {k: v for k, v in record["variables"].items() if k not in secrets}
         return record
 
-    def _lines(self) -> list[bytes]:
+    def _hear(self) -> list[Event]:
+        """Return what the kernel has told since the last time."""
         lines = observe_lines(self._job.folder / OBSERVED, self._taken)
+        if not lines:
+            return []
+        events = [*read_events(lines)]
         self._taken += sum(map(len, lines))
-        return lines
+        self._events += events
+        self._early = None  # what is told late may have happened early
+        return events
+
+    def _observe(self) -> Observation:
+        observation = Observation(place_of(self._job), _FILES)
+        observation.take(self._events)
+        observation.look()
+        return observation
 
 
 def is_as_it_was(job: Job, variables: Mapping[str, str]) -> bool:
@@ -109,7 +131,7 @@ def is_as_it_was(job: Job, variables: Mapping[str, str]) -> bool:
         variables: The environment that its kernel would have now.
     """
     observation = Observation(place_of(job), _FILES)
-    observation.take(observe_lines(job.folder / OBSERVED))
+    observation.take(read_events(observe_lines(job.folder / OBSERVED)))
     record = observation.to_record()
     if any(state.get("is_changing") for state in record["inputs"].values()):
         return False

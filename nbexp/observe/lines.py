@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+Event = tuple[float, list[Any]]  # with its time
+
 _ODD = re.compile(r"/(\.|/|$)")  # what a plain path doesn't have
 
 
@@ -27,7 +29,7 @@ def observe_lines(file: Path, start: int = 0) -> list[bytes]:
         return []
 
 
-def read_events(lines: Iterable[bytes]) -> Iterator[tuple[float, list[Any]]]:
+def read_events(lines: Iterable[bytes]) -> Iterator[Event]:
     """Yield events with whole paths, and the times of them, or of those before that have one."""
     for line in lines:
         folder, at = "", 0.0

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from nbexp.observe.lines import read_events
+from nbexp.observe.lines import Event
 from nbexp.observe.names import glob_digest, list_digest
 from nbexp.observe.states import Files, quick_look
 
@@ -89,8 +89,7 @@ class Observation:
         self._seen = _Seen()
         self._ignored: tuple[str, ...] = ()
         self._ignored_below = place.given
-        self._heard: list[tuple[float, list[Any]]] = []
-        self._written: set[str] = set()
+        self._looked_at: dict[str, tuple[str, dict[str, Any] | None]] = {}
         self._is_by_the_way: dict[str, bool] = {}  # by folder
         for path in (place.folder, *place.tracked):
             self._ignore(str(path))
@@ -101,29 +100,27 @@ class Observation:
             self._ignored += (path,)
             self._ignored_below += (f"{path}{os.sep}",)
 
-    def look_ahead(self, lines: Iterable[bytes]) -> None:
-        """Note what was written by the hook until now, and hash what was read as it is by now.
+    def look_ahead(self, events: Iterable[Event], written: set[str]) -> None:
+        """Hash what was read as it is by now; nothing is decided.
 
-        Nothing is decided: in the end each file is looked at again, and if it has changed since,
-        it is hashed again.
+        In the end each file is looked at again, and if it has changed since, it is hashed again.
+
+        Args:
+            events: What was heard since the last time.
+            written: The paths that were written until then; those that are written now are added.
         """
-        events = [*read_events(lines)]
-        self._heard += events
         for _, event in events:
             if event[0] in "wa":
-                self._written.add(event[1])
-            elif event[0] == "r" and event[1] not in self._written:
+                written.add(event[1])
+            elif event[0] == "r" and event[1] not in written:
                 path = _source(event[1])
                 if not self._is_ignored(path, self._name(path)):
                     self._files.state(path)
 
-    def take(self, lines: Iterable[bytes]) -> None:
-        """Take in what was written by the hook, after what was looked at ahead, in order."""
-        self._heard += read_events(lines)
-        self._heard.sort(key=itemgetter(0))
-        for _, event in self._heard:
+    def take(self, events: Iterable[Event]) -> None:
+        """Take in all that was heard."""
+        for _, event in sorted(events, key=itemgetter(0)):
             self._take(event)
-        self._heard = []
 
     def take_texts(self, sources: Iterable[str], language: str) -> None:
         """Take in the files that are named in the code, since a library may have read them."""
@@ -141,16 +138,23 @@ class Observation:
         """Note that something can't be seen."""
         self._seen.unseen[sentence] = None
 
+    def look(self) -> None:
+        """Look at all that was only read, of which there may be much, once no cell runs any more.
+
+        A file that is changed afterwards, by somebody else, is no longer what was read.
+        """
+        for path, use in self._seen.paths.items():
+            if not (use.is_written or use.is_deleted):
+                self._looked_at[path] = self._look(path, use)
+
     def to_record(self) -> dict[str, Any]:
         """Return what is kept, as the files are now."""
         inputs, written = {}, []
-        for path in sorted(self._seen.paths):
-            name, use = self._name(path), self._seen.paths[path]
-            if self._is_ignored(path, name):
-                continue
-            if (state := self._state(path, use)) is not None:
+        for path, use in sorted(self._seen.paths.items(), key=itemgetter(0)):
+            name, state = self._looked_at.get(path) or self._look(path, use)
+            if state is not None:
                 inputs[name] = state
-            if use.is_written and os.path.isfile(path):
+            if use.is_written and os.path.isfile(path) and not self._is_ignored(path, name):
                 written.append(name)
         return {
             "project": self._project.rstrip(os.sep),
@@ -159,6 +163,11 @@ class Observation:
             "written": written,
             "unseen": list(self._seen.unseen),
         }
+
+    def _look(self, path: str, use: _Path) -> tuple[str, dict[str, Any] | None]:
+        """Return the name of a path, and its state as an input, or None where it is none."""
+        name = self._name(path)
+        return name, None if self._is_ignored(path, name) else self._state(path, use)
 
     def _take(self, event: list[Any]) -> None:
         match event:

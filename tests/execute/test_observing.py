@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from nbexp.execute import Job, NotebookExecutor, observing
@@ -19,6 +20,7 @@ from nbexp.execute.job import OBSERVED
 from nbexp.execute.observing import is_as_it_was
 from nbexp.files import read_json
 from nbexp.observe.check import Check
+from nbexp.observe.record import Observation
 from nbexp.observe.states import Files
 from nbexp.states import State
 
@@ -173,3 +175,47 @@ def test_what_is_read_is_hashed_while_the_notebook_runs(
 
     asyncio.run(run())
     assert hashed == [str(files / "read.txt")]
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_what_a_kernel_does_at_its_end_counts(
+    executor: NotebookExecutor, make_job: MakeJob, files: Path, warm: bool
+) -> None:
+    job = make_job(
+        "import atexit, os, time\nopen('read.txt').read()\n"
+        "os.path.exists('own.txt')\nbuffered = open('own.txt', 'w')\nbuffered.write('whole')",
+        "@atexit.register\ndef at_the_end():\n"
+        "    time.sleep(0.3)  # meanwhile what was read is looked at\n"
+        "    open('child.txt').read()\n    open('last.txt', 'w').write('1')",
+        warm=warm,
+    )
+    outcome = executor.execute(job)
+    assert outcome.state is State.FINISHED, outcome.error
+    assert set(outcome.observed["inputs"]) == {"read.txt", "child.txt", "own.txt"}
+    assert outcome.observed["written"] == ["last.txt", "own.txt"]
+    assert (files / "own.txt").read_text() == "whole"
+    assert list(Check(files, {}, Files()).changes(outcome.observed)) == []
+
+
+def test_what_is_told_late_may_have_happened_early(
+    make_job: MakeJob, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looked = Observation.look, threading.Event()
+    monkeypatch.setattr(Observation, "look", lambda self: (look(self), looked.set()))
+    job = make_job()
+    observer = observing.Observer(job)
+
+    def tell(event: list[object]) -> None:
+        with (job.folder / OBSERVED).open("a") as file:
+            file.write(f"{json.dumps([['cd', str(files)], event])}\n")
+
+    async def run() -> None:
+        tell(["w", "data.txt", 2.0, True])
+        task = asyncio.create_task(observer.look_ahead())
+        observer.cells_ended()
+        await asyncio.to_thread(looked.wait)
+        tell(["r", "data.txt", 1.0])
+        task.cancel()
+
+    asyncio.run(run())
+    assert "data.txt" in observer.observed(nbformat.v4.new_notebook(), {})["inputs"]
