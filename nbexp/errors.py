@@ -32,14 +32,23 @@ class Problem:
         where: File, stage and key, such as ``pipeline.toml: stages.train.params.lr``.
         message: What was expected and what came.
         remedy: What to do about it.
+        line: In which line of the file it is, counted from 1; None where that is not known.
     """
 
     where: str
     message: str
     remedy: str
+    line: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it is, with the line, as editors and terminals know it."""
+        file, colon, key = self.where.partition(": ")
+        line = "" if self.line is None else f":{self.line}"
+        return f"{file}{line}{colon}{key}"
 
     def __str__(self) -> str:
-        return f"{self.where}\n    {self.message}\n    → {self.remedy}"
+        return f"{self.place}\n    {self.message}\n    → {self.remedy}"
 
 
 class PipelineError(NbexpError):

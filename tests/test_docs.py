@@ -9,12 +9,15 @@ from pathlib import Path
 
 import click
 import pytest
+from jsonschema import Draft7Validator
 
 import nbexp
 from nbexp.cli._main import cli
-from nbexp.pipeline import links, read, settings, spaces
+from nbexp.pipeline import links, spaces, tables
 from nbexp.pipeline.params import ParamReader
 from nbexp.pipeline.problems import Problems
+from nbexp.pipeline.tables import _types
+from nbexp.pipeline.tables.__main__ import written
 from nbexp.run import EventKind
 from nbexp.states import State
 
@@ -39,36 +42,36 @@ def first_cells(text: str) -> list[str]:
     return [word for row in rows for word in re.findall(r"`([^`]+)`", row)]
 
 
-TABLES = {
-    "## Top level": read.TOP_KEYS,
-    "## A stage": read.STAGE_KEYS,
-    "`[stages.NAME.reduce]`": settings.REDUCE_KEYS,
-    "`[stages.NAME.search]`": settings.SEARCH_KEYS,
-    "`[stages.NAME.scheduler]`": settings.SCHEDULER_KEYS,
-    "`[stages.NAME.resources]`": settings.RESOURCES,
-    "## `[tracking]`": read.TRACKING_KEYS,
-    "## `[environment]`": read.ENVIRONMENT_KEYS,
-    "## Search spaces": spaces.SPACE_KEYS,
-    "## Searches": settings.ALGORITHMS,
-    "## Schedulers": settings.SCHEDULERS,
-}
+@pytest.mark.parametrize(
+    ("title", "names"),
+    [
+        ("## Search spaces", spaces.SPACE_KEYS),
+        ("## Searches", tables.ALGORITHMS.names),
+        ("## Schedulers", tables.SCHEDULERS.names),
+    ],
+)
+def test_what_can_be_chosen_is_listed(title: str, names: tuple[str, ...]) -> None:
+    assert sorted(first_cells(section("pipeline-format.md", title))) == sorted(names)
 
 
-@pytest.mark.parametrize("title", TABLES)
-def test_tables_of_the_format_hold_exactly_the_keys(title: str) -> None:
-    assert sorted(first_cells(section("pipeline-format.md", title))) == sorted(TABLES[title])
+def test_tables_of_the_format_are_written_from_the_code() -> None:
+    page = text_of("pipeline-format.md")
+    for table in tables.TABLES:
+        if table is not tables.DEFAULTS:  # its keys are among a stage's
+            assert f"<!-- keys of {table.header} -->\n| key |" in page, table.header
+    assert written(page) == page, "python -m nbexp.pipeline.tables docs/pipeline-format.md"
 
 
 def test_defaults_are_listed() -> None:
     (line,) = re.findall(r"`defaults` may hold (.*)\.", text_of("pipeline-format.md"))
-    assert sorted(re.findall(r"`(\w+)`", line)) == sorted(read.DEFAULT_KEYS)
+    assert sorted(re.findall(r"`(\w+)`", line)) == sorted(tables.DEFAULTS.names)
 
 
 def test_every_unit_and_form_of_link_is_documented() -> None:
     text = text_of("pipeline-format.md")
-    for word in settings._UNITS_BYTES:
+    for word in _types.UNITS_BYTES:
         assert f"`{word}`" in text, word
-    for unit in settings._UNITS_S:
+    for unit in _types.UNITS_S:
         assert re.search(rf'`"[\d.]+{unit}"`', text), unit
     forms = re.findall(r"@[\w\[\]*.]+", links.FORMS)
     assert len(forms) >= 8
@@ -89,18 +92,16 @@ EXAMPLES = re.findall(r"```toml\n(.*?)```", text_of("pipeline-format.md"), flags
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_examples_of_the_format_hold_no_mistake(example: str) -> None:
-    tables = tomllib.loads(example)
-    assert set(tables) <= set(read.TOP_KEYS)
-    problems = Problems("pipeline-format.md")
-    read_value = ParamReader({}, {}, problems).read
-    for stage in tables["stages"].values():
-        assert set(stage) <= set(read.STAGE_KEYS)
-        settings.read_search(stage.get("search", {}), "search", problems, read_value=read_value)
-        settings.read_scheduler(
-            stage.get("scheduler"), "scheduler", problems, read_value=read_value
-        )
-        settings.read_reduce(stage.get("reduce"), "reduce", problems)
+    given, problems = tomllib.loads(example), Problems("pipeline-format.md")
+    context = tables.Context(DOCS, problems, ParamReader({}, {}, problems).read)
+    tables.PIPELINE.check_keys(given, "", problems)
+    for name, stage in given["stages"].items():
+        tables.STAGE.check_keys(stage, name, problems)
+        for key in ("search", "scheduler", "reduce"):
+            tables.STAGE.read_key(key, stage, name, context)
     problems.raise_any()
+    wrong = Draft7Validator(tables.json_schema()).iter_errors(given)
+    assert [each for each in wrong if each.validator != "required"] == []
 
 
 def commands(group: click.Group) -> Iterator[click.Command]:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from nbexp import __version__
-from nbexp.cli import _project, _reports, _run, _runs, _viewing
+from nbexp.cli import _project, _reports, _run, _runs, _schema, _viewing
 from nbexp.cli._terminal import guard_streams, guarded_streams
 from nbexp.errors import NbexpError, PipelineError, UsageError
 
@@ -64,7 +64,7 @@ def cli() -> None:
     """
 
 
-for _room in (_project, _run, _runs, _reports, _viewing):
+for _room in (_project, _run, _runs, _reports, _viewing, _schema):
     for _command in _room.COMMANDS:
         cli.add_command(_command)
 
@@ -93,7 +93,7 @@ def show_error(error: NbexpError) -> None:
         screen.line(("Error: ", "bold red"), str(error))
         return
     for problem in error.problems:
-        screen.line((problem.where, "bold"))
+        screen.line((problem.place, "bold"))
         screen.line("    ", (problem.message, "red"))
         screen.line("    ", ("→ ", "green"), problem.remedy)
     count = len(error.problems)

@@ -9,9 +9,9 @@ from typing import Any
 from nbexp.errors import did_you_mean, suggest
 from nbexp.pipeline.links import Link
 from nbexp.pipeline.problems import Problems
-from nbexp.pipeline.settings import STAGE_KEYS
 from nbexp.pipeline.spaces import Distribution, Grid
 from nbexp.pipeline.spec import Stage
+from nbexp.pipeline.tables import STAGE
 from nbexp.pipeline.templates import Template
 from nbexp.pipeline.values import Secret, leaves, place
 
@@ -72,7 +72,7 @@ def _check_parameters(stage: Stage, template: Template, where: str, problems: Pr
     given = dict.fromkeys(stage.params, "params")
     given |= {key: f"variants[{i}]" for i, case in enumerate(stage.cases) for key in case}
     if not template.has_parameters:
-        for key in filter(STAGE_KEYS.__contains__, given):
+        for key in filter(STAGE.names.__contains__, given):
             message = f"{template.path.name} has no cell tagged 'parameters', but is given {key}"
             problems.add(f"{where}.{given[key]}.{key}", message, _setting(key, stage))
         return
@@ -87,7 +87,7 @@ def _check_parameters(stage: Stage, template: Template, where: str, problems: Pr
 
 def _setting(key: str, stage: Stage) -> str:
     """Return a remedy for a setting of the stage that is given as a parameter."""
-    if key not in STAGE_KEYS:
+    if key not in STAGE.names:
         return ""
     return f"{key} is a setting of the stage: write it under [stages.{stage.name}], not as a param."
 
