@@ -46,10 +46,10 @@ def work(megabytes: int, iterations: int, seconds: float) -> dict[str, float]:
         with torch.no_grad():
             model["weight0"].add_(1)
     result = {"products": products, "took_s": time.perf_counter() - began}
-    keeper = session.current().keeper
-    if keeper is not None:
-        result["spent_s"] = keeper.budget.spent_s  # without what is being written at the end
-        keeper.flush()
+    checkpointer = session.current().checkpointer
+    if checkpointer is not None:
+        result["spent_s"] = checkpointer.budget.spent_s  # without what is being written at the end
+        checkpointer.flush()
     return result | {"cpu_s": time.process_time() - cpu}
 
 

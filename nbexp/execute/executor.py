@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbexp import manifest
+from nbexp.checkpoints.snapshots import SNAPSHOTS
 from nbexp.errors import ArtifactError, UsageError
 from nbexp.execute.cwd import prepared
 from nbexp.execute.guard import Guard
@@ -24,7 +25,6 @@ from nbexp.formats import FormatError, read_notebook
 from nbexp.manifest import MANIFEST
 from nbexp.metrics import METRICS, read_course, summary
 from nbexp.notebook.session import CUT
-from nbexp.notebook.snapshots import SNAPSHOTS
 from nbexp.notebook.tracked import other_params
 from nbexp.states import State
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from nbexp.checkpoints import capture
 from nbexp.errors import CheckpointError, did_you_mean
-from nbexp.notebook import keeping, session
+from nbexp.notebook import session
 
 
 class State:
@@ -59,22 +60,22 @@ def checkpoint(*unnamed: object, **objects: Any) -> State:
         )
     now = session.current()
     kept = {name: check(name, value) for name, value in objects.items()}
-    now.settings.update({name: keeping.settings_of(each) for name, each in kept.items()})
+    now.settings.update({name: capture.settings_of(each) for name, each in kept.items()})
     state = State(objects)
     now.register(state, list(objects))
     return state
 
 
-def check(name: str, value: Any) -> keeping.Kept:
+def check(name: str, value: Any) -> capture.Captured:
     """Return what snapshots keep of an object, and refuse what can't be kept.
 
     Raises:
         CheckpointError: It can't be kept.
     """
     from nbexp import artifacts
-    from nbexp.notebook.copying import tagged
+    from nbexp.checkpoints.copying import tagged
 
-    kept = keeping.keep(name, value)
+    kept = capture.captured(name, value)
     try:
         culprit = artifacts.culprit(tagged(kept.state))
     except RecursionError:

@@ -9,13 +9,14 @@ from itertools import islice
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from nbexp.checkpoints.snapshots import SNAPSHOTS, Moment
 from nbexp.notebook import session as sessions
 from nbexp.notebook.interrupts import Paused
-from nbexp.notebook.snapshots import Moment
 
 if TYPE_CHECKING:
-    from nbexp.notebook.keeper import Copied, Keeper, Resume
-    from nbexp.notebook.session import Frame, Session
+    from nbexp.checkpoints.checkpointer import Checkpointer, Copied, Resume
+    from nbexp.checkpoints.loops import Frame
+    from nbexp.notebook.session import Session
 
 Item = TypeVar("Item")
 
@@ -65,33 +66,33 @@ class Loop(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         session = sessions.current()
         frame = session.enter(self._name)
-        course = _Course(session, frame, self._keep_bytes)
+        passage = _Passage(session, frame, self._keep_bytes)
         try:
-            items = course.items(self._iterable)
-            while course.prepare():
+            items = passage.items(self._iterable)
+            while passage.prepare():
                 try:
                     item = next(items)
                 except StopIteration:
                     break
-                course.begin()
+                passage.begin()
                 yield item
-            course.end()
+            passage.end()
         except GeneratorExit:
             if _was_left_by_break(sys._getframe(1)):
-                course.end()
+                passage.end()
             raise
         finally:
             session.leave(frame)
 
 
-class _Course:
+class _Passage:
     """One way through a loop."""
 
     def __init__(self, session: Session, frame: Frame, keep_bytes: int) -> None:
         self._session = session
         self._frame = frame
         self._keep_bytes = keep_bytes
-        self._keeper = _keeper_of(session, frame)
+        self._checkpointer = _checkpointer_of(session, frame)
         self._resume: Resume | None = None
         self._copied: Copied | None = None
         self._pause: str | None = None
@@ -101,14 +102,14 @@ class _Course:
     def items(self, iterable: Iterable[Any]) -> Iterator[Any]:
         """Return an iterator over what is left to do."""
         self._length = _length_of(iterable)
-        if self._keeper is None:
+        if self._checkpointer is None:
             return iter(iterable)
-        self._resume = self._keeper.resume(self._frame)
+        self._resume = self._checkpointer.resume(self._frame)
         if self._resume is not None:
             self._next = self._resume.index
-            self._keeper.set_entry(self._frame, self._resume)
+            self._checkpointer.set_entry(self._frame, self._resume)
         elif not isinstance(iterable, _DRAW_NOTHING):
-            self._frame.entry = self._keeper.entry()
+            self._frame.entry = self._checkpointer.entry()
         items = iter(iterable)
         for _ in islice(items, self._next):
             pass
@@ -136,8 +137,8 @@ class _Course:
         self._next += 1
         self._save(Moment.START)
         if self._pause is not None:
-            if self._keeper is not None:
-                self._keeper.flush()
+            if self._checkpointer is not None:
+                self._checkpointer.flush()
             self._session.throw(Paused(self._pause))
 
     def end(self) -> None:
@@ -154,19 +155,19 @@ class _Course:
         return self._frame.keeps or not self._session.pauses_later
 
     def _set_back(self) -> None:
-        if self._keeper is not None and self._resume is not None:
-            self._keeper.restore(self._frame, self._resume)
+        if self._checkpointer is not None and self._resume is not None:
+            self._checkpointer.restore(self._frame, self._resume)
             self._resume = None
 
     def _copy(self, is_forced: bool) -> Copied | None:
-        if self._keeper is None or self._frame not in self._session.frames:
+        if self._checkpointer is None or self._frame not in self._session.frames:
             return None
         self._session.snapshot = False
-        return self._keeper.copy(self._frame, is_forced=is_forced)
+        return self._checkpointer.copy(self._frame, is_forced=is_forced)
 
     def _save(self, moment: Moment) -> None:
-        if self._keeper is not None and self._copied is not None:
-            self._keeper.save(self._copied, moment, self._keep_bytes)
+        if self._checkpointer is not None and self._copied is not None:
+            self._checkpointer.save(self._copied, moment, self._keep_bytes)
         self._copied = None
 
 
@@ -177,19 +178,19 @@ def _length_of(iterable: Iterable[Any]) -> int | None:
         return None
 
 
-def _keeper_of(session: Session, frame: Frame) -> Keeper | None:
+def _checkpointer_of(session: Session, frame: Frame) -> Checkpointer | None:
     """Return what takes a loop's snapshots, or None where it takes none."""
-    if not session.is_kept:
+    if session.folder is None or not session.is_kept:
         return None
-    if session.keeper is not None and session.frames == [frame]:
-        session.keeper.begin()
+    if session.checkpointer is not None and session.frames == [frame]:
+        session.checkpointer.begin()
     if not frame.keeps:
         return None
-    if session.keeper is None:
-        from nbexp.notebook.keeper import Keeper
+    if session.checkpointer is None:
+        from nbexp.checkpoints.checkpointer import Checkpointer
 
-        session.keeper = Keeper(session)
-    return session.keeper
+        session.checkpointer = Checkpointer(session, session.folder / SNAPSHOTS)
+    return session.checkpointer
 
 
 def _was_left_by_break(caller: FrameType) -> bool:

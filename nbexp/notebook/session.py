@@ -6,16 +6,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nbexp.checkpoints.loops import Frame, Loops
 from nbexp.files import write_atomic
 from nbexp.notebook.channel import Decision, Verdict
 from nbexp.notebook.interrupts import Exploited, Interrupt, Paused, Stopped
-from nbexp.notebook.snapshots import Place, Places
 
 if TYPE_CHECKING:
-    from nbexp.notebook.checkpointing import State
-    from nbexp.notebook.keeper import Keeper
+    from nbexp.checkpoints.checkpointer import Checkpointer
 
 CUT = "cut.txt"  # says in a variant's folder that a loop was ended before its own end
 _PAUSE = "pause"
@@ -26,99 +25,34 @@ _TEXTS = {
 }
 
 
-@dataclass(eq=False)
-class Frame:
-    """One active loop.
-
-    Attributes:
-        name: Its name.
-        order: How many loops came before it in the same iteration of the loop around it.
-        keeps: Whether it takes snapshots.
-        index: Index of its iteration.
-        entry: States of the generators when it began, where its iterable may draw from them.
-        inner: How many loops its present iteration has entered.
-    """
-
-    name: str
-    order: int
-    keeps: bool
-    index: int = 0
-    entry: Any = None
-    inner: int = 0
-
-    @property
-    def place(self) -> Place:
-        """Where the loop stands."""
-        return Place(self.name, self.order, self.index, self.keeps)
-
-
-@dataclass
-class Session:
+@dataclass(kw_only=True)
+class Session(Loops):
     """One life of a kernel in a run, or by hand.
 
     Attributes:
         folder: The variant's folder, or None by hand.
         process: Number of the process: one that was forked from it only logs.
-        variant: Name of the variant.
-        frames: The active loops, the outermost first.
-        loops: How many loops were entered outside of any other.
-        settings: By name, the numbers that registered objects were made with.
-        registered: By depth, what was registered there by name, and the state object it is in.
         pause: Why it is to pause, where it is.
         snapshot: Whether the next iteration must have a snapshot.
         ends: Whether the outermost loop is to end.
-        step: The highest step that was logged, or -1.
         interrupt: What was raised into the notebook; it is raised again if it was caught.
         at_end: Called when the outermost loop ends.
-        keeper: Takes the snapshots, once a loop needs some.
+        checkpointer: Takes the snapshots, once a loop needs some.
     """
 
     folder: Path | None
     process: int
-    variant: str = ""
-    frames: list[Frame] = field(default_factory=list)
-    loops: int = 0
-    settings: dict[str, Any] = field(default_factory=dict)
-    registered: list[dict[str, State]] = field(default_factory=lambda: [{}])
     pause: str | None = None
     snapshot: bool = False
     ends: bool = False
-    step: int = -1
     interrupt: Interrupt | None = None
     at_end: list[Callable[[], None]] = field(default_factory=list)
-    keeper: Keeper | None = None
+    checkpointer: Checkpointer | None = None
 
     @property
     def is_kept(self) -> bool:
         """Whether snapshots are taken at all: in a run, by the kernel itself."""
         return self.folder is not None and self.process == os.getpid()
-
-    @property
-    def places(self) -> Places:
-        """Where the active loops stand."""
-        return tuple(frame.place for frame in self.frames)
-
-    def objects(self, depth: int) -> dict[str, State]:
-        """Return what is registered down to a depth, inner names before outer ones."""
-        tables = self.registered[: depth + 1]
-        return {name: state for table in tables for name, state in table.items()}
-
-    def register(self, state: State, names: list[str]) -> None:
-        """Register the attributes of a state object where the notebook stands now."""
-        self.registered[len(self.frames)].update(dict.fromkeys(names, state))
-
-    def enter(self, name: str) -> Frame:
-        """Begin a loop."""
-        around = self.frames[-1] if self.frames else None
-        order = around.inner if around else self.loops
-        if around:
-            around.inner += 1
-        else:
-            self.loops += 1
-        frame = Frame(name, order, keeps=bool(self.registered[len(self.frames)]))
-        self.frames.append(frame)
-        self.registered.append({})
-        return frame
 
     def goes_on(self, frame: Frame) -> bool:
         """Return whether a loop may have another iteration, between two of them."""
@@ -139,21 +73,11 @@ class Session:
             text = f"its scheduler ended loop {frame.name!r} after {count}{of} iterations"
             write_atomic(self.folder / CUT, f"{text}\n")
 
-    def trim(self, frame: Frame) -> None:
-        """Forget the loops that were left inside of a loop, and what they registered."""
-        if frame in self.frames:
-            depth = self.frames.index(frame)
-            del self.frames[depth + 1 :], self.registered[depth + 1 :]
-            self.registered.append({})
-        frame.inner = 0
-
     def leave(self, frame: Frame) -> None:
         """End a loop, in whichever way."""
-        if frame not in self.frames:
-            return
-        depth = self.frames.index(frame)
-        del self.frames[depth:], self.registered[depth + 1 :]
-        if depth == 0:
+        is_outermost = self.frames[:1] == [frame]
+        super().leave(frame)
+        if is_outermost:
             self.ends = False
             for call in self.at_end:
                 call()
@@ -205,7 +129,7 @@ def current() -> Session:
     folder = Path(name) if name else None
     if not _sessions or _sessions[0].folder != folder:
         variant = os.environ.get("NBEXP_VARIANT", "")
-        _sessions[:] = [Session(folder, os.getpid(), variant)]
+        _sessions[:] = [Session(folder=folder, process=os.getpid(), variant=variant)]
     return _sessions[0]
 
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nbexp.checkpoints.snapshots import SNAPSHOTS, DamagedError, Moment, Snapshot, read
 from nbexp.execute.cwd import WORK
 from nbexp.execute.job import OBSERVED
 from nbexp.files import append_line, link_or_copy, read_json, write_json
 from nbexp.metrics import MEDIA, METRICS, mark_return
-from nbexp.notebook.snapshots import SNAPSHOTS, DamagedError, Moment, Snapshot, read
 from nbexp.records import Name, fits
 
 PAUSE = "pause"  # a file that asks the notebook to pause

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from nbexp.notebook import background, session
+from nbexp.checkpoints import writer
+from nbexp.notebook import session
 
 _NAMES = ("NBEXP_FOLDER", "NBEXP_VARIANT", "NBEXP_METRIC", "NBEXP_CHANNEL")
 
@@ -27,9 +28,9 @@ class Kernel:
 
     def tick(self, event: Any = None) -> None:
         """Happen; die if it is time to. Snapshots are on disk by then."""
-        keeper = session.current().keeper
-        if keeper is not None:
-            keeper.flush()
+        checkpointer = session.current().checkpointer
+        if checkpointer is not None:
+            checkpointer.flush()
         if self._left == 0:
             raise DiedError
         self._left = None if self._left is None else self._left - 1
@@ -44,9 +45,9 @@ class Kernel:
         except DiedError:
             return None
         finally:
-            keeper = session.current().keeper
-            if keeper is not None:
-                keeper.flush()
+            checkpointer = session.current().checkpointer
+            if checkpointer is not None:
+                checkpointer.flush()
 
     def snapshots(self) -> list[str]:
         """Return the names of the snapshots, without their numbers."""
@@ -78,5 +79,5 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots at every iteration, whatever they cost."""
-    monkeypatch.setattr(background, "_SHARE", 1e9)
-    monkeypatch.setattr(background, "_MOST", 1e9)
+    monkeypatch.setattr(writer, "_SHARE", 1e9)
+    monkeypatch.setattr(writer, "_MOST", 1e9)

@@ -11,8 +11,8 @@ import time
 import pytest
 
 import nbexp
-from nbexp.notebook import background
-from nbexp.notebook.snapshots import Store
+from nbexp.checkpoints import writer
+from nbexp.checkpoints.store import Store
 
 torch = pytest.importorskip("torch")
 
@@ -21,8 +21,8 @@ import hashlib, random, sys, time
 import numpy as np
 import torch
 import nbexp
-from nbexp.notebook import background
-background._SHARE = background._MOST = 1e9  # at every iteration
+from nbexp.checkpoints import writer
+writer._SHARE = writer._MOST = 1e9  # at every iteration
 
 torch.manual_seed(0), np.random.seed(0), random.seed(0)
 torch.set_num_threads(1)
@@ -152,15 +152,15 @@ def test_snapshots_cost_a_small_share_of_the_loops_time(kernel):
     took_s = time.monotonic() - began
     from nbexp.notebook import session
 
-    keeper = session.current().keeper
-    keeper.flush()
-    assert keeper.budget.spent_s < took_s / 15
+    checkpointer = session.current().checkpointer
+    checkpointer.flush()
+    assert checkpointer.budget.spent_s < took_s / 15
 
 
 def test_the_budget_allows_more_where_much_would_be_lost(monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr(background.time, "monotonic", lambda: clock[0])
-    budget = background.Budget()
+    monkeypatch.setattr(writer.time, "monotonic", lambda: clock[0])
+    budget = writer.Budget()
     budget.took(1.0, 100)
     clock[0] = 10.0
     assert not budget.allows(100)

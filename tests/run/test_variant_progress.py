@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nbexp.notebook.snapshots import SNAPSHOTS, Moment, Place, Snapshot, write
+from nbexp.checkpoints.snapshots import SNAPSHOTS, Moment, Place, Snapshot, write
 from nbexp.run.progress import newest_snapshot, snapshot_after
 
 

@@ -1,4 +1,4 @@
-"""The snapshots of a variant: found, written whole or not at all, checked, thinned out.
+"""One snapshot of a variant: written whole or not at all, read, checked.
 
 Each is a folder ``snapshots/NUMBER-LOOP-INDEX`` with ``snapshot.json``, which says where in the
 notebook's loops it was taken, and ``data.*``, what it holds (as `nbexp.artifacts.write_tree` keeps
@@ -7,13 +7,11 @@ nested data). It never changes once it has its name.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import secrets
 import shutil
 import time
 import zlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -193,102 +191,3 @@ def _checksum(path: Path) -> tuple[int, int]:
         while chunk := file.read(_CHUNK_BYTES):
             size, check = size + len(chunk), zlib.crc32(chunk, check)
     return size, check
-
-
-class Store:
-    """The whole snapshots in a variant's folder, in the notebook's order.
-
-    Args:
-        parent: The folder ``snapshots``, which need not exist.
-    """
-
-    def __init__(self, parent: Path) -> None:
-        self.parent = parent
-        self.snapshots: list[Snapshot] = []
-        children = sorted(parent.iterdir()) if parent.is_dir() else []
-        for child in children:
-            if child.name.startswith("."):  # of a process that was killed while it wrote
-                shutil.rmtree(child, ignore_errors=True)
-                continue
-            with contextlib.suppress(DamagedError):
-                self.add(read(child))
-        self._last = max((each.number for each in self.snapshots), default=0)
-
-    def next_number(self) -> int:
-        """Return the number of a snapshot that is about to be taken."""
-        self._last += 1
-        return self._last
-
-    def add(self, snapshot: Snapshot) -> None:
-        """Take in a snapshot that was written."""
-        self.snapshots.append(snapshot)
-        self.snapshots.sort(key=lambda each: (each.position, each.number))
-
-    def remove(self, snapshot: Snapshot) -> None:
-        """Delete a snapshot."""
-        if snapshot in self.snapshots:
-            self.snapshots.remove(snapshot)
-        shutil.rmtree(snapshot.folder, ignore_errors=True)
-
-    def within(self, around: Places, order: int) -> list[Snapshot]:
-        """Return the snapshots taken in a loop or in loops inside of it, the newest first.
-
-        Args:
-            around: Where the loops around it stand.
-            order: Which of the loops there it is.
-        """
-        depth = len(around)
-        found = [
-            each
-            for each in self.snapshots
-            if len(each.places) > depth
-            and each.places[:depth] == around
-            and each.places[depth].order == order
-        ]
-        starts = [each for each in found if each.moment is Moment.START]
-        return (starts or found)[::-1]
-
-    def at(self, places: Places) -> Snapshot | None:
-        """Return the snapshot taken at the start of just this iteration, if there is one."""
-        found = (e for e in self.snapshots if e.places == places and e.moment is Moment.START)
-        return next(found, None)
-
-    def thin(self, most_bytes: int) -> None:
-        """Delete snapshots until the others are small enough; those that a resume needs stay.
-
-        Of two neighbours the one goes that leaves the smaller gap for its age, so that those left
-        lie ever further apart the older they are.
-        """
-        needed = {each.number for each in _needed(self, ())}
-        spare = [each for each in self.snapshots if each.number not in needed]
-        total = sum(each.size for each in self.snapshots)
-        while total > most_bytes and spare:
-            victim = min(spare, key=self._loss)
-            spare.remove(victim)
-            total -= victim.size
-            self.remove(victim)
-
-    def _loss(self, snapshot: Snapshot) -> float:
-        numbers = sorted(each.number for each in self.snapshots)
-        place = numbers.index(snapshot.number)
-        before = numbers[place - 1] if place else 0
-        after = numbers[min(place + 1, len(numbers) - 1)]
-        return (after - before) / (self._last + 1 - snapshot.number)
-
-
-def _needed(store: Store, around: Places) -> Iterator[Snapshot]:
-    """Yield the snapshots that a resume goes through, and one in reserve where it goes furthest."""
-    depth = len(around)
-    inside = [e for e in store.snapshots if len(e.places) > depth and e.places[:depth] == around]
-    for order in sorted({each.places[depth].order for each in inside}):
-        within = store.within(around, order)
-        exact = [each for each in within if len(each.places) == depth + 1]
-        yield from exact[:2]
-        here = [each.places[depth] for each in within]
-        # A loop that keeps nothing itself is gone through from its first iteration.
-        through = {here[0]} if here[0].keeps else set(here)
-        for place in through:
-            base = store.at((*around, place))
-            if base is not None:
-                yield base
-            yield from _needed(store, (*around, place))

@@ -6,15 +6,17 @@ import sys
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from nbexp.checkpoints import capture, generators, snapshots
+from nbexp.checkpoints.capture import Captured, Kind
+from nbexp.checkpoints.copying import Copier, revive, size_of
+from nbexp.checkpoints.loops import Frame, Loops
+from nbexp.checkpoints.snapshots import DamagedError, Moment, Places, Snapshot
+from nbexp.checkpoints.store import Store
+from nbexp.checkpoints.writer import Budget, Writer
 from nbexp.errors import CheckpointError
-from nbexp.notebook import keeping, randomness, snapshots
-from nbexp.notebook.background import Budget, Writer
-from nbexp.notebook.copying import Copier, revive, size_of
-from nbexp.notebook.keeping import Kept, Kind
-from nbexp.notebook.session import Frame, Session
-from nbexp.notebook.snapshots import DamagedError, Moment, Places, Snapshot, Store
 
 _IN_PLACE = (Kind.MODULE, Kind.OPTIMIZER)  # they bring tensors to their own device themselves
 
@@ -52,14 +54,20 @@ class Copied:
     took_s: float
 
 
-class Keeper:
-    """The snapshots of one session; made by its first loop that takes some."""
+class Checkpointer:
+    """The snapshots of one life of a kernel; made by its first loop that takes some.
 
-    def __init__(self, session: Session) -> None:
-        if session.folder is None:
-            raise ValueError("by hand no snapshots are taken")
-        self._session = session
-        self._store = Store(session.folder / snapshots.SNAPSHOTS)
+    Args:
+        loops: Where the notebook stands.
+        folder: The folder that snapshots are written to; those that are there are gone on from.
+        source: Another folder whose snapshots are gone on from, and which nothing is written to.
+    """
+
+    def __init__(self, loops: Loops, folder: Path, source: Path | None = None) -> None:
+        self._loops = loops
+        self._folder = folder
+        self._store = Store(folder, source)
+        self._store.sweep()
         # Up to here an earlier life of the kernel came.
         known = self._store.snapshots
         self._past = known[-1].position if known else ()
@@ -82,12 +90,14 @@ class Keeper:
 
     def entry(self) -> Any:
         """Return the states from which an iterable may draw while it is iterated over."""
-        objects = self._session.objects(len(self._session.frames) - 1)
-        kept = {name: keeping.keep(name, getattr(state, name)) for name, state in objects.items()}
+        objects = self._loops.objects(len(self._loops.frames) - 1)
+        kept = {
+            name: capture.captured(name, getattr(state, name)) for name, state in objects.items()
+        }
         small = {name: each for name, each in kept.items() if each.kind.is_small}
         states = Copier().copy({name: each.state for name, each in small.items()})
         records = {name: {"kind": small[name].kind.value, "state": states[name]} for name in small}
-        return {"objects": records, "generators": randomness.capture()}
+        return {"objects": records, "generators": generators.capture()}
 
     def copy(self, frame: Frame, *, is_forced: bool) -> Copied | None:
         """Copy all that is registered, if that is forced or the budget has room for a snapshot.
@@ -101,8 +111,8 @@ class Keeper:
         """
         if self._error is not None:
             raise self._error
-        depth = self._session.frames.index(frame)
-        places = self._session.places[: depth + 1]
+        depth = self._loops.frames.index(frame)
+        places = self._loops.places[: depth + 1]
         if snapshots.position(places) <= self._newest:
             return None
         began = time.perf_counter()
@@ -126,16 +136,16 @@ class Keeper:
         if (hook := sys.modules.get("nbexp.observe.hook")) is not None:
             hook.flush()  # whoever goes on from here has to know what was used before
         number = self._store.next_number()
-        folder = self._store.parent / snapshots.folder_name(number, copied.places, moment)
+        folder = self._folder / snapshots.folder_name(number, copied.places, moment)
         is_alone = not self._has_bases(copied.places)
         snapshot = Snapshot(
             folder,
             number,
             moment,
             copied.places,
-            self._session.variant,
+            self._loops.variant,
             is_alone,
-            step=self._session.step,
+            step=self._loops.step,
         )
         self._newest = snapshot.position
         self._depth = len(copied.places)
@@ -155,19 +165,21 @@ class Keeper:
         around = [places[: n + 1] for n, place in enumerate(places[:-1]) if place.keeps]
         return all(each[-1].index == 0 or self._store.at(each) for each in around)
 
-    def _kept(self, depth: int) -> dict[str, Kept]:
-        objects = self._session.objects(depth)
-        return {name: keeping.keep(name, getattr(state, name)) for name, state in objects.items()}
+    def _kept(self, depth: int) -> dict[str, Captured]:
+        objects = self._loops.objects(depth)
+        return {
+            name: capture.captured(name, getattr(state, name)) for name, state in objects.items()
+        }
 
-    def _copied(self, places: Places, kept: dict[str, Kept], began: float) -> Copied:
+    def _copied(self, places: Places, kept: dict[str, Captured], began: float) -> Copied:
         waited_s = _await_devices()
         here = [name for name, each in kept.items() if each.kind in _IN_PLACE]
         states = self._copier.copy({name: e.state for name, e in kept.items()}, here=here)
         content = {
             "objects": {n: {"kind": e.kind.value, "state": states[n]} for n, e in kept.items()},
-            "generators": randomness.capture(),
-            "entries": [frame.entry for frame in self._session.frames[: len(places)]],
-            "settings": {name: self._session.settings.get(name) for name in kept},
+            "generators": generators.capture(),
+            "entries": [frame.entry for frame in self._loops.frames[: len(places)]],
+            "settings": {name: self._loops.settings.get(name) for name in kept},
         }
         return Copied(places, content, time.perf_counter() - began - waited_s)
 
@@ -203,7 +215,7 @@ class Keeper:
         Raises:
             CheckpointError: The snapshots are of another notebook.
         """
-        around = self._session.places[:-1]
+        around = self._loops.places[:-1]
         if (*snapshots.position(around), frame.order) > self._past:
             return None
         self.flush()
@@ -224,7 +236,7 @@ class Keeper:
         return None
 
     def _opened(self, snapshot: Snapshot, is_partial: bool) -> Resume | None:
-        depth = len(self._session.frames) - 1
+        depth = len(self._loops.frames) - 1
         try:
             content = snapshots.content_of(snapshot)
         except DamagedError:
@@ -235,17 +247,17 @@ class Keeper:
         name = snapshot.places[depth].loop
         if name != frame.name:
             raise CheckpointError(
-                f"The snapshots in {self._store.parent} were taken where this notebook had "
+                f"The snapshots in {self._folder} were taken where this notebook had "
                 f"nbexp.loop({name!r}, …), but it came to nbexp.loop({frame.name!r}, …). Delete "
                 "that folder, or start afresh with: nbexp run --fresh"
             )
 
     def _is_foreign(self, snapshot: Snapshot) -> bool:
-        return snapshot.variant != self._session.variant
+        return snapshot.variant != self._loops.variant
 
     def set_entry(self, frame: Frame, resume: Resume) -> None:
         """Set the generators to their states when the loop began, before its iterable is made."""
-        depth = self._session.frames.index(frame)
+        depth = self._loops.frames.index(frame)
         frame.entry = resume.content["entries"][depth]
         if frame.entry is not None:
             self._restore(frame.entry, depth)
@@ -256,9 +268,9 @@ class Keeper:
         Raises:
             CheckpointError: It does not fit.
         """
-        depth = self._session.frames.index(frame)
-        self._session.step = max(self._session.step, resume.snapshot.step)
-        saved, here = resume.content["objects"].keys(), self._session.objects(depth).keys()
+        depth = self._loops.frames.index(frame)
+        self._loops.step = max(self._loops.step, resume.snapshot.step)
+        saved, here = resume.content["objects"].keys(), self._loops.objects(depth).keys()
         if saved != here and not resume.is_partial:
             raise CheckpointError(
                 f"The snapshot {resume.snapshot.folder} holds {_listed(saved)}, but the notebook "
@@ -269,16 +281,18 @@ class Keeper:
         self._restore(resume.content, depth, settings)
 
     def _restore(self, content: Any, depth: int, settings: dict[str, Any] | None = None) -> None:
-        objects = self._session.objects(depth)
+        objects = self._loops.objects(depth)
         for name in content["objects"].keys() & objects.keys():
             record = content["objects"][name]
             state = revive(record["state"])
             if settings:
-                ours = self._session.settings.get(name)
-                state = keeping.with_settings(state, settings.get(name), ours)
+                ours = self._loops.settings.get(name)
+                state = capture.with_settings(state, settings.get(name), ours)
             holder = vars(objects[name])
-            holder[name] = keeping.restore(name, holder[name], Kept(Kind(record["kind"]), state))
-        randomness.restore(content["generators"])
+            holder[name] = capture.restore(
+                name, holder[name], Captured(Kind(record["kind"]), state)
+            )
+        generators.restore(content["generators"])
 
 
 def _await_devices() -> float:

@@ -1,4 +1,4 @@
-"""How each kind of object is kept in a snapshot, and set back in place."""
+"""Captures the state of an object for a snapshot, and sets the object back to it in place."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Kept:
+class Captured:
     """An object's kind, and what a snapshot keeps of it (not copied yet)."""
 
     kind: Kind
     state: Any
 
 
-def keep(name: str, value: Any) -> Kept:
+def captured(name: str, value: Any) -> Captured:
     """Return what a snapshot keeps of an object.
 
     Raises:
@@ -61,7 +61,7 @@ def keep(name: str, value: Any) -> Kept:
             "objects with state_dict and load_state_dict, generators, tensors, arrays, or plain "
             "data (numbers, texts, lists, dicts, sets)."
         )
-    return Kept(kind, _state_of(kind, value))
+    return Captured(kind, _state_of(kind, value))
 
 
 def kind_of(value: Any) -> Kind | None:
@@ -138,7 +138,7 @@ def _state_of(kind: Kind, value: Any) -> Any:
     return value
 
 
-def restore(name: str, value: Any, kept: Kept) -> Any:
+def restore(name: str, value: Any, kept: Captured) -> Any:
     """Set an object back to a kept state, in place where that can be, and return it.
 
     Raises:
@@ -200,7 +200,7 @@ def _fill(value: Any, state: Any) -> None:
         value.detach().copy_(state)
 
 
-def _made(kept: Kept) -> Any:
+def _made(kept: Captured) -> Any:
     """Return a new object for what the notebook put in the place of a plain value, or back."""
     match kept.kind:
         case Kind.TABLE:
@@ -214,7 +214,7 @@ def _made(kept: Kept) -> Any:
     raise ValueError(f"the snapshot holds the state of a {kept.kind}")
 
 
-def settings_of(kept: Kept) -> Any:
+def settings_of(kept: Captured) -> Any:
     """Return the numbers and texts that an object was made with, for `with_settings`."""
     if kept.kind in (Kind.OPTIMIZER, Kind.STATEFUL, Kind.VALUE):
         return _atoms(kept.state)

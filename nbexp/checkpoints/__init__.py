@@ -1,0 +1,1 @@
+"""What snapshots hold, and how they are taken, written, read and set back."""
