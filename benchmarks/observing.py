@@ -23,7 +23,7 @@ import nbformat
 
 from nbexp.execute import Job, NotebookExecutor, observing
 from nbexp.observe.states import Files
-from nbexp.pipeline.templates import read_template
+from nbexp.source.templates import read_template
 from nbexp.warm.client import Holds
 
 NOTEBOOKS = {

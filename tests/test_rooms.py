@@ -92,7 +92,9 @@ def test_rooms_import_each_other_in_no_cycle() -> None:
 
 def test_rooms_below_know_nothing_of_those_above() -> None:
     graph = rooms()
-    assert graph["pipeline"] <= {"errors", "files", "formats", "states"}
+    assert graph["source"] <= {"files", "formats"}
+    assert graph["checkpoints"] <= {"artifacts", "errors", "files"}
+    assert graph["pipeline"] <= {"errors", "files", "source", "states"}
     assert graph["search"] <= {"errors", "files", "metrics", "pipeline"}
     assert graph["plan"] <= {"errors", "files", "states", "pipeline", "execute"}
     assert graph["artifacts"] <= {"errors", "files", "manifest"}

@@ -15,7 +15,6 @@ from nbexp.api import Pipeline
 from nbexp.cli._screen import Screen, state_part
 from nbexp.errors import NbexpError
 from nbexp.files import shown_json
-from nbexp.pipeline.changes import cell_changes
 from nbexp.plan import CODE_CHANGED, Plan, PlannedVariant, differences
 from nbexp.run import (
     RunFolder,
@@ -27,6 +26,7 @@ from nbexp.run import (
     read_history,
     variants_of,
 )
+from nbexp.source.changes import cell_changes
 from nbexp.states import State
 from nbexp.wording import counted
 

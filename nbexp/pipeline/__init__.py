@@ -17,8 +17,8 @@ from nbexp.pipeline.spec import (
     Stage,
     Tracking,
 )
-from nbexp.pipeline.templates import Template
 from nbexp.pipeline.values import Secret
+from nbexp.source.templates import Template
 
 __all__ = [
     "TEMPLATE",

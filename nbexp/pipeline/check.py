@@ -12,8 +12,8 @@ from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.spaces import Distribution, Grid
 from nbexp.pipeline.spec import Stage
 from nbexp.pipeline.tables import STAGE
-from nbexp.pipeline.templates import Template
 from nbexp.pipeline.values import Secret, leaves, place
+from nbexp.source.templates import Template
 
 MAX_VARIANTS = 100_000
 

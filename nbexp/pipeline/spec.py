@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.pipeline.links import Link
-from nbexp.pipeline.templates import Template
 from nbexp.pipeline.values import Secret, leaves
+from nbexp.source.templates import Template
 
 TEMPLATE, VARIANT = "template", "variant"  # where kernels start, if not in a path
 

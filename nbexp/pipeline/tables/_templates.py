@@ -9,7 +9,7 @@ from typing import Any
 from nbexp.errors import suggest
 from nbexp.pipeline.spaces import Grid
 from nbexp.pipeline.tables._base import Context, Type
-from nbexp.pipeline.templates import Template, TemplateError, read_template, relative
+from nbexp.source.templates import Template, TemplateError, read_template, relative
 
 
 def _read_templates(value: Any, where: str, context: Context) -> tuple[Template, ...]:

@@ -10,7 +10,7 @@ import pytest
 from nbformat import v3
 from projects import notebook, write
 
-from nbexp.pipeline.templates import Template, TemplateError, read_template
+from nbexp.source.templates import Template, TemplateError, read_template
 
 
 def read(folder: Path, *cells: str, parameters: str | None = None, **metadata: Any) -> Template:
@@ -282,7 +282,7 @@ def test_file_that_is_no_notebook(tmp_path: Path, content: str | bytes) -> None:
     ],
 )
 def test_syntax_errors_are_told_and_ipythons_own_syntax_is_none(source, expected):
-    from nbexp.pipeline.source import parse_cell, syntax_error
+    from nbexp.source.code import parse_cell, syntax_error
 
     error = syntax_error(source) if parse_cell(source) is None else None
     assert (error is None) if expected is None else (expected in str(error))

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from nbexp.pipeline.changes import cell_changes
+from nbexp.source.changes import cell_changes
 
 
 def write(path: Path, *sources: str) -> Path:

@@ -11,14 +11,14 @@ from typing import Any
 
 from nbexp.files import digest, file_digest
 from nbexp.formats import FormatError, parse_notebook
-from nbexp.pipeline.modules import find_modules, first_imports, imports_unseen
-from nbexp.pipeline.source import (
+from nbexp.source.code import (
     emitted_names,
     logged_names,
     parse_cell,
     syntax_error,
     tracked_names,
 )
+from nbexp.source.modules import find_modules, first_imports, imports_unseen
 
 _PARAMETERS = frozenset({"parameters", "injected-parameters"})
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from nbexp.pipeline.source import constant_text, parse_cell
+from nbexp.source.code import constant_text, parse_cell
 
 _PACKAGES = re.compile(r"[/\\\\](?:site|dist)-packages[/\\\\]")
 
