@@ -17,11 +17,11 @@ from papermill.engines import Engine, NotebookExecutionManager, papermill_engine
 
 from nbexp.execute import failures
 from nbexp.execute.cwd import cwd_of
+from nbexp.execute.decision_channel import ENDINGS, channel, tell_history
 from nbexp.execute.execution import Execution
 from nbexp.execute.kernel import Kernel, KernelDiedError, cancel
 from nbexp.execute.observing import installation
 from nbexp.execute.recorder import Recorder
-from nbexp.execute.steering import ENDINGS, channel, tell_history
 from nbexp.masks import SECRETS
 from nbexp.states import State
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from nbexp.execute.decision_channel import Desk
 from nbexp.execute.guard import Guard
 from nbexp.execute.job import CellError, Job
 from nbexp.execute.observing import Observer, OpenFiles
 from nbexp.execute.recorder import Recorder
-from nbexp.execute.steering import Desk
 from nbexp.states import State
 
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from nbexp import manifest
 from nbexp.checkpoints.snapshots import SNAPSHOTS
+from nbexp.decisions import Decision
 from nbexp.errors import ArtifactError, UsageError
 from nbexp.execute.cwd import prepared
+from nbexp.execute.decision_channel import Desk
 from nbexp.execute.guard import Guard
-from nbexp.execute.job import OBSERVED, Answer, CellError, Job, Outcome, Report
-from nbexp.execute.steering import Desk
+from nbexp.execute.job import OBSERVED, CellError, Job, Outcome, Report
 from nbexp.files import to_json, write_atomic
 from nbexp.formats import FormatError, read_notebook
 from nbexp.manifest import MANIFEST
@@ -69,7 +70,7 @@ class NotebookExecutor:
                 (job.folder / OBSERVED).unlink(missing_ok=True)
         return outcome
 
-    def exchange(self, answer: Answer | None) -> Report:
+    def exchange(self, answer: Decision | None) -> Report:
         """Answer the last report, if any, and wait for the next, of whichever notebook."""
         return self._desk.exchange(answer)
 

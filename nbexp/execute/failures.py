@@ -10,9 +10,9 @@ from typing import Any
 
 from nbformat.v4 import new_output
 
+from nbexp.execute.decision_channel import ENDING
 from nbexp.execute.job import CellError
 from nbexp.execute.kernel import KernelDiedError, signal_name
-from nbexp.execute.steering import ENDING
 from nbexp.execute.tracebacks import Cell, Traceback
 from nbexp.masks import Mask
 from nbexp.states import State

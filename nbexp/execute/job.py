@@ -26,30 +26,12 @@ class Report:
         variant: Name of the variant.
         step: The step, such as an epoch.
         value: The value.
-        number: Counts the reports of a worker; the answer has it too.
+        number: Counts the reports of a worker; the decision on it has it too.
     """
 
     variant: str
     step: int
     value: float
-    number: int = 0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a notebook is to do after a report.
-
-    Attributes:
-        decision: ``continue``; ``stop`` and ``exploit`` end it at once; ``end`` ends its loop, and
-            the rest runs; ``pause`` ends it before the next iteration, with a snapshot.
-        snapshot: Whether it must take a snapshot before the next iteration.
-        text: Why, in a sentence.
-        number: That of the report.
-    """
-
-    decision: str = "continue"
-    snapshot: bool = False
-    text: str = ""
     number: int = 0
 
 

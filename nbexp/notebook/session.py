@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbexp.checkpoints.loops import Frame, Loops
+from nbexp.decisions import Decision, DecisionKind
 from nbexp.files import write_atomic
-from nbexp.notebook.channel import Decision, Verdict
 from nbexp.notebook.interrupts import Exploited, Interrupt, Paused, Stopped
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 CUT = "cut.txt"  # says in a variant's folder that a loop was ended before its own end
 _PAUSE = "pause"
 _TEXTS = {
-    Verdict.STOP: "its scheduler stopped this variant early",
-    Verdict.PAUSE: "this variant waits for others; it goes on from here later",
-    Verdict.EXPLOIT: "this variant goes on from another one's snapshot",
+    DecisionKind.STOP: "its scheduler stopped this variant early",
+    DecisionKind.PAUSE: "this variant waits for others; it goes on from here later",
+    DecisionKind.EXPLOIT: "this variant goes on from another one's snapshot",
 }
 
 
@@ -89,16 +89,16 @@ class Session(Loops):
 
     def obey(self, decision: Decision) -> None:
         """Do what a scheduler decided, now or at the next iteration."""
-        text = decision.text or _TEXTS.get(decision.verdict, "")
+        text = decision.reason or _TEXTS.get(decision.kind, "")
         self.snapshot |= decision.snapshot
-        match decision.verdict:
-            case Verdict.STOP:
+        match decision.kind:
+            case DecisionKind.STOP:
                 self.throw(Stopped(text))
-            case Verdict.EXPLOIT:
+            case DecisionKind.EXPLOIT:
                 self.throw(Exploited(text))
-            case Verdict.END:
+            case DecisionKind.END:
                 self.ends = bool(self.frames)
-            case Verdict.PAUSE:
+            case DecisionKind.PAUSE:
                 self.pause = text
                 if not self.pauses_later:
                     self.throw(Paused(text))

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nbexp.decisions import Decision
 from nbexp.errors import RunError
-from nbexp.execute.job import Answer, Job, Outcome, Report
+from nbexp.execute.job import Job, Outcome, Report
 from nbexp.pipeline import Resources
 from nbexp.run.cluster import Cluster
 from nbexp.run.worker import Worker, ray_environment
@@ -126,7 +127,7 @@ class Pool:
         if job.is_steered and slot not in self._reports.values():
             self._listen(slot, None)
 
-    def answer(self, task: str, answer: Answer) -> None:
+    def answer(self, task: str, answer: Decision) -> None:
         """Answer the last report of a running notebook, which waits for that."""
         for slot in self._slots:
             if slot.task == task:
@@ -213,7 +214,7 @@ class Pool:
             if slot.shape != shape and waited_s > patience_s:
                 self._end_worker(slot)
 
-    def _listen(self, slot: Slot, answer: Answer | None) -> None:
+    def _listen(self, slot: Slot, answer: Decision | None) -> None:
         self._reports[slot.actor.exchange.remote(answer)] = slot
 
     def _take_report(self, ref: Any) -> Report | None:

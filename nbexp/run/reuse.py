@@ -19,7 +19,7 @@ from nbexp.run.announcer import Announcer
 from nbexp.run.events import EventKind
 from nbexp.run.folder import RunFolder, read_outcome
 from nbexp.run.index import RunIndex
-from nbexp.run.steering import altered
+from nbexp.run.schedulers import altered
 from nbexp.run.tracker import Tracker, VariantRecord
 from nbexp.states import State
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
+from nbexp.decisions import Decision
 from nbexp.errors import LinkError, RunError
-from nbexp.execute.job import Answer, CellError, Outcome, Report
+from nbexp.execute.job import CellError, Outcome, Report
 from nbexp.files import write_json
 from nbexp.pipeline import Pipeline
 from nbexp.plan import Graph, Identified, Node, Result, identify, refresh
@@ -17,14 +18,14 @@ from nbexp.run.endings import Endings
 from nbexp.run.events import EventKind
 from nbexp.run.folder import read_end
 from nbexp.run.locks import KeyLocks
-from nbexp.run.parking import Parking
+from nbexp.run.paused import PausedVariants
 from nbexp.run.pool import Done, Slot
 from nbexp.run.progress import PAUSE
 from nbexp.run.requests import Requests
 from nbexp.run.reuse import Reuse
+from nbexp.run.schedulers import Schedulers
 from nbexp.run.searches import Searches
 from nbexp.run.starting import Parts, Starter
-from nbexp.run.steering import Steering
 from nbexp.run.tasks import Task, TaskQueue
 from nbexp.states import State
 
@@ -65,10 +66,10 @@ class Runner:
         run, tracker, warn = parts.folder, parts.tracker, self._tell.warn
         self._reuse = Reuse(parts.past(self.graph), run, tracker, self._tell, fresh=fresh)
         self._searches = Searches(self.graph, run.path, tracker, warn=warn, fresh=fresh)
-        self._steering = Steering(self.graph, self._searches, warn)
-        self._parking = Parking(self._steering, self._queue, run, self._tell)
+        self._schedulers = Schedulers(self.graph, self._searches, warn)
+        self._paused = PausedVariants(self._schedulers, self._queue, run, self._tell)
         self._starter = Starter(
-            pipeline, parts, searches=self._searches, parking=self._parking, fresh=fresh
+            pipeline, parts, searches=self._searches, paused=self._paused, fresh=fresh
         )
         self._requests = Requests(run, self.graph, self._tell)
         self._stop_reason: str | None = None
@@ -106,7 +107,7 @@ class Runner:
     def _break_off(self, reason: str) -> None:
         """Tell how everything stands that has not ended, so that nothing seems to go on."""
         self._pool.kill()
-        self._running.update({task.name: task for task in self._parking.take_all()})
+        self._running.update({task.name: task for task in self._paused.take_all()})
         for task in (*self._running.values(), *self._queue.take_all()):
             if task.name in self._running or task.paused is not None:
                 self._track_stopped(task)
@@ -124,7 +125,7 @@ class Runner:
             if not self._is_paused:
                 self._dispatch()
             self._take_all()
-            self._parking.carry_out(self._finish)
+            self._paused.carry_out(self._finish)
             self._advance()
             self._catch_up()
             if not (self._running or self._queue or self.graph.has_ended or self._is_paused):
@@ -135,7 +136,7 @@ class Runner:
         return State.STOPPED if State.STOPPED in states else State.FINISHED
 
     def _go_on_somehow(self) -> None:
-        if not self._parking.break_deadlock():
+        if not self._paused.break_deadlock():
             raise RunError("the run has come to a halt with variants left; please report it")
 
     def _advance(self) -> None:
@@ -144,7 +145,7 @@ class Runner:
             identified = [each for each in map(self._identify, ready) if each is not None]
             found = self._reuse.find(identified)
             for each in identified:
-                self._steering.add(each.node)
+                self._schedulers.add(each.node)
             for each in identified:
                 if self._reuse.use(each, found):
                     self._settle(each.node)
@@ -160,8 +161,8 @@ class Runner:
 
     def _settle(self, node: Node) -> None:
         """Let schedulers know of a variant that need not run."""
-        self._steering.recall(node, self._folder.variant(node.variant.name))
-        self._steering.ended(node)
+        self._schedulers.recall(node, self._folder.variant(node.variant.name))
+        self._schedulers.ended(node)
 
     def _identify(self, node: Node) -> Identified | None:
         try:
@@ -185,9 +186,9 @@ class Runner:
     def _dispatch(self) -> None:
         """Give what is queued to workers, oldest first."""
         waiting = self._queue.counts()
-        if len(self._parking):
-            for shape in self._parking.shapes - waiting.keys():
-                self._parking.refill(shape, self._pool.room(shape))
+        if len(self._paused):
+            for shape in self._paused.shapes - waiting.keys():
+                self._paused.refill(shape, self._pool.room(shape))
             waiting = self._queue.counts()
         if not waiting:
             return
@@ -202,7 +203,7 @@ class Runner:
 
     def _claim(self, task: Task) -> bool:
         """Lock a task's identity; where another run works on it, wait, and take what it leaves."""
-        if self._parking.is_delayed(task):
+        if self._paused.is_delayed(task):
             self._queue.block(task, _DELAY_S)
             return False
         if task.paused is not None:
@@ -228,7 +229,7 @@ class Runner:
 
     def _is_stuck(self) -> bool:
         """Whether another run may wait for this one, with variants that a scheduler compares."""
-        return not self._running and len(self._parking) > 0
+        return not self._running and len(self._paused) > 0
 
     def _start(self, task: Task, slot: Slot) -> None:
         job = self._starter.prepare(task)
@@ -242,7 +243,7 @@ class Runner:
         self._endings.hand_over()
         for each in self._pool.wait(_TICK_S):
             if isinstance(each, Report):
-                self._pool.answer(each.variant, replace(self._answer(each), number=each.number))
+                self._pool.answer(each.variant, replace(self._decide(each), report=each.number))
             else:
                 self._take(each)
         if time.monotonic() - self._followed >= _TICK_S:
@@ -251,11 +252,11 @@ class Runner:
                 self._follow(task)
             self._followed = time.monotonic()
 
-    def _answer(self, report: Report) -> Answer:
+    def _decide(self, report: Report) -> Decision:
         task = self._running.get(report.variant)
         if task is None or self._stop_reason is not None:
-            return Answer()
-        return self._parking.report(task, report)
+            return Decision()
+        return self._paused.report(task, report)
 
     def _follow(self, task: Task) -> None:
         """Tell what a variant has logged since the last time."""
@@ -282,9 +283,9 @@ class Runner:
             may_retry = outcome.state.is_failure and task.failures <= retries
         is_stopping = self._stop_reason is not None or task.name in self._stopping
         if outcome.state is State.PAUSED and not is_stopping:
-            self._parking.park(task, outcome)
+            self._paused.park(task, outcome)
             if not self._is_paused:
-                self._parking.let_go()  # the run was asked to go on before this one had paused
+                self._paused.let_go()  # the run was asked to go on before this one had paused
         elif may_retry and not is_stopping:
             self._retry(task, outcome)
         else:
@@ -322,7 +323,7 @@ class Runner:
             result = Result(node.variant, identified.resolved, outcome, folder)
         self._tell.ended(node, outcome.state, outcome=outcome)
         self.graph.end(node.variant.name, outcome.state, result)
-        self._steering.ended(node)
+        self._schedulers.ended(node)
 
     def _track_stopped(self, task: Task) -> None:
         now = time.time()
@@ -343,7 +344,7 @@ class Runner:
     def _stop_variant(self, name: str) -> None:
         if name in self._running:
             self._stopping.add(name)
-        elif (task := self._parking.stop(name)) and task.paused:
+        elif (task := self._paused.stop(name)) and task.paused:
             self._finish(task, task.paused)
         else:
             self._stop_waiting(name)
@@ -357,7 +358,7 @@ class Runner:
             file = self._folder.variant(task.name) / PAUSE
             file.touch() if is_paused else file.unlink(missing_ok=True)
         if not is_paused:
-            self._parking.let_go()
+            self._paused.let_go()
         self._tell.emit(EventKind.RUN_PAUSED if is_paused else EventKind.RUN_CONTINUED)
 
     def _pass_on(self, names: Iterable[str]) -> None:
@@ -376,7 +377,7 @@ class Runner:
                 self._locks.release(task.key)
             self._tell.ended(node, State.STOPPED, reason="asked to stop")
             self.graph.end(name, State.STOPPED)
-            self._steering.ended(node)
+            self._schedulers.ended(node)
 
     def _stop(self, reason: str) -> State:
         """End what runs, keep what it left, and mark the rest as stopped."""
@@ -386,7 +387,7 @@ class Runner:
             self._pass_on(self._running)
             self._take_all()
         begun = [task for task in waiting if task.paused is not None]
-        for task in (*begun, *self._parking.take_all()):
+        for task in (*begun, *self._paused.take_all()):
             self._track_stopped(task)
         self._tell.news()
         for node in self.graph.abandon():

@@ -16,7 +16,7 @@ from nbexp.plan import Graph, pruned_key
 from nbexp.run.events import Events
 from nbexp.run.folder import RunFolder
 from nbexp.run.index import RunIndex
-from nbexp.run.parking import Parking
+from nbexp.run.paused import PausedVariants
 from nbexp.run.pool import Pool
 from nbexp.run.progress import PAUSE, adopt_progress, history_of
 from nbexp.run.reuse import PastResults, environment_of, record_of
@@ -58,7 +58,7 @@ class Starter:
         pipeline: The pipeline.
         parts: What the run works with.
         searches: The searches of the run.
-        parking: Where variants have waited that go on.
+        paused: Where variants have waited that go on.
         fresh: Whether to begin at the beginning, whatever was left on the way before.
     """
 
@@ -68,14 +68,14 @@ class Starter:
         parts: Parts,
         *,
         searches: Searches,
-        parking: Parking,
+        paused: PausedVariants,
         fresh: bool,
     ) -> None:
         self._pipeline = pipeline
         self._folder = parts.folder
         self._tracker = parts.tracker
         self._searches = searches
-        self._parking = parking
+        self._paused = paused
         self._fresh = fresh
 
     def prepare(self, task: Task) -> Job:
@@ -88,7 +88,7 @@ class Starter:
         if task.attempt == 1 and not is_begun and not self._fresh:
             earlier = self._folder.earlier()
             has_past = adopt_progress(folder, task.key, earlier, partial(self._is_current, task))
-        self._parking.depart(task, has_past=has_past)
+        self._paused.depart(task, has_past=has_past)
         if not is_begun:
             self._begin(task, folder)
         elif task.record is not None:

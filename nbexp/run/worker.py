@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from nbexp.execute import Answer, Job, NotebookExecutor, Outcome, Report
+from nbexp.decisions import Decision
+from nbexp.execute import Job, NotebookExecutor, Outcome, Report
 from nbexp.pipeline import TEMPLATE, VARIANT, Pipeline, Stage, Template
 
 _RAYS_TOO = ("PYTHONBREAKPOINT", "SPT_NOENV")
@@ -53,7 +54,7 @@ class Worker:
             gc.freeze()  # all is imported: to look for garbage among it would take 0.1 s each time
         return outcome
 
-    def exchange(self, answer: Answer | None) -> Report:
+    def exchange(self, answer: Decision | None) -> Report:
         """Answer the last report of a notebook, if any, and wait for the next."""
         return self._executor.exchange(answer)
 

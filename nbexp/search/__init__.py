@@ -4,14 +4,12 @@ A run tells what happens, and asks what to do: which values a variant gets, whet
 reported goes on, and which one starts next. Nothing here starts, stops or writes anything.
 """
 
-from nbexp.search._base import Decision, DecisionKind, Scheduler, Searcher
+from nbexp.search._base import Scheduler, Searcher
 from nbexp.search._check import check_search
 from nbexp.search._schedulers import make_scheduler
 from nbexp.search._searcher import make_searcher
 
 __all__ = [
-    "Decision",
-    "DecisionKind",
     "Scheduler",
     "Searcher",
     "check_search",

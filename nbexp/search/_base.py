@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Protocol
+
+from nbexp.decisions import Decision
 
 
 class Searcher(Protocol):
@@ -32,37 +32,6 @@ class Searcher(Protocol):
         Returns:
             Whether the algorithm can make use of it.
         """
-
-
-class DecisionKind(StrEnum):
-    """What a scheduler decides of a variant."""
-
-    CONTINUE = "continue"
-    STOP = "stop"  # at once: it is pruned
-    END = "end"  # it has been trained in full: end its loop, and run the rest of its notebook
-    PAUSE = "pause"  # give up the slot, and wait to be chosen again
-    EXPLOIT = "exploit"  # go on from a donor's snapshot, with changed values; it waits to be chosen
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a scheduler decided of a variant, and why.
-
-    Attributes:
-        kind: What it is to do.
-        snapshot: Whether it must take a snapshot at its next iteration: it may become a donor.
-        donor: For `EXPLOIT`, the variant whose snapshot it goes on from.
-        donor_step: The last step that the donor had reported when that snapshot was asked for.
-        values: For `EXPLOIT`, its new values, all of them, by key.
-        reason: One sentence for people.
-    """
-
-    kind: DecisionKind
-    snapshot: bool = False
-    donor: str | None = None
-    donor_step: int | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    reason: str = ""
 
 
 class Scheduler(Protocol):

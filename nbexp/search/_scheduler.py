@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from nbexp.decisions import Decision, DecisionKind
 from nbexp.pipeline import Mode
-from nbexp.search._base import Decision, DecisionKind
 from nbexp.search._sandbox import Sandbox
 from nbexp.search._searcher import TuneSearcher
 from nbexp.search._trial import (

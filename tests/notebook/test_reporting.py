@@ -235,7 +235,7 @@ class Scheduler:
                 with connection, connection.makefile("rwb") as stream:
                     question = json.loads(stream.readline())
                     self.asked.append(question)
-                    answer = self.answers.get(question["step"], {"decision": "continue"})
+                    answer = self.answers.get(question["step"], {"kind": "continue"})
                     stream.write(json.dumps(answer).encode() + b"\n")
 
     def close(self) -> None:
@@ -276,7 +276,7 @@ def test_a_metric_is_asked_about_once_a_step(kernel, scheduler):
 
 @pytest.mark.parametrize(("verdict", "kind"), [("stop", Stopped), ("exploit", Exploited)])
 def test_after_stop_no_further_iteration_runs(kernel, scheduler, verdict, kind):
-    scheduler.answers[1] = {"decision": verdict, "text": "worse than others"}
+    scheduler.answers[1] = {"kind": verdict, "reason": "worse than others"}
 
     def stubborn(kernel):
         for _ in range(3):
@@ -297,13 +297,13 @@ def test_after_stop_no_further_iteration_runs(kernel, scheduler, verdict, kind):
 
 
 def test_after_end_the_rest_of_the_notebook_runs(kernel, scheduler):
-    scheduler.answers[2] = {"decision": "end"}
+    scheduler.answers[2] = {"kind": "end"}
     kernel.live(train)
     assert kernel.events == [0, 1, 2, "after"]
 
 
 def test_a_pause_comes_after_a_snapshot_at_the_next_iteration(kernel, scheduler):
-    scheduler.answers[1] = {"decision": "pause", "text": "waits"}
+    scheduler.answers[1] = {"kind": "pause", "reason": "waits"}
     with pytest.raises(Paused, match="waits"):
         kernel.live(train)
     assert kernel.events == [0, 1]
@@ -313,13 +313,13 @@ def test_a_pause_comes_after_a_snapshot_at_the_next_iteration(kernel, scheduler)
 
 
 def test_a_pause_without_anything_to_keep_comes_at_once(kernel, scheduler):
-    scheduler.answers[0] = {"decision": "pause"}
+    scheduler.answers[0] = {"kind": "pause"}
     with pytest.raises(Paused):
         nbexp.log("accuracy", 1)
 
 
 def test_a_snapshot_can_be_asked_for(kernel, scheduler):
-    scheduler.answers[1] = scheduler.answers[4] = {"decision": "continue", "snapshot": True}
+    scheduler.answers[1] = scheduler.answers[4] = {"kind": "continue", "snapshot": True}
     kernel.live(train)
     assert kernel.snapshots() == ["epoch-2", "epoch-5-done"]
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nbexp.decisions import Decision, DecisionKind
 from nbexp.pipeline import Distribution, Mode
 from nbexp.pipeline.spec import Scheduler as Spec
-from nbexp.search import Decision, DecisionKind, Scheduler, make_scheduler
+from nbexp.search import Scheduler, make_scheduler
 from nbexp.search._scheduler import TuneScheduler
 from nbexp.states import State
 

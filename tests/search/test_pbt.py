@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from simulated import SPACE, Pool, Simulated, made
 
+from nbexp.decisions import DecisionKind
 from nbexp.pipeline import Distribution, Grid, Mode
 from nbexp.pipeline.spec import Scheduler as Spec
-from nbexp.search import DecisionKind, make_scheduler
+from nbexp.search import make_scheduler
 
 
 def toy(score: float, step: int, values: Any) -> float:

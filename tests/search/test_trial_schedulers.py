@@ -11,8 +11,8 @@ import pytest
 from ray.tune.schedulers import FIFOScheduler
 from simulated import Pool, Simulated, made, population
 
+from nbexp.decisions import DecisionKind
 from nbexp.pipeline import Mode
-from nbexp.search import DecisionKind
 from nbexp.states import State
 
 

@@ -1,4 +1,4 @@
-"""Brings a notebook's reports to whoever decides on them, and the answers back to its kernel."""
+"""Brings a notebook's reports to whoever decides on them, and the decisions to its kernel."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import json
 import queue
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nbexp.execute.job import Answer, Report
+from nbexp.decisions import Decision
+from nbexp.execute.job import Report
 from nbexp.files import from_json, write_atomic
 from nbexp.states import State
 
@@ -32,23 +33,23 @@ class Desk:
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._count = 0
-        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Future[Answer]] | None = None
+        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Future[Decision]] | None = None
 
-    async def ask(self, report: Report) -> Answer:
+    async def ask(self, report: Report) -> Decision:
         """Lay down a report, and return the answer once it is there; one report at a time."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer] = loop.create_future()
+        future: asyncio.Future[Decision] = loop.create_future()
         with self._lock:
             self._count += 1
             self._waiting = (loop, future)
             self._reports.put(replace(report, number=self._count))
         return await future
 
-    def exchange(self, answer: Answer | None) -> Report:
+    def exchange(self, answer: Decision | None) -> Report:
         """Answer the last report, if any, and wait for the next."""
         if answer is not None:
             with self._lock:
-                is_current = answer.number == self._count
+                is_current = answer.report == self._count
                 waiting = self._waiting if is_current else None
             if waiting is not None:
                 loop, future = waiting
@@ -57,7 +58,7 @@ class Desk:
         return self._reports.get()
 
 
-def _settle(future: asyncio.Future[Answer], answer: Answer) -> None:
+def _settle(future: asyncio.Future[Decision], answer: Decision) -> None:
     if not future.done():
         future.set_result(answer)
 
@@ -74,7 +75,7 @@ async def channel(path: Path, variant: str, desk: Desk) -> AsyncIterator[None]:
                 report = Report(variant, int(asked["step"]), float(asked["value"]))
                 async with turn:  # a notebook may report from several threads
                     answer = await desk.ask(report)
-                writer.write(json.dumps(asdict(answer)).encode() + b"\n")
+                writer.write(answer.to_line())
                 await writer.drain()
         writer.close()
 

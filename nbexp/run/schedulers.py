@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nbexp.execute.job import Answer, Report
+from nbexp.decisions import Decision, DecisionKind
+from nbexp.execute.job import Report
 from nbexp.files import canonical_json, digest
 from nbexp.metrics import METRICS, read_course
 from nbexp.pipeline import Distribution, Stage
@@ -21,11 +22,11 @@ from nbexp.plan.options import expand_points
 from nbexp.run.announcer import error_text
 from nbexp.run.progress import changed_params
 from nbexp.run.searches import Searches
-from nbexp.search import Decision, DecisionKind, Scheduler, make_scheduler
+from nbexp.search import Scheduler, make_scheduler
 from nbexp.states import State
 
 
-class Steering:
+class Schedulers:
     """Asks schedulers, and hands out what they decide.
 
     Args:
@@ -43,7 +44,7 @@ class Steering:
         self._of: dict[str, Scheduler] = {}
         self._steps: dict[str, int] = {}
         self._held: dict[str, Decision] = {}
-        self._final: dict[str, Answer] = {}
+        self._final: dict[str, Decision] = {}
         self._began: dict[str, float] = {}
 
     def add(self, node: Node) -> None:
@@ -76,8 +77,8 @@ class Steering:
             with self._bearing(node.variant.name):
                 self._of[node.variant.name].start(node.variant.name)
 
-    def report(self, node: Node, report: Report) -> tuple[Answer, Decision | None]:
-        """Return the answer to a report, and the decision behind it, where there was one."""
+    def report(self, node: Node, report: Report) -> Decision:
+        """Return what is decided on a report."""
         name = node.variant.name
         scheduler = self._of.get(name)
         if name in self._held:
@@ -85,18 +86,17 @@ class Steering:
         elif scheduler is None or report.step <= self._steps.get(name, report.step - 1):
             # A step that it repeats after it was interrupted; at its last it is at its end again.
             is_last = report.step == self._steps.get(name)
-            return (self._final.get(name, Answer()) if is_last else Answer()), None
+            return self._final.get(name, Decision()) if is_last else Decision()
         else:
             self._steps[name] = report.step
             self._searches.report(node, report.step, report.value)
-            decision = Decision(DecisionKind.CONTINUE)
+            decision = Decision()
             with self._bearing(name):
                 ran_s = time.monotonic() - self._began[name]
                 decision = scheduler.report(name, report.step, report.value, ran_s)
-        answer = Answer(decision.kind.value, decision.snapshot, decision.reason)
         if decision.kind in (DecisionKind.STOP, DecisionKind.END):
-            self._final[name] = answer
-        return answer, decision
+            self._final[name] = decision
+        return decision
 
     def paused(self, node: Node) -> None:
         """Note that a variant has given up its slot."""

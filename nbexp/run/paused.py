@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nbexp.execute.job import Answer, Outcome, Report
-from nbexp.execute.steering import retell_ending
+from nbexp.decisions import Decision, DecisionKind
+from nbexp.execute.decision_channel import retell_ending
+from nbexp.execute.job import Outcome, Report
 from nbexp.pipeline import Resources
 from nbexp.plan import pruned_key
 from nbexp.run.announcer import Announcer
@@ -21,64 +22,63 @@ from nbexp.run.progress import (
     newest_snapshot,
     snapshot_after,
 )
-from nbexp.run.steering import Steering, altered
+from nbexp.run.schedulers import Schedulers, altered
 from nbexp.run.tasks import Task, TaskQueue
-from nbexp.search import Decision, DecisionKind
 from nbexp.states import State
 
 _MOST_DELAYS = 25  # until a donor is not waited for that has never taken a snapshot
 End = Callable[[Task, Outcome], None]
 
 
-class Parking:
+class PausedVariants:
     """Keeps variants that have paused, until a scheduler or a person has them go on.
 
     Args:
-        steering: The schedulers.
+        schedulers: The schedulers.
         queue: Where a variant goes that goes on.
         folder: The run's folder.
         tell: Who is told.
     """
 
     def __init__(
-        self, steering: Steering, queue: TaskQueue, folder: RunFolder, tell: Announcer
+        self, schedulers: Schedulers, queue: TaskQueue, folder: RunFolder, tell: Announcer
     ) -> None:
-        self._steering = steering
+        self._schedulers = schedulers
         self._queue = queue
         self._folder = folder
         self._tell = tell
-        self._parked: dict[str, Task] = {}
+        self._tasks: dict[str, Task] = {}
         self._reasons: dict[str, tuple[str, int]] = {}
         self._asked: set[str] = set()  # by a person, not by a scheduler
 
     def __len__(self) -> int:
-        return len(self._parked)
+        return len(self._tasks)
 
-    def report(self, task: Task, report: Report) -> Answer:
-        """Return the answer to a report of a running variant."""
-        answer, decision = self._steering.report(task.node, report)
-        if decision is not None and decision.kind in (DecisionKind.PAUSE, DecisionKind.EXPLOIT):
+    def report(self, task: Task, report: Report) -> Decision:
+        """Return what is decided on a report of a running variant."""
+        decision = self._schedulers.report(task.node, report)
+        if decision.kind in (DecisionKind.PAUSE, DecisionKind.EXPLOIT):
             self._reasons[task.name] = (decision.reason, report.step)
             task.exploit = decision if decision.kind is DecisionKind.EXPLOIT else None
-        return answer
+        return decision
 
     def park(self, task: Task, outcome: Outcome) -> None:
         """Take in a variant that has paused."""
         task.paused = outcome
         task.ran_s += outcome.duration_s
         task.node.state = State.PAUSED
-        self._parked[task.name] = task
+        self._tasks[task.name] = task
         reason, step = self._reasons.pop(task.name, ("asked to pause", None))
         if step is None:
             self._asked.add(task.name)
         else:
-            self._steering.paused(task.node)
+            self._schedulers.paused(task.node)
         add_history(self._folder.variant(task.name), event="paused", step=step, reason=reason)
         self._tell.paused(task, reason, step)
 
     def let_go(self) -> None:
         """Have everything go on that a person had paused."""
-        for name in sorted(self._asked & self._parked.keys(), reverse=True):
+        for name in sorted(self._asked & self._tasks.keys(), reverse=True):
             self._go_on(name, first=True)
         self._asked.clear()
 
@@ -88,13 +88,13 @@ class Parking:
         Args:
             end: Takes in the end of a variant.
         """
-        late = [(name, held) for name in self._parked if (held := self._steering.take_held(name))]
-        for name, decision in (*late, *self._steering.orders()):
-            task = self._parked.get(name)
+        late = [(name, held) for name in self._tasks if (held := self._schedulers.take_held(name))]
+        for name, decision in (*late, *self._schedulers.orders()):
+            task = self._tasks.get(name)
             if task is None and (queued := self._queue.find(name)) and queued.paused:
                 task = queued
             if task is None:
-                self._steering.hold(name, decision)
+                self._schedulers.hold(name, decision)
             elif decision.kind in (DecisionKind.STOP, DecisionKind.END):
                 self._prune(task, decision.reason, end)
             elif decision.kind is DecisionKind.EXPLOIT:
@@ -103,13 +103,13 @@ class Parking:
     @property
     def shapes(self) -> set[Resources]:
         """The resources that the variants need."""
-        return {task.shape for task in self._parked.values()}
+        return {task.shape for task in self._tasks.values()}
 
     def refill(self, shape: Resources, count: int) -> None:
         """Have schedulers choose who goes on, up to a number, of those that need some resources."""
         for _ in range(count):
-            names = [name for name in self._waiting() if self._parked[name].shape == shape]
-            chosen = self._steering.choose(names) if names else None
+            names = [name for name in self._waiting() if self._tasks[name].shape == shape]
+            chosen = self._schedulers.choose(names) if names else None
             if chosen is None:
                 return
             self._go_on(chosen)
@@ -118,17 +118,17 @@ class Parking:
         """Have a variant go on where nothing else would; False if there is none."""
         waiting = self._waiting()
         if waiting:
-            self._go_on(self._steering.choose(waiting) or waiting[0])
+            self._go_on(self._schedulers.choose(waiting) or waiting[0])
         return bool(waiting)
 
     def stop(self, name: str) -> Task | None:
         """Take a variant out, since it is not to go on."""
-        return self._parked.pop(name, None)
+        return self._tasks.pop(name, None)
 
     def take_all(self) -> Sequence[Task]:
         """Take all variants out, since nothing goes on."""
-        tasks = list(self._parked.values())
-        self._parked.clear()
+        tasks = list(self._tasks.values())
+        self._tasks.clear()
         return tasks
 
     def is_delayed(self, task: Task) -> bool:
@@ -151,14 +151,14 @@ class Parking:
         """
         folder = self._folder.variant(task.name)
         if has_past:
-            self._steering.recall(task.node, folder)
+            self._schedulers.recall(task.node, folder)
         if task.exploit is not None:
             self._exploit(task, task.exploit, folder)
         self._reasons.pop(task.name, None)
         task.exploit, task.paused, task.delays = None, None, 0
         resolved = altered(task.identified.resolved, folder)
         task.identified = replace(task.identified, resolved=resolved)
-        self._steering.started(task.node, task.ran_s)
+        self._schedulers.started(task.node, task.ran_s)
 
     def _exploit(self, task: Task, decision: Decision, folder: Path) -> None:
         donor = self._folder.variant(decision.donor or "")
@@ -171,7 +171,7 @@ class Parking:
             message = f"{task.name} can't go on from {decision.donor}, and goes on by itself"
             self._tell.warn(f"{message}: {error}")
             return
-        self._steering.exploited(task.node, snapshot.step)
+        self._schedulers.exploited(task.node, snapshot.step)
         params = self._changes(task, dict(decision.values))
         step, name = snapshot.step, decision.donor or ""
         add_history(folder, event="exploited", donor=name, step=step, params=params)
@@ -184,7 +184,7 @@ class Parking:
         return {key: value for key, value in values.items() if now.get(key, value) != value}
 
     def _prune(self, task: Task, reason: str, end: End) -> None:
-        self._parked.pop(task.name, None)
+        self._tasks.pop(task.name, None)
         self._queue.remove(task.name)
         if task.paused is None:
             return
@@ -197,13 +197,13 @@ class Parking:
         end(task, outcome)
 
     def _go_on(self, name: str, *, first: bool = False) -> None:
-        task = self._parked.pop(name, None)
+        task = self._tasks.pop(name, None)
         if task is not None:
             task.node.state = State.PENDING
             (self._queue.push_front if first else self._queue.push)(task)
 
     def _waiting(self) -> list[str]:
-        return [name for name in self._parked if name not in self._asked]
+        return [name for name in self._tasks if name not in self._asked]
 
     def _is_running(self, name: str) -> bool:
         return self._tell.state_of(name) is State.RUNNING

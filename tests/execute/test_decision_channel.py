@@ -8,9 +8,10 @@ from pathlib import Path
 
 import nbformat
 
+from nbexp.decisions import Decision, DecisionKind
+from nbexp.execute.decision_channel import Desk, channel, retell_ending, tell_history
 from nbexp.execute.failures import tell_ending
-from nbexp.execute.job import Answer, Report
-from nbexp.execute.steering import Desk, channel, retell_ending, tell_history
+from nbexp.execute.job import Report
 
 
 def ask(path: Path, step: int) -> dict:
@@ -35,7 +36,7 @@ def answering(desk: Desk, count: int, reports: list[Report]) -> None:
     for _ in range(count):
         report = desk.exchange(answer)
         reports.append(report)
-        answer = Answer("pause", text=f"at {report.step}", number=report.number)
+        answer = Decision(DecisionKind.PAUSE, reason=f"at {report.step}", report=report.number)
     threading.Thread(target=desk.exchange, args=(answer,), daemon=True).start()
 
 
@@ -47,7 +48,7 @@ def test_reports_of_several_threads_each_get_their_own_answer(tmp_path):
         return lambda path: answers.update({step: ask(path, step)})
 
     serve(tmp_path, desk, [worker(step) for step in range(8)])
-    assert {step: answer["text"] for step, answer in answers.items()} == {
+    assert {step: answer["reason"] for step, answer in answers.items()} == {
         step: f"at {step}" for step in range(8)
     }
     assert {report.step for report in reports} == set(range(8))
@@ -59,13 +60,15 @@ def test_answer_to_an_older_report_is_not_taken_for_one_to_the_next(tmp_path):
     def decide(_path):
         report = desk.exchange(None)
         late = threading.Thread(
-            target=desk.exchange, args=(Answer("stop", number=report.number - 1),), daemon=True
+            target=desk.exchange,
+            args=(Decision(DecisionKind.STOP, report=report.number - 1),),
+            daemon=True,
         )
         late.start()
-        answer = Answer("end", number=report.number)
+        answer = Decision(DecisionKind.END, report=report.number)
         threading.Thread(target=desk.exchange, args=(answer,), daemon=True).start()
 
-    serve(tmp_path, desk, [decide, lambda path: answers.append(ask(path, 1)["decision"])])
+    serve(tmp_path, desk, [decide, lambda path: answers.append(ask(path, 1)["kind"])])
     assert answers == ["end"]
 
 
