@@ -18,6 +18,7 @@ from nbexp.execute import Job, NotebookExecutor, observing
 from nbexp.execute.job import OBSERVED
 from nbexp.execute.observing import is_as_it_was
 from nbexp.files import read_json
+from nbexp.masks import MASKED, Mask
 from nbexp.observe.check import Check
 from nbexp.observe.states import Files
 from nbexp.states import State
@@ -167,9 +168,38 @@ def test_what_is_read_is_hashed_while_the_notebook_runs(
     (job.folder / OBSERVED).write_text("\n".join(lines) + '\n[["cd", ')  # one is being written
 
     async def run() -> None:
-        task = asyncio.create_task(observing.Observer(job).look_ahead())
+        task = asyncio.create_task(observing.Observer(job, Mask([])).look_ahead())
         await asyncio.to_thread(done.wait)
         task.cancel()
 
     asyncio.run(run())
     assert hashed == [str(files / "read.txt")]
+
+
+READS_OF_SECRET = """
+import glob, os, pathlib, subprocess, sys
+file = pathlib.Path("in", os.environ["SECRET"], "file.txt")
+print(file.exists(), file.read_text(), os.listdir(file.parent), glob.glob(f"{file.parent}/*"))
+file.with_name("own.txt").write_text("1")
+subprocess.run([sys.executable, "-c", "import sys; open(sys.argv[1]).read()", file], check=True)
+open("data.txt").read()
+"""
+
+
+@pytest.mark.parametrize("ends", ["", "raise ValueError"])
+def test_paths_that_hold_a_secret_are_written_nowhere(
+    executor: NotebookExecutor, make_job: MakeJob, files: Path, ends: str
+) -> None:
+    secret = "tops3cret&value"
+    (files / "in" / secret).mkdir(parents=True)
+    (files / "in" / secret / "file.txt").write_text("1")
+    job = make_job(READS_OF_SECRET, ends, secrets={"SECRET": secret})
+    outcome = executor.execute(job)
+    assert (job.folder / OBSERVED).exists() == bool(ends)
+    for file in (path for path in job.folder.rglob("*") if path.is_file()):
+        assert "tops3cret" not in file.read_text(), file.name
+    assert "data.txt" in outcome.observed["inputs"]
+    assert not [path for path in outcome.observed["inputs"] if MASKED in path]
+    assert outcome.observed["unseen"] == [
+        "it uses files whose paths hold a secret, which are not kept or checked"
+    ]
