@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nbexp.cli._tally import StageTally, Tally
 from nbexp.pipeline import Pipeline, Stage
-from nbexp.plan import NO_TIME, Durations, Plan, PlannedStage, Ranges, Seconds, Took, alike
+from nbexp.plan import NO_TIME, Plan, PlannedStage, Ranges, Seconds, Took, expected
 from nbexp.plan.options import expand_options, expand_points
 from nbexp.run import RUNS, RunIndex, cluster_address, local_node
 from nbexp.states import State
@@ -72,13 +72,13 @@ class _Expected:
 
     Attributes:
         ranges: The parameters that its variants have.
-        earlier: How long earlier ones took that are like them.
+        earlier: How long each takes by earlier runs, if they tell.
         options: Number of its own options.
         samples: How many variants its search makes; 0 where it has none.
     """
 
     ranges: Ranges
-    earlier: Durations
+    earlier: Seconds | None
     options: int
     samples: int
 
@@ -89,7 +89,7 @@ def _expect(stage: Stage, seed: int, took: Sequence[Took]) -> _Expected:
     options = [point.option for point in points] or expand_options(stage, seed)
     ranges = Ranges(option.params for option in options)
     samples = stage.search.samples if is_adaptive else 0
-    return _Expected(ranges, alike(took, options), len(options), samples)
+    return _Expected(ranges, expected(took, options), len(options), samples)
 
 
 class TimeLeft:
@@ -136,9 +136,8 @@ class TimeLeft:
 
     def _each(self, stage: StageTally) -> Seconds | None:
         """Return how long a variant takes: by those of this run, else by those before."""
-        expected = self._expected[stage.name]
-        own = stage.durations.of(expected.ranges)
-        return own or expected.earlier.of(expected.ranges)
+        known = self._expected[stage.name]
+        return stage.durations.of(known.ranges) or known.earlier
 
     def _is_known(self, stage: StageTally) -> bool:
         """Whether the number of variants is known, and none runs longer than was to be expected."""
@@ -152,7 +151,7 @@ class TimeLeft:
         """Return how many variants have yet to end, as far as it is known."""
         if stage.has_ended:
             return stage.left
-        expected = self._expected[stage.name]
-        if stage.total or expected.samples:  # a search makes its variants one by one
-            return max(stage.total, expected.samples) - stage.done
-        return max(expected.options, 1)
+        known = self._expected[stage.name]
+        if stage.total or known.samples:  # a search makes its variants one by one
+            return max(stage.total, known.samples) - stage.done
+        return max(known.options, 1)

@@ -1,6 +1,6 @@
 """Variants, their lineage and identity: what there is to run, and what has been run before."""
 
-from nbexp.plan.durations import NO_TIME, Durations, Ranges, Seconds, Took, alike, code_of
+from nbexp.plan.durations import NO_TIME, Durations, Ranges, Seconds, Took, code_of, expected
 from nbexp.plan.graph import Graph, score_of, stages_needed
 from nbexp.plan.keys import CODE_CHANGED, differences, identity, key_of, pruned_key
 from nbexp.plan.nodes import Addition, Node, OpenSearch
@@ -35,10 +35,10 @@ __all__ = [
     "Seconds",
     "Took",
     "Variant",
-    "alike",
     "best",
     "code_of",
     "differences",
+    "expected",
     "identify",
     "identity",
     "key_of",

@@ -100,6 +100,14 @@ class Ranges:
             for key, values in other._values.items()
         )
 
+    def hold(self, params: Mapping[str, Any]) -> bool:
+        """Whether a variant's values lie among these or near them, as far as there are any."""
+        others, nothing = Ranges([params])._values, _Values()
+        return all(
+            values.cover(others.get(key, nothing), is_level=False)
+            for key, values in self._values.items()
+        )
+
 
 class Durations:
     """How long variants of a stage took."""
@@ -118,13 +126,17 @@ class Durations:
         self._ranges.add(params)
 
     def of(self, ranges: Ranges) -> Seconds | None:
-        """Return how long a variant takes whose parameters are in some ranges, if that is known."""
+        """Return how long a variant takes whose parameters are in some ranges, if that is known.
+
+        Where all took about the same, that is their mean.
+        """
         if not self._count:
             return None
         is_level = _is_level(self._least, self._most)
         if not self._ranges.cover(ranges, is_level=is_level):
             return None
-        return Seconds(self._least, self._sum / self._count, self._most)
+        mean = self._sum / self._count
+        return Seconds(mean, mean, mean) if is_level else Seconds(self._least, mean, self._most)
 
 
 def code_of(code: Any, modules: Any) -> str:
@@ -132,25 +144,24 @@ def code_of(code: Any, modules: Any) -> str:
     return digest([code, modules])
 
 
-def alike(took: Iterable[Took], options: Collection[Option]) -> Durations:
-    """Return the durations of those that ran with the code and the parameters' names of options.
+def expected(took: Iterable[Took], options: Collection[Option]) -> Seconds | None:
+    """Return how long a variant with one of some options takes, by earlier ones, if known.
 
-    There are none if that is not so for each of the options.
+    They must have run with the code and the parameters' names of each of the options. Those whose
+    parameters are like the options' count before those that lie around them.
     """
     codes = {o.template.name: code_of(o.template.code, dict(o.template.modules)) for o in options}
     kinds = {(codes[each.template.name], frozenset(each.params)) for each in options}
     found = [(each, (each.code, frozenset(each.params))) for each in took]
-    durations = Durations()
-    if kinds <= {kind for _, kind in found}:
-        for each, kind in found:
-            if kind in kinds:
-                durations.add(each.seconds, each.params)
-    return durations
-
-
-def expected(took: Iterable[Took], options: Collection[Option]) -> Seconds | None:
-    """Return how long a variant with one of some options takes, by earlier ones, if known."""
-    return alike(took, options).of(Ranges(option.params for option in options))
+    if not kinds <= {kind for _, kind in found}:
+        return None
+    asked, near, around = Ranges(option.params for option in options), Durations(), Durations()
+    for each, kind in found:
+        if kind in kinds:
+            around.add(each.seconds, each.params)
+            if asked.hold(each.params):
+                near.add(each.seconds, each.params)
+    return near.of(asked) or around.of(asked)
 
 
 @dataclass
