@@ -129,7 +129,7 @@ def is_as_it_was(job: Job, variables: Mapping[str, str]) -> bool:
     """
     observation = Observation(place_of(job), _FILES)
     observation.take(observe_lines(job.folder / OBSERVED))
-    record = observation.to_record()
+    record = _without_secrets(observation.to_record(), Mask(job.secrets.values()))
     if any(state.get("is_changing") for state in record["inputs"].values()):
         return False
     return Check(Path(record["project"]), variables, _FILES).is_same(record)

@@ -196,6 +196,7 @@ def test_paths_that_hold_a_secret_are_written_nowhere(
     job = make_job(READS_OF_SECRET, ends, secrets={"SECRET": secret})
     outcome = executor.execute(job)
     assert (job.folder / OBSERVED).exists() == bool(ends)
+    assert not ends or is_as_it_was(job, {"SECRET": secret})
     for file in (path for path in job.folder.rglob("*") if path.is_file()):
         assert "tops3cret" not in file.read_text(), file.name
     assert "data.txt" in outcome.observed["inputs"]
