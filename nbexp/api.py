@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -271,8 +272,8 @@ def _plan(spec: Spec, stages: set[str], *, fresh: bool) -> Plan:
 
     index.refresh()
     try:
-        durations_s = index.durations_s(spec.name, stages)
-        return make_plan(graph, lookup, durations_s, recorded, past.changed)
+        took = partial(index.took, spec.name)
+        return make_plan(graph, lookup, took, recorded, past.changed)
     finally:
         index.close()
         tracker.close()

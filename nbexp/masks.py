@@ -15,7 +15,7 @@ from nbexp.files import fit_text
 from nbexp.urls import passwords, passwords_in
 
 SECRETS = "NBEXP_SECRETS"  # holds the names of the kernel's variables that are secrets
-_MASK = "***"
+MASKED = "***"  # stands in the place of a secret
 _SHORTEST_PART = 8  # characters: less of a secret shows nothing, and would mask innocent text
 _PROBE = 4  # characters
 _BACKSLASH = r"(?:\\|%(?:25)?5[cC])"
@@ -140,7 +140,7 @@ class _Spelt:
     def masked(self, text: str, *, is_coloured: bool) -> str:
         """Return a text without the secret."""
         if is_coloured or any(probe in text for probe in self._probes):
-            text = self._pattern.sub(_MASK, text)
+            text = self._pattern.sub(MASKED, text)
         return self._without_cut(text) if self._is_long and _CUT.search(text) else text
 
     def open_start(self, text: str) -> int:
@@ -163,7 +163,7 @@ class _Spelt:
         for found in self._beginning.finditer(text):
             end = self._follow(text, found.start())[0]
             if found.start() >= done and _CUT.match(text, end):
-                pieces += [text[done : found.start()], _MASK]
+                pieces += [text[done : found.start()], MASKED]
                 done = end
         return "".join([*pieces, text[done:]])
 

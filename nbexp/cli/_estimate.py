@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nbexp.cli._tally import StageTally, Tally
-from nbexp.pipeline import Pipeline
-from nbexp.plan import Plan, PlannedStage
-from nbexp.run import cluster_address, list_runs, local_node, read_history
+from nbexp.pipeline import Pipeline, Stage
+from nbexp.plan import NO_TIME, Plan, PlannedStage, Ranges, Seconds, Took, expected
+from nbexp.plan.options import expand_options, expand_points
+from nbexp.run import RUNS, RunIndex, cluster_address, local_node
 from nbexp.states import State
 from nbexp.wording import duration_text
-
-
-@dataclass(frozen=True)
-class Before:
-    """What a stage's last run tells.
-
-    Attributes:
-        mean_s: Mean seconds of a variant.
-        variants: Number of its variants.
-    """
-
-    mean_s: float
-    variants: int
 
 
 def slots(pipeline: Pipeline, stage: str) -> int:
@@ -36,14 +24,29 @@ def slots(pipeline: Pipeline, stage: str) -> int:
     return max(1, int(min(node.get(name, 0.0) / amount for name, amount in needs.items())))
 
 
-def wall_s(plan: Plan) -> float | None:
-    """Return the estimated seconds that a run takes on this machine; None where unknown."""
-    total = 0.0
+def work_of(plan: Plan) -> Seconds | None:
+    """Return the estimated time of all executions together; None where unknown."""
+    works = [stage.work for stage in plan.stages]
+    return None if None in works else sum(filter(None, works), NO_TIME)
+
+
+def wall_of(plan: Plan) -> Seconds | None:
+    """Return the estimated time that a run takes on this machine; None where unknown."""
+    total = NO_TIME
     for stage in plan.stages:
-        if stage.work_s is None:
+        if stage.work is None:
             return None
-        total += stage.work_s / _at_a_time(plan, stage)
+        total += stage.work * (1 / _at_a_time(plan, stage))
     return total
+
+
+def seconds_text(estimate: Seconds) -> str:
+    """Return an estimate in words, such as ``about 2 min 5 s``, or ``40 s to 3 min 20 s``."""
+    if estimate.is_level:
+        return f"about {duration_text(estimate.mean)}"
+    if not estimate.least:
+        return f"up to {duration_text(estimate.most)}"
+    return f"{duration_text(estimate.least)} to {duration_text(estimate.most)}"
 
 
 def _at_a_time(plan: Plan, stage: PlannedStage) -> int:
@@ -54,19 +57,39 @@ def _at_a_time(plan: Plan, stage: PlannedStage) -> int:
     return max(1, min(slots(plan.pipeline, stage.name), waiting))
 
 
-def read_before(pipeline: Pipeline) -> dict[str, Before]:
-    """Return what the last run of a pipeline tells of its stages."""
-    for run in reversed(list_runs(pipeline.folder)[-5:]):
-        history = read_history(run)
-        found = {}
-        for stage in history.stages:
-            variants = history.of_stage(stage)
-            known = [v.duration_s for v in variants if v.state.is_success and v.duration_s]
-            if known:
-                found[stage] = Before(sum(known) / len(known), len(variants))
-        if history.pipeline == pipeline.name and found:
-            return found
-    return {}
+def read_took(pipeline: Pipeline) -> dict[str, list[Took]]:
+    """Return how long the last variants of each stage took, by the folder of runs."""
+    index = RunIndex(pipeline.folder / RUNS)
+    try:
+        return {stage: index.took(pipeline.name, stage) for stage in pipeline.stages}
+    finally:
+        index.close()
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What is known of a stage before it runs.
+
+    Attributes:
+        ranges: The parameters that its variants have.
+        earlier: How long each takes by earlier runs, if they tell.
+        options: Number of its own options.
+        samples: How many variants its search makes; 0 where it has none.
+    """
+
+    ranges: Ranges
+    earlier: Seconds | None
+    options: int
+    samples: int
+
+
+def _expect(stage: Stage, seed: int, took: Sequence[Took]) -> _Expected:
+    is_adaptive = stage.search.is_adaptive
+    points = expand_points(stage, seed) if is_adaptive else ()
+    options = [point.option for point in points] or expand_options(stage, seed)
+    ranges = Ranges(option.params for option in options)
+    samples = stage.search.samples if is_adaptive else 0
+    return _Expected(ranges, expected(took, options), len(options), samples)
 
 
 class TimeLeft:
@@ -74,45 +97,61 @@ class TimeLeft:
 
     Args:
         pipeline: The pipeline.
-        before: What its last run tells.
+        took: How long the last variants of each stage took.
     """
 
-    def __init__(self, pipeline: Pipeline, before: Mapping[str, Before]) -> None:
-        self._before = before
+    def __init__(self, pipeline: Pipeline, took: Mapping[str, Sequence[Took]]) -> None:
         is_local = cluster_address() is None
         self._slots = {n: slots(pipeline, n) if is_local else 0 for n in pipeline.stages}
-        searches = {name: stage.search for name, stage in pipeline.stages.items()}
-        self._samples = {n: search.samples for n, search in searches.items() if search.is_adaptive}
+        self._expected = {
+            name: _expect(stage, pipeline.seed, took.get(name, ()))
+            for name, stage in pipeline.stages.items()
+        }
 
     def phrase(self, tally: Tally) -> str:
         """Return how long it goes on, in words; empty where there is nothing to judge by."""
         stages = tally.stages.values()
-        lefts = [self._stage_s(stage, tally.most_running) for stage in stages]
-        known = [left for left in lefts if left is not None]
-        seconds = round(sum(known))
-        if not seconds:
-            return ""
-        is_whole = len(known) == len(lefts)
-        return f"{'about' if is_whole else 'more than'} {duration_text(seconds)} left"
+        lefts = [self._stage_left(stage, tally.most_running) for stage in stages]
+        left = sum(filter(None, lefts), NO_TIME)
+        least, mean, most = map(round, (left.least, left.mean, left.most))
+        if None in lefts or not all(map(self._is_known, stages)):
+            return f"more than {duration_text(least)} left" if least else ""
+        return f"{seconds_text(Seconds(least, mean, most))} left" if mean else ""
 
-    def _stage_s(self, stage: StageTally, most_running: int) -> float | None:
-        before = self._before.get(stage.name)
-        count = self._count(stage, before)
+    def _stage_left(self, stage: StageTally, most_running: int) -> Seconds | None:
+        count = self._count(stage)
         if not count:
-            return 0.0
-        mean_s = stage.mean_s or (before.mean_s if before else None)
-        if mean_s is None:
+            return NO_TIME
+        each = self._each(stage)
+        if each is None:
             return None
         now = time.time()
-        spent_s = sum(min(now - began, mean_s) for began in stage.running.values())
-        at_a_time = self._slots[stage.name] or most_running or 1
-        return max(mean_s * count - spent_s, 0.0) / min(at_a_time, count)
+        at_a_time = min(self._slots[stage.name] or most_running or 1, count)
 
-    def _count(self, stage: StageTally, before: Before | None) -> int:
+        def left_s(seconds: float) -> float:
+            spent_s = sum(min(now - began, seconds) for began in stage.running.values())
+            return max(seconds * count - spent_s, 0.0) / at_a_time
+
+        return Seconds(*(left_s(seconds) for seconds in (each.least, each.mean, each.most)))
+
+    def _each(self, stage: StageTally) -> Seconds | None:
+        """Return how long a variant takes: by those of this run, else by those before."""
+        known = self._expected[stage.name]
+        return stage.durations.of(known.ranges) or known.earlier
+
+    def _is_known(self, stage: StageTally) -> bool:
+        """Whether the number of variants is known, and none runs longer than was to be expected."""
+        if stage.has_ended or not (each := self._each(stage)):
+            return True
+        first = min(stage.running.values(), default=math.inf)
+        is_counted = stage.total or self._expected[stage.name].samples
+        return bool(is_counted) and each.may_be(time.time() - first)
+
+    def _count(self, stage: StageTally) -> int:
         """Return how many variants have yet to end, as far as it is known."""
         if stage.has_ended:
             return stage.left
-        expected = self._samples.get(stage.name, 0)  # a search makes its variants one by one
-        if stage.total or expected:
-            return max(stage.total, expected) - stage.done
-        return before.variants if before else 1
+        known = self._expected[stage.name]
+        if stage.total or known.samples:  # a search makes its variants one by one
+            return max(stage.total, known.samples) - stage.done
+        return max(known.options, 1)

@@ -37,6 +37,7 @@ def pipeline_options(function: F) -> F:
         click.argument(
             "pipeline", type=click.Path(path_type=Path), required=False, default="pipeline.toml"
         ),
+        directory,
         click.option(
             "--set",
             "sets",

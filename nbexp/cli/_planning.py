@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from nbexp.api import Pipeline
-from nbexp.cli._estimate import slots, wall_s
+from nbexp.cli._estimate import seconds_text, slots, wall_of, work_of
 from nbexp.cli._request import Request
 from nbexp.cli._screen import Part, Screen, state_part
 from nbexp.files import shown_json
 from nbexp.plan import Plan, PlannedStage, PlannedVariant
 from nbexp.states import State
-from nbexp.wording import counted, duration_text
+from nbexp.wording import counted
 
 _ROWS = 20
 _CHANGES = 3
@@ -34,9 +34,10 @@ def show_plan(request: Request, *, as_json: bool, show_all: bool) -> None:
 
 
 def _record(plan: Plan) -> dict[str, Any]:
-    works = [stage.work_s for stage in plan.stages]
-    work_s = None if None in works else sum(work or 0.0 for work in works)
-    return plan.to_record() | {"work_s": work_s, "wall_s": wall_s(plan)}
+    work, wall = work_of(plan), wall_of(plan)
+    means = {"work_s": work and work.mean, "wall_s": wall and wall.mean}
+    ranges = {"work_range_s": work and [work.least, work.most]}
+    return plan.to_record() | means | ranges
 
 
 def _show_stage(screen: Screen, plan: Plan, stage: PlannedStage, most: int | None) -> None:
@@ -70,8 +71,8 @@ def _summary(plan: Plan, stage: PlannedStage) -> str:
     if stage.to_suggest:
         algorithm = plan.pipeline.stages[stage.name].search.algorithm.rpartition(":")[2]
         parts.append(f"{stage.to_suggest} to be suggested by {algorithm}")
-    if (pending or stage.to_suggest) and stage.work_s is not None:
-        parts.append(f"{duration_text(stage.work_s)} of work")
+    if (pending or stage.to_suggest) and stage.work is not None:
+        parts.append(f"{seconds_text(stage.work)} of work")
     return ", ".join(parts)
 
 
@@ -118,9 +119,8 @@ def _show_total(screen: Screen, plan: Plan) -> None:
 
 
 def _estimate(plan: Plan) -> str:
-    wall = wall_s(plan)
-    if wall is None:
-        return "no earlier run tells how long it takes"
-    work = sum(stage.work_s or 0.0 for stage in plan.stages)
+    work, wall = work_of(plan), wall_of(plan)
+    if work is None or wall is None:
+        return "no earlier run with this code and such parameters tells how long it takes"
     most = max(slots(plan.pipeline, stage.name) for stage in plan.stages)
-    return f"about {duration_text(work)} of work, {duration_text(wall)} with {most} at a time"
+    return f"{seconds_text(work)} of work, {seconds_text(wall)} with {most} at a time"

@@ -18,6 +18,7 @@ def run(  # noqa: PLR0913 - the options of the command
     ctx: click.Context,
     pipeline: Path,
     *,
+    root: Path,
     sets: tuple[str, ...],
     only: tuple[str, ...],
     fresh: bool,
@@ -33,7 +34,7 @@ def run(  # noqa: PLR0913 - the options of the command
     from nbexp.cli._request import Request
     from nbexp.cli._running import run_pipeline
 
-    request = Request(pipeline, sets, only, fresh, warm=not no_warm)
+    request = Request(root / pipeline, sets, only, fresh, warm=not no_warm)
     ctx.exit(run_pipeline(request, as_json=as_json))
 
 
@@ -66,6 +67,7 @@ def resume(ctx: click.Context, run: str | None, *, root: Path, as_json: bool) ->
 def plan(  # noqa: PLR0913 - the options of the command
     pipeline: Path,
     *,
+    root: Path,
     sets: tuple[str, ...],
     only: tuple[str, ...],
     fresh: bool,
@@ -79,7 +81,7 @@ def plan(  # noqa: PLR0913 - the options of the command
     from nbexp.cli._planning import show_plan
     from nbexp.cli._request import Request
 
-    show_plan(Request(pipeline, sets, only, fresh), as_json=as_json, show_all=show_all)
+    show_plan(Request(root / pipeline, sets, only, fresh), as_json=as_json, show_all=show_all)
 
 
 COMMANDS = (run, resume, plan)

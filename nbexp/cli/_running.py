@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from nbexp.api import Pipeline
-from nbexp.cli._estimate import TimeLeft, read_before
+from nbexp.cli._estimate import TimeLeft, read_took
 from nbexp.cli._failure import next_step, short_path
 from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress, Progress
 from nbexp.cli._request import Request, RequestFile
@@ -57,7 +57,7 @@ def _progress(pipeline: Pipeline, screen: Screen, tally: Tally, *, as_json: bool
     if as_json:
         return JsonLines()
     if screen.is_terminal:
-        time_left = TimeLeft(pipeline.spec, read_before(pipeline.spec))
+        time_left = TimeLeft(pipeline.spec, read_took(pipeline.spec))
         return LiveProgress(screen, tally, time_left)
     return PlainProgress(screen, tally)
 

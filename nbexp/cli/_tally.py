@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbexp.pipeline import Mode, Score
+from nbexp.plan import Durations
 from nbexp.plan.variants import short
 from nbexp.run import Event, EventKind
 from nbexp.states import State
@@ -65,6 +66,7 @@ class StageTally:
         paused: Names of the variants that have given up their places for a while.
         variants: The variants, by name.
         has_ended: Whether all of it has ended.
+        durations: How long the variants took that were executed in this run and succeeded.
     """
 
     name: str
@@ -77,9 +79,8 @@ class StageTally:
     paused: set[str] = field(default_factory=set)
     variants: dict[str, VariantTally] = field(default_factory=dict)
     has_ended: bool = False
+    durations: Durations = field(default_factory=Durations)
     _best: tuple[float, str] | None = None  # of those that have ended
-    _seconds: Counter[bool] = field(default_factory=Counter)
-    _timed: Counter[bool] = field(default_factory=Counter)
 
     @property
     def done(self) -> int:
@@ -90,14 +91,6 @@ class StageTally:
     def left(self) -> int:
         """Number of variants that have yet to end."""
         return self.total - self.done
-
-    @property
-    def mean_s(self) -> float | None:
-        """Mean seconds of a variant that ran in this run, else of one that ran before."""
-        for is_new in (True, False):
-            if self._timed[is_new]:
-                return self._seconds[is_new] / self._timed[is_new]
-        return None
 
     @property
     def best(self) -> tuple[float, str] | None:
@@ -147,10 +140,9 @@ class StageTally:
         self.running.pop(data["variant"], None)
         self.paused.discard(data["variant"])
         self.ended[state] += 1
-        if state.is_success and data.get("duration_s") is not None:
-            is_new = state is not State.CACHED and not data.get("source")
-            self._seconds[is_new] += data["duration_s"]
-            self._timed[is_new] += 1
+        is_new = state.is_success and state is not State.CACHED and not data.get("source")
+        if is_new and data.get("duration_s") is not None:
+            self.durations.add(data["duration_s"], self.variant(data["variant"]).params)
         value = data.get("metric")
         if state.is_success and value is not None and self._is_better(value, self._best):
             variant = self.variant(data["variant"])

@@ -91,7 +91,7 @@ class Execution:
     observer: Observer | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.observer = Observer(self.job) if self.job.observe else None
+        self.observer = Observer(self.job, self.recorder.mask) if self.job.observe else None
 
     @contextlib.contextmanager
     def timed(self, part: str) -> Iterator[None]:

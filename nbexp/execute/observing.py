@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from nbexp.execute.cwd import WORK, cwd_of
 from nbexp.execute.job import OBSERVED, Job
+from nbexp.masks import MASKED, Mask
 from nbexp.observe.check import Check
 from nbexp.observe.hook import VARIABLE
 from nbexp.observe.lines import Event, observe_lines, read_events
@@ -56,10 +57,12 @@ class Observer:
 
     Args:
         job: What is executed.
+        mask: Hides its secrets.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, mask: Mask) -> None:
         self._job = job
+        self._mask = mask
         self._events: list[Event] = []
         self._taken = 0  # bytes
         self._has_ended = False
@@ -103,7 +106,7 @@ class Observer:
         record = observation.to_record()
         secrets = {*self._job.secrets, *self._job.withheld}
         record["variables"] = {k: v for k, v in record["variables"].items() if k not in secrets}
-        return record
+        return _without_secrets(record, self._mask)
 
     def _hear(self) -> list[Event]:
         """Return what the kernel has told since the last time."""
@@ -123,6 +126,22 @@ class Observer:
         return observation
 
 
+def _without_secrets(record: dict[str, Any], mask: Mask) -> dict[str, Any]:
+    """Return what a notebook was seen to use, but for paths that hold a secret."""
+    if not mask:
+        return record
+
+    def is_shown(path: str) -> bool:
+        return MASKED not in path and mask.text(path) == path  # the hook masks what it hears
+
+    inputs = {path: state for path, state in record["inputs"].items() if is_shown(path)}
+    unseen = [mask.text(sentence) for sentence in record["unseen"]]
+    if len(inputs) < len(record["inputs"]):
+        unseen.append("it uses files whose paths hold a secret, which are not kept or checked")
+    written = [path for path in record["written"] if is_shown(path)]
+    return {**record, "inputs": inputs, "written": written, "unseen": unseen}
+
+
 def is_as_it_was(job: Job, variables: Mapping[str, str]) -> bool:
     """Whether what an execution that did not end had used by then is as it was then.
 
@@ -132,7 +151,7 @@ def is_as_it_was(job: Job, variables: Mapping[str, str]) -> bool:
     """
     observation = Observation(place_of(job), _FILES)
     observation.take(read_events(observe_lines(job.folder / OBSERVED)))
-    record = observation.to_record()
+    record = _without_secrets(observation.to_record(), Mask(job.secrets.values()))
     if any(state.get("is_changing") for state in record["inputs"].values()):
         return False
     return Check(Path(record["project"]), variables, _FILES).is_same(record)

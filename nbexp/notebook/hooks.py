@@ -154,13 +154,19 @@ class _Patch(ImportWatch):
 
     def _mask(self, client: type, fluent: ModuleType) -> None:
         """Have what the notebook writes go through the mask, before all else."""
+        from mlflow.tracing.client import TracingClient
+
         from nbexp.notebook import masking
 
         if not (mask := own_mask()):
             return
         masked = partial(masking.masked, mask=mask)
-        for name in masking.writing(client):
-            self._replace(client, name, masked(getattr(client, name)))
+        for owner in (client, TracingClient):
+            for name in masking.writing(owner):
+                self._replace(owner, name, masked(getattr(owner, name)))
+        if hasattr(client, masking.WRITES_FILE):
+            helper = getattr(client, masking.WRITES_FILE)
+            self._replace(client, masking.WRITES_FILE, masking.masked_file(helper, mask))
         for name in masking.OF_MODULE:
             self._replace_everywhere(name, fluent, masked)
 

@@ -37,7 +37,7 @@ from types import FrameType
 from typing import Any
 
 from nbexp.observe.calls import hear
-from nbexp.observe.names import glob_digest, installed_prefixes, list_digest
+from nbexp.observe.names import glob_digest, installed_prefixes, list_digest, masked
 from nbexp.observe.variables import Variables
 
 VARIABLE = "NBEXP_OBSERVED"
@@ -190,7 +190,7 @@ class Recorder:
         if self._handle < 0:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self._handle = os.open(self._target, flags, 0o644)
-        os.write(self._handle, json.dumps(events).encode() + b"\n")
+        os.write(self._handle, masked(json.dumps(events)).encode() + b"\n")
 
     def begin(self) -> None:
         """Write that this process is heard."""

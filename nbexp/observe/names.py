@@ -1,4 +1,4 @@
-"""Paths and names: what is installed, what comes and goes, and hashes of what is found.
+"""Paths and names: what is installed, what comes and goes, what is secret, and hashes.
 
 It runs in kernels too, so it needs nothing but Python's standard library.
 """
@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 _SYSTEM = (
     "/proc/", "/sys/", "/dev/", "/run/", "/etc/", "/lib/", "/lib32/", "/lib64/", "/bin/", "/sbin/",
@@ -79,3 +79,17 @@ def glob_digest(pattern: str) -> str:
 def is_by_the_way(path: str) -> bool:
     """Whether a path is one of those that come and go beside notebooks and code."""
     return any(part in _BY_THE_WAY for part in path.split(os.sep))
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets that this process had when this was called first."""
+    return _mask()(text)
+
+
+@functools.cache
+def _mask() -> Callable[[str], str]:
+    if not os.environ.get("NBEXP_SECRETS"):  # the mask takes time to import
+        return str
+    from nbexp.masks import own_mask
+
+    return own_mask().text

@@ -51,7 +51,7 @@ class Variables:
         self._tell = tell
         self._is_own_code = is_own_code
         self._known: set[str] = set()
-        self._copied = (0, 0)  # where all of them were gone through last
+        self._copied: Any = None  # where all of them were gone through last
         self._environment = os.environ  # a notebook may put another in its place
 
     def watch(self) -> None:
@@ -68,7 +68,7 @@ class Variables:
         caller = _getframe(2)
         while caller.f_globals.get("__name__") in _MAPPINGS and caller.f_back:
             caller = caller.f_back
-        self._copied = (id(caller), caller.f_lasti)
+        self._copied = _place(caller)
 
     def _asked(self, name: Any) -> None:
         with contextlib.suppress(Exception):
@@ -77,7 +77,7 @@ class Variables:
                 self._asked_by(name, _getframe(2))
 
     def _asked_by(self, name: str, caller: FrameType) -> None:
-        if (id(caller), caller.f_lasti) == self._copied:
+        if _place(caller) == self._copied:
             return
         while caller.f_globals.get("__name__") in _MAPPINGS:
             if caller.f_code.co_name in _OVER_ALL or caller.f_back is None:
@@ -103,3 +103,8 @@ class Variables:
             return str(self._environment[name])
         except KeyError:
             return None
+
+
+def _place(frame: FrameType) -> tuple[Any, ...]:
+    """Return where a frame is; another one may get its id once it has ended, but not its code."""
+    return id(frame), frame.f_code, frame.f_lasti

@@ -1,5 +1,6 @@
 """Variants, their lineage and identity: what there is to run, and what has been run before."""
 
+from nbexp.plan.durations import NO_TIME, Durations, Ranges, Seconds, Took, code_of, expected
 from nbexp.plan.graph import Graph, score_of, stages_needed
 from nbexp.plan.keys import CODE_CHANGED, differences, identity, key_of, pruned_key
 from nbexp.plan.nodes import Addition, Node, OpenSearch
@@ -18,7 +19,9 @@ from nbexp.plan.variants import Variant
 
 __all__ = [
     "CODE_CHANGED",
+    "NO_TIME",
     "Addition",
+    "Durations",
     "Graph",
     "Identified",
     "Node",
@@ -26,11 +29,16 @@ __all__ = [
     "Plan",
     "PlannedStage",
     "PlannedVariant",
+    "Ranges",
     "Resolved",
     "Result",
+    "Seconds",
+    "Took",
     "Variant",
     "best",
+    "code_of",
     "differences",
+    "expected",
     "identify",
     "identity",
     "key_of",

@@ -10,9 +10,11 @@ from typing import Any
 
 from nbexp.errors import LinkError
 from nbexp.pipeline import Pipeline
+from nbexp.plan.durations import NO_TIME, Seconds, Took, expected
 from nbexp.plan.graph import Graph
 from nbexp.plan.keys import identity, key_of
 from nbexp.plan.nodes import Node, OpenSearch
+from nbexp.plan.options import Option, expand_points
 from nbexp.plan.resolve import Resolved, Result
 from nbexp.states import State
 
@@ -89,14 +91,15 @@ class PlannedStage:
         variants: Its variants, as far as they are known.
         is_open: Whether its variants depend on a reduce that has yet to happen.
         to_suggest: How many variants its searches have yet to suggest.
-        work_s: Estimated seconds of execution; None where there is no earlier run to judge by.
+        work: Estimated seconds of execution; None where no earlier run with the same code and like
+            parameters tells.
         warning: What earlier runs warn of; an empty text for nothing.
     """
 
     name: str
     variants: tuple[PlannedVariant, ...]
     is_open: bool
-    work_s: float | None
+    work: Seconds | None
     to_suggest: int = 0
     warning: str = ""
 
@@ -144,7 +147,7 @@ class Plan:
                     "name": stage.name,
                     "is_open": stage.is_open,
                     "to_suggest": stage.to_suggest,
-                    "work_s": stage.work_s,
+                    "work_s": stage.work.mean if stage.work else None,
                     "warning": stage.warning,
                     "variants": [
                         {
@@ -165,7 +168,7 @@ class Plan:
 def make_plan(
     graph: Graph,
     lookup: Callable[[Sequence[Identified]], Mapping[str, Result]],
-    durations_s: Mapping[str, float],
+    took: Callable[[str], Sequence[Took]],
     recorded: Callable[[OpenSearch], Sequence[Mapping[str, Any]]] = lambda _: (),
     changed: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Plan:
@@ -174,7 +177,7 @@ def make_plan(
     Args:
         graph: The graph; what is cached ends in it.
         lookup: Gives the results of those variants that ran before, by name.
-        durations_s: Mean seconds of a variant, by stage, as far as known.
+        took: Gives how long the last variants of a stage took.
         recorded: Gives what a search suggested in an earlier run, in order.
         changed: By variant, what its newest result used that is no longer the same, once `lookup`
             has been asked.
@@ -188,7 +191,7 @@ def make_plan(
         for name, result in lookup(identified).items():
             graph.end(name, State.CACHED, result)
             inputs[name] = _count_inputs(result)
-    stages = (_stage(graph, s, known, durations_s, to_suggest[s]) for s in graph.stages)
+    stages = (_stage(graph, s, known, took, to_suggest[s]) for s in graph.stages)
     plan = Plan(graph.pipeline, tuple(stages))
     return plan.with_observed(inputs, changed)
 
@@ -225,16 +228,26 @@ def _stage(
     graph: Graph,
     name: str,
     known: Mapping[str, Identified],
-    durations_s: Mapping[str, float],
+    took: Callable[[str], Sequence[Took]],
     to_suggest: int,
 ) -> PlannedStage:
     variants = tuple(_planned(node, known) for node in graph.nodes_of(name))
-    pending = sum(variant.state is State.PENDING for variant in variants)
     is_open = not graph.is_expanded(name)
-    per_variant = durations_s.get(name)
-    count = to_suggest + (pending or (len(graph.options_of(name)) if is_open else 0))
-    work_s = 0.0 if not count else None if per_variant is None else per_variant * count
-    return PlannedStage(name, variants, is_open, work_s, to_suggest)
+    options = _to_run(graph, name)
+    work: Seconds | None = NO_TIME
+    if count := len(options) + to_suggest:
+        points = expand_points(graph.stages[name], graph.pipeline.seed) if to_suggest else ()
+        each = expected(took(name), [*options, *(point.option for point in points)])
+        work = each and each * count
+    return PlannedStage(name, variants, is_open, work, to_suggest)
+
+
+def _to_run(graph: Graph, name: str) -> list[Option]:
+    """Return the options of the variants that have to run; of a stage that is open, each once."""
+    if not graph.is_expanded(name):
+        return graph.options_of(name)
+    nodes = graph.nodes_of(name)
+    return [node.variant.option for node in nodes if node.state is State.PENDING]
 
 
 def _planned(node: Node, known: Mapping[str, Identified]) -> PlannedVariant:

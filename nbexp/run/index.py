@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbexp.execute.job import Outcome
 from nbexp.files import canonical_json, read_json, to_json
+from nbexp.plan import Took, code_of
 from nbexp.run.folder import RunFolder
 from nbexp.run.history import list_runs
 from nbexp.run.status import is_over
@@ -49,7 +50,7 @@ SELECT key, run, variant, min(is_copy) FROM results
 WHERE key IN (SELECT value FROM json_each(?)) GROUP BY key, ended ORDER BY ended DESC
 """
 _DURATIONS = """
-SELECT duration_s FROM results JOIN runs USING (run)
+SELECT run, variant, duration_s FROM results JOIN runs USING (run)
 WHERE stage = ? AND pipeline = ? AND key != '' AND NOT is_copy ORDER BY ended DESC LIMIT ?
 """
 _RUNS = "SELECT run FROM runs WHERE is_over = ? AND is_complete = ?"
@@ -101,13 +102,16 @@ class RunIndex:
                     found.setdefault(key, []).append(folder)
         return found
 
-    def durations_s(self, pipeline: str, stages: Collection[str]) -> dict[str, float]:
-        """Return the mean seconds that the last variants of each stage took, as far as known."""
-        means = {}
-        for stage in stages:
-            if rows := self._rows(_DURATIONS, stage, pipeline, _LAST):
-                means[stage] = sum(seconds for (seconds,) in rows) / len(rows)
-        return means
+    def took(self, pipeline: str, stage: str) -> list[Took]:
+        """Return how long the last variants of a stage took, and with what."""
+        found = []
+        for run, variant, seconds in self._rows(_DURATIONS, stage, pipeline, _LAST):
+            record = VariantRecord.read(self._runs / run / "variants" / variant)
+            if record is not None:
+                parts = record.parts
+                code = code_of(parts.get("code"), parts.get("modules"))
+                found.append(Took(seconds, record.params, code))
+        return found
 
     def cut_off(self) -> list[str]:
         """Return the names of the runs that have not ended, or whose drivers could not say so."""

@@ -32,7 +32,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ended(project: Path) -> subprocess.CompletedProcess[str]:
     """Run it, with one variant that fails."""
-    process = start("run", project / "pipeline.toml")
+    process = start("run", "-C", project)
     out, err = process.communicate(timeout=200)
     return subprocess.CompletedProcess([], process.returncode, out, err)
 
@@ -143,7 +143,7 @@ def test_plan_tells_what_is_cached_and_how_long_the_rest_takes(ended, project, n
     assert re.search(rf"{names['n=1']} +[0-9a-f]{{12}} +cached +n=1", shown)
     assert re.search(rf"{names['n=3']} +[0-9a-f]{{12}} +to run +n=3", shown)
     assert re.search(r"2 variants to run: about .* of work", shown)
-    record = json.loads(nbexp("plan", project / "pipeline.toml", "--json").output)
+    record = json.loads(nbexp("plan", "-C", project, "--json").output)
     assert [v["state"] for v in record["stages"][0]["variants"]] == ["cached", "cached", "pending"]
     assert 0 < record["wall_s"] <= record["work_s"]
 

@@ -47,7 +47,9 @@ def test_version(nbexp: Nbexp):
     ("arguments", "message"),
     [
         (("rnu",), "No such command 'rnu'"),
-        (("run", "-C"), "No such option"),
+        (("run", "-X"), "No such option"),
+        (("run", "-C", "elsewhere"), "elsewhere"),
+        (("plan", "-C", ".", "missing.toml"), "missing.toml"),
         (("run", "missing.toml"), "missing.toml"),
         (("plan", "missing.toml"), "missing.toml"),
         (("plan", "pipeline.toml", "--set", "make.m=1"), "make"),

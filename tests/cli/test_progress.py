@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_project import write_template
 from rich.console import Console
 
-from nbexp.cli._estimate import Before, TimeLeft
+from nbexp.cli._estimate import TimeLeft
 from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress
 from nbexp.cli._screen import Screen
 from nbexp.cli._tally import Tally
-from nbexp.pipeline import Pipeline, Search, Stage
+from nbexp.pipeline import Pipeline, Search, Stage, build_pipeline
+from nbexp.plan import Took, code_of
 from nbexp.run import Event, EventKind
 from nbexp.states import State
 from nbexp.wording import duration_text
@@ -165,7 +167,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> tuple[Told, Tally, LiveProgress, Te
     monkeypatch.setattr("sys.stdout", terminal)
     monkeypatch.setenv("TERM", "xterm")
     tally = Tally()
-    time_left = TimeLeft(pipeline(), {"test": Before(mean_s=30.0, variants=2)})
+    time_left = TimeLeft(pipeline(), {})
     progress = LiveProgress(Screen(), tally, time_left)
     return Told(tally, progress), tally, progress, terminal
 
@@ -186,7 +188,7 @@ def test_the_live_view_shows_stages_counts_best_and_time_left(live):
     assert re.search(r"train .* 2/4 .*1 running  2 finished", view)
     assert re.search(r"test .* waits for what comes before", view)
     assert "best acc 0.75  train-1 lr=[1]" in view
-    assert re.search(r"about .*\d+ s left", view)  # how long depends on the machine's cores
+    assert re.search(r"more than .*\d+ s left", view)  # how long depends on the machine's cores
     told.end("train-2", "failed", error=ERROR)
     told(EventKind.RUN_STOPPING, reason="stopped by SIGINT")
     assert "stopping" in drawn(progress)
@@ -337,16 +339,15 @@ def test_time_left_counts_pruned_ones_as_done_and_follows_a_search_that_grows():
     assert time_left.phrase(tally) == ""
     told.add("a")
     told.end("a", "pruned", duration_s=1000.0)
-    assert tally.stages["train"].mean_s == 1000.0
-    expected = time_left._stage_s(tally.stages["train"], 1)
+    expected = time_left._stage_left(tally.stages["train"], 1)
     for name in "bcdefghijkl":  # one more than it was to suggest
         told.add(name)
     for name in "bcdefghijk":
         told.end(name, "finished", duration_s=1000.0)
-    left = time_left._stage_s(tally.stages["train"], 1)
+    left = time_left._stage_left(tally.stages["train"], 1)
     assert expected is not None
     assert left is not None
-    assert expected > left > 0
+    assert expected.mean > left.mean > 0
     told.end("l", "pruned", duration_s=1000.0)
     assert time_left.phrase(tally) == ""
 
@@ -361,6 +362,61 @@ def test_time_left_says_how_much_it_knows(monkeypatch: pytest.MonkeyPatch):
     assert time_left.phrase(tally) == ""
     told.end("train-0", "finished")
     assert time_left.phrase(tally) == "more than 2 s left"
+
+
+EPOCHS = {"a": 1, "b": 10, "c": 100}
+
+
+def epochs_of(folder: Path, *earlier: int) -> tuple[Told, Tally, TimeLeft]:
+    """Return a run of a stage that trains for 1, 10 and 100 epochs, after earlier runs."""
+    write_template(folder / "train.ipynb", "epochs = 1")
+    grid = {"epochs": {"grid": list(EPOCHS.values())}}
+    stage = {"notebook": "train.ipynb", "params": grid, "resources": {"cpu": 1}}
+    tally = Tally()
+    told = Told(tally, Tally())
+    spec = build_pipeline({"stages": {"train": stage}}, folder=folder)
+    told(EventKind.RUN_STARTED, run="r", pipeline="r", stages=["train"], metrics={})
+    for name, epochs in EPOCHS.items():
+        told.add(name, f"epochs={epochs}")
+    code = code_of(spec.stages["train"].templates[0].code, {})
+    took = [Took(30.0, {"epochs": epochs}, code) for epochs in earlier]
+    return told, tally, TimeLeft(spec, {"train": took})
+
+
+def run_one(told: Told, name: str, duration_s: float) -> None:
+    params = {"epochs": EPOCHS[name]}
+    told(EventKind.VARIANT_STARTED, variant=name, stage="train", attempt=1, params=params)
+    told.end(name, "finished", duration_s=duration_s)
+
+
+def test_what_is_quick_says_nothing_of_what_has_other_parameters(tmp_path: Path):
+    told, tally, time_left = epochs_of(tmp_path)
+    run_one(told, "a", 2.0)
+    assert time_left.phrase(tally) == ""
+    run_one(told, "c", 200.0)
+    assert time_left.phrase(tally) == "2 s to 3 min 20 s left"
+
+
+def test_time_left_is_known_where_parameters_made_no_difference(tmp_path: Path):
+    told, tally, time_left = epochs_of(tmp_path)
+    run_one(told, "a", 20.0)
+    run_one(told, "c", 22.0)
+    assert time_left.phrase(tally) == "about 21 s left"
+
+
+def test_what_runs_longer_than_all_before_makes_the_time_left_a_lower_bound(tmp_path: Path):
+    told, tally, time_left = epochs_of(tmp_path)
+    run_one(told, "a", 20.0)
+    run_one(told, "c", 22.0)
+    told.add("d")
+    tally.stages["train"].start({"variant": "b"}, time.time() - 1000.0)
+    assert re.fullmatch("more than .* left", time_left.phrase(tally))
+
+
+@pytest.mark.parametrize(("highest", "shown"), [(1, ""), (10, ""), (100, "about .* s left")])
+def test_earlier_runs_tell_only_of_parameters_like_theirs(tmp_path: Path, highest: int, shown: str):
+    _, tally, time_left = epochs_of(tmp_path, 1, highest)
+    assert re.fullmatch(shown, time_left.phrase(tally))
 
 
 def test_events_and_views_cost_the_same_with_ten_thousand_variants(live):

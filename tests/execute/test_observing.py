@@ -19,6 +19,7 @@ from nbexp.execute import Job, NotebookExecutor, observing
 from nbexp.execute.job import OBSERVED
 from nbexp.execute.observing import is_as_it_was
 from nbexp.files import read_json
+from nbexp.masks import MASKED, Mask
 from nbexp.observe.check import Check
 from nbexp.observe.record import Observation
 from nbexp.observe.states import Files
@@ -169,7 +170,7 @@ def test_what_is_read_is_hashed_while_the_notebook_runs(
     (job.folder / OBSERVED).write_text("\n".join(lines) + '\n[["cd", ')  # one is being written
 
     async def run() -> None:
-        task = asyncio.create_task(observing.Observer(job).look_ahead())
+        task = asyncio.create_task(observing.Observer(job, Mask([])).look_ahead())
         await asyncio.to_thread(done.wait)
         task.cancel()
 
@@ -203,7 +204,7 @@ def test_what_is_told_late_may_have_happened_early(
     look, looked = Observation.look, threading.Event()
     monkeypatch.setattr(Observation, "look", lambda self: (look(self), looked.set()))
     job = make_job()
-    observer = observing.Observer(job)
+    observer = observing.Observer(job, Mask([]))
 
     def tell(event: list[object]) -> None:
         with (job.folder / OBSERVED).open("a") as file:
@@ -219,3 +220,33 @@ def test_what_is_told_late_may_have_happened_early(
 
     asyncio.run(run())
     assert "data.txt" in observer.observed(nbformat.v4.new_notebook(), {})["inputs"]
+
+
+READS_OF_SECRET = """
+import glob, os, pathlib, subprocess, sys
+file = pathlib.Path("in", os.environ["SECRET"], "file.txt")
+print(file.exists(), file.read_text(), os.listdir(file.parent), glob.glob(f"{file.parent}/*"))
+file.with_name("own.txt").write_text("1")
+subprocess.run([sys.executable, "-c", "import sys; open(sys.argv[1]).read()", file], check=True)
+open("data.txt").read()
+"""
+
+
+@pytest.mark.parametrize("ends", ["", "raise ValueError"])
+def test_paths_that_hold_a_secret_are_written_nowhere(
+    executor: NotebookExecutor, make_job: MakeJob, files: Path, ends: str
+) -> None:
+    secret = "tops3cret&value"
+    (files / "in" / secret).mkdir(parents=True)
+    (files / "in" / secret / "file.txt").write_text("1")
+    job = make_job(READS_OF_SECRET, ends, secrets={"SECRET": secret})
+    outcome = executor.execute(job)
+    assert (job.folder / OBSERVED).exists() == bool(ends)
+    assert not ends or is_as_it_was(job, {"SECRET": secret})
+    for file in (path for path in job.folder.rglob("*") if path.is_file()):
+        assert "tops3cret" not in file.read_text(), file.name
+    assert "data.txt" in outcome.observed["inputs"]
+    assert not [path for path in outcome.observed["inputs"] if MASKED in path]
+    assert outcome.observed["unseen"] == [
+        "it uses files whose paths hold a secret, which are not kept or checked"
+    ]

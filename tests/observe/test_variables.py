@@ -60,3 +60,15 @@ def test_other_variables_do_not_count(project: Project, way: str) -> None:
 def test_values_are_not_written_down(project: Project) -> None:
     record = project.run("import os; os.environ['ASKED']", {"ASKED": "a-long-secret"})
     assert "a-long-secret" not in str(record)
+
+
+def test_what_one_cell_went_through_hides_nothing_that_another_asks_for(project: Project) -> None:
+    """A frame that has ended may leave its id, and more, to the next one."""
+    names = [f"ASKED_{n}" for n in range(40)]
+    code = "import os\nx = 1\n" + "".join(
+        "exec(compile('list(os.environ)', 'a', 'exec'))\n"
+        f"exec(compile({'-x; ' * n + f'os.environ[{name!r}]'!r}, 'b', 'exec'))\n"
+        for n, name in enumerate(names)
+    )
+    record = project.run(code, dict.fromkeys(names, "1"))
+    assert sorted(record["variables"]) == sorted(names)

@@ -9,7 +9,7 @@ from typing import Any
 
 from nbexp.execute.job import Outcome
 from nbexp.pipeline import Pipeline, build_pipeline
-from nbexp.plan import Graph, Node, Result, identify
+from nbexp.plan import Graph, Node, Result, Took, code_of, identify
 from nbexp.states import State
 
 NAMES = "data, model, lr, hidden, options, others, x, y, z"
@@ -59,3 +59,9 @@ def run_all(graph: Graph, scraps: Callable[[Node], Mapping[str, Any]]) -> list[N
             order.append(node)
         ready = graph.take_ready()
     return order
+
+
+def took_of(pipeline: Pipeline, stage: str, seconds: float, **params: Any) -> Took:
+    """Return that a variant took so long, with the code that its stage has now."""
+    template = pipeline.stages[stage].templates[0]
+    return Took(seconds, params, code_of(template.code, dict(template.modules)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipelines import finish, pipeline_of, write_template
+from pipelines import finish, pipeline_of, took_of, write_template
 
 from nbexp.errors import LinkError
 from nbexp.plan import Graph, Result, differences, identify, make_plan
@@ -212,12 +212,13 @@ def test_plan_follows_what_is_cached(tmp_path: Path) -> None:
         names = [each.node.variant.name for each in identified]
         return {name: cached[name] for name in names if name in cached}
 
-    plan = make_plan(Graph(spec), lookup, {"a": 2.0, "c": 1.0})
+    took = {"a": [took_of(spec, "a", 2.0, x=2)], "c": [took_of(spec, "c", 1.0, model=0, y=2)]}
+    plan = make_plan(Graph(spec), lookup, lambda stage: took.get(stage, []))
     a, b, c = plan.stages
     assert [v.state for v in a.variants] == [State.CACHED, State.PENDING]
     assert [v.key is not None for v in b.variants] == [True, False]
     assert (c.is_open, c.variants) == (True, ())
-    assert (a.work_s, b.work_s, c.work_s) == (2.0, None, 3.0)
+    assert (a.work and a.work.mean, b.work, c.work and c.work.mean) == (2.0, None, 3.0)
     assert [stage["name"] for stage in plan.to_record()["stages"]] == ["a", "b", "c"]
     assert len(plan.variants) == 4
 

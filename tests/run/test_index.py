@@ -59,8 +59,8 @@ def test_several_results_of_one_key_are_found_newest_first(runs, index):
     assert places(index, KEY) == {KEY: ["third/train-1", "first/train-1"]}
     run.write_status({"pipeline": "digits", "state": "finished"})
     index.refresh()
-    assert index.durations_s("digits", ["train", "other"]) == {"train": 2.0}
-    assert index.durations_s("other", ["train"]) == {}
+    assert [took.seconds for took in index.took("digits", "train")] == [3.0, 1.0]
+    assert index.took("digits", "other") == index.took("other", "train") == []
 
 
 DAMAGES = {
