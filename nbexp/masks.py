@@ -12,6 +12,7 @@ from html.entities import codepoint2name
 from typing import Any
 
 from nbexp.files import fit_text
+from nbexp.scrapbook_format import WORDS
 from nbexp.urls import passwords, passwords_in
 
 SECRETS = "NBEXP_SECRETS"  # holds the names of the kernel's variables that are secrets
@@ -29,8 +30,6 @@ _LETTERS = {"\n": "n", "\r": "r", "\t": "t"}
 _NAMES = {ord("'"): "apos", **codepoint2name}
 _SHELLS = tuple(f"{b}'{c}\"{b}'{c}\"{b}'" for b in ("", "\\") for c in ("", "\\"))
 _DOUBLED = {'"': ('""', '\\"\\"'), "'": ("''", "\\'\\'", *_SHELLS), " ": ("+",)}  # CSV, SQL, forms
-# Words of the notebook format, which stay where they are keys: the file must remain readable.
-_FORMAT = frozenset({"data", "name", "encoder", "version", "display", "scrapbook"})
 
 
 class Mask:
@@ -84,7 +83,7 @@ class Mask:
     def _table(self, table: Mapping[Any, Any]) -> dict[Any, Any]:
         masked: dict[Any, Any] = {}
         for key, item in table.items():
-            new = key if not isinstance(key, str) or key in _FORMAT else self.text(key)
+            new = key if not isinstance(key, str) or key in WORDS else self.text(key)
             name, number = new, 1
             while name in masked:  # two secrets
                 number += 1

@@ -26,6 +26,7 @@ TOP = {
     "files",
     "forest",
     "metrics",
+    "scrapbook_format",
     "masks",
     "urls",
     "manifest",

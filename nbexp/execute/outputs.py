@@ -13,6 +13,7 @@ from typing import Any
 from nbexp import artifacts
 from nbexp.files import write_atomic
 from nbexp.notebook import reader
+from nbexp.scrapbook_format import about
 
 _LONGEST_NAME = 50  # characters, of up to four bytes each
 _IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/svg+xml": "svg"}
@@ -95,9 +96,7 @@ def _cell_images(notebook: Any) -> Iterator[tuple[str, bytes]]:
         bundles = [
             output.data
             for output in cell.get("outputs", [])
-            if "data" in output
-            and not output.metadata.get("scrapbook")
-            and not _IMAGES.keys().isdisjoint(output.data)
+            if "data" in output and not about(output) and not _IMAGES.keys().isdisjoint(output.data)
         ]
         for position, bundle in enumerate(bundles, start=1):
             yield from _images(f"cell-{number:02}-{position}", bundle)

@@ -16,9 +16,8 @@ from typing import Any
 
 from nbexp.errors import GlueError
 from nbexp.notebook.reader import DEEPEST, depth
+from nbexp.scrapbook_format import ABOUT, VERSION, mime_of
 
-_MIME = "application/scrapbook.scrap.{encoder}+json"
-_VERSION = 1
 # Beyond this size a list is no small value, and slows down everything that opens the notebook.
 _MOST_ITEMS = 10_000
 _MOST_BITS = 10_000  # Python reads no number of more than 4,300 digits
@@ -55,10 +54,10 @@ def glue(name: str, value: Any, *, display: Any = None) -> None:
         bundle, metadata = _rich(name, value, display, required=encoded is None)
     if encoded is not None:
         encoder, data = encoded
-        payload = {"name": name, "data": data, "encoder": encoder, "version": _VERSION}
-        bundle[_MIME.format(encoder=encoder)] = payload
+        payload = {"name": name, "data": data, "encoder": encoder, "version": VERSION}
+        bundle[mime_of(encoder)] = payload
     is_shown = encoded is None or bool(display)
-    metadata["scrapbook"] = {"name": name, "data": encoded is not None, "display": is_shown}
+    metadata[ABOUT] = {"name": name, "data": encoded is not None, "display": is_shown}
     _publish(bundle, metadata)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_SCRAP = re.compile(r"application/scrapbook\.scrap\.(?P<encoder>.+)\+json")
-_RECORD = "application/papermill.record+json"
+from nbexp.scrapbook_format import RECORD, about, encoder_of
+
 _PARQUET = b"PAR1"
 DEEPEST = 100  # lists and dicts within each other; many readers give up on a thousand
 # What messages make of numbers that are not finite in data that was glued by scrapbook.
@@ -70,10 +69,10 @@ class _Reading:
         self.unreadable: dict[str, str] = {}
 
     def take(self, mime: str, payload: Any) -> None:
-        scrap = _SCRAP.fullmatch(mime)
-        if scrap is not None:
-            self._take_scrap(scrap["encoder"], payload)
-        elif mime == _RECORD and isinstance(payload, Mapping):
+        encoder = encoder_of(mime)
+        if encoder is not None:
+            self._take_scrap(encoder, payload)
+        elif mime == RECORD and isinstance(payload, Mapping):
             for name, data in payload.items():
                 self._put(name, "json", data)
 
@@ -96,12 +95,12 @@ class _Reading:
 
     def take_display(self, output: Mapping[str, Any]) -> None:
         metadata = output.get("metadata", {})
-        about = metadata.get("scrapbook") or {}
-        name = about.get("name") if about.get("display") else None
+        scrap = about(output)
+        name = scrap.get("name") if scrap.get("display") else None
         name = name or (metadata.get("papermill") or {}).get("name")
         if name:
             bundle = output.get("data", {})
-            shown = {mime: data for mime, data in bundle.items() if not _SCRAP.fullmatch(mime)}
+            shown = {mime: data for mime, data in bundle.items() if encoder_of(mime) is None}
             self.displays[name] = shown
 
 

@@ -18,10 +18,10 @@ from nbexp.formats import read_notebook
 from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import render_notebook
 from nbexp.reports.pages import Pages, asset, library_script
+from nbexp.scrapbook_format import is_value
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "microsoft-edge", "brave")
 _PRINT_S = 120.0
-_RECORDS = ("application/scrapbook.scrap", "application/papermill.record")
 _WHOLE = 1 << 62  # bytes: everything stays in the page
 
 
@@ -115,6 +115,4 @@ def _write_markdown(notebook: Any, title: str, target: Path) -> None:
 def _is_record(output: Any) -> bool:
     """Whether an output is only a glued value, which Markdown can't show."""
     kinds = output.get("data", {"text/plain": ""})
-    return all(
-        kind.startswith(("application/scrapbook", "application/papermill")) for kind in kinds
-    )
+    return all(map(is_value, kinds))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
 from nbexp.reports.texts import size_text
+from nbexp.scrapbook_format import RECORD, encoder_of
 
-_SCRAP = re.compile(r"application/scrapbook\.scrap\.[\w.-]+\+json")
-_RECORD = "application/papermill.record+json"
 _LONGEST = 100  # characters
 
 
@@ -28,9 +26,9 @@ def _values(data: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     for mime, payload in data.items():
         if not isinstance(payload, Mapping):
             continue
-        if mime == _RECORD:
+        if mime == RECORD:
             yield from payload.items()
-        elif _SCRAP.fullmatch(mime) and "name" in payload:
+        elif encoder_of(mime) is not None and "name" in payload:
             yield payload["name"], _plain(payload)
 
 

@@ -27,6 +27,7 @@ from nbexp.reports.markup import clean_html, prose
 from nbexp.reports.mathml import to_mathml
 from nbexp.reports.texts import ends, joined, size_text
 from nbexp.reports.widgets import Widgets
+from nbexp.scrapbook_format import about
 
 Table = Mapping[str, Any]
 
@@ -329,9 +330,7 @@ def _without_last(trace: str, last: str) -> str:
 
 
 def _caption(output: Table) -> str:
-    about = output.get("metadata")
-    scrap = about.get("scrapbook") if isinstance(about, Mapping) else None
-    name = scrap.get("name") if isinstance(scrap, Mapping) else None
+    name = about(output).get("name")
     label = '<span class="nb-label">glued</span>'
     return f"<figcaption>{label} {escape(str(name)[:200])}</figcaption>" if name else ""
 
