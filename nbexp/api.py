@@ -68,6 +68,13 @@ class Stage:
         warm: Whether its kernels may be forked from a process that has their imports done.
         observe: Whether what its notebooks use is recorded, and has to be the same for reuse.
         cwd: Where its kernels start: ``"template"``, ``"variant"`` or a folder.
+
+    Example:
+        >>> import nbexp
+        >>> stage = nbexp.Stage(
+        ...     "train", "templates/train_digits.ipynb", metric="val_accuracy", keep=1, samples=2,
+        ...     params={"data": "@prepare.data", "lr": nbexp.loguniform(1e-3, 1e-1)},
+        ... )
     """
 
     name: str
@@ -126,6 +133,19 @@ class Pipeline:
 
     Raises:
         PipelineError: There are mistakes in it; it holds all of them.
+
+    Example:
+        >>> import nbexp
+        >>> prepare = nbexp.Stage("prepare", "templates/prepare_digits.ipynb")
+        >>> train = nbexp.Stage(
+        ...     "train", "templates/train_digits.ipynb",
+        ...     params={"data": "@prepare.data", "lr": nbexp.grid([0.01, 0.1])},
+        ... )
+        >>> pipeline = nbexp.Pipeline("digits", [prepare, train])
+        >>> [(stage.name, len(stage.variants)) for stage in pipeline.plan().stages]
+        [('prepare', 1), ('train', 2)]
+
+        ``pipeline.run()`` runs it, and returns a `RunResult`.
     """
 
     def __init__(  # noqa: PLR0913 - the keys of the pipeline format

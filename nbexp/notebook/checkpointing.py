@@ -53,6 +53,16 @@ def checkpoint(*unnamed: object, **objects: Any) -> State:
 
     Raises:
         CheckpointError: An object can't be kept, or has no name.
+
+    Example:
+        >>> import nbexp
+        >>> state = nbexp.checkpoint(best=0.0, history=[])
+        >>> for epoch in nbexp.loop("epoch", 3):
+        ...     accuracy = 0.5 + epoch / 10
+        ...     state.history.append(accuracy)
+        ...     state.best = max(state.best, accuracy)
+        >>> state.best
+        0.7
     """
     if unnamed or not objects:
         raise CheckpointError(

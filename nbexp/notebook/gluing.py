@@ -43,6 +43,11 @@ def glue(name: str, value: Any, *, display: Any = None) -> None:
 
     Raises:
         GlueError: The value can't be glued.
+
+    Example:
+        >>> import nbexp
+        >>> nbexp.glue("accuracy", 0.93)
+        >>> nbexp.glue("confusion", [[48, 2], [5, 45]])
     """
     if not isinstance(name, str) or not name:
         raise GlueError(f"The name of a scrap must be a text, but is {name!r}.")

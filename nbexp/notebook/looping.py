@@ -48,6 +48,14 @@ def loop(name: str, iterable: Iterable[Item] | int, *, keep_bytes: int = _KEEP_B
 
     Raises:
         CheckpointError: A snapshot does not fit, or an object can't be kept.
+
+    Example:
+        >>> import nbexp
+        >>> total = 0
+        >>> for number in nbexp.loop("number", range(1, 5)):
+        ...     total += number
+        >>> total
+        10
     """
     return Loop(name, range(iterable) if isinstance(iterable, int) else iterable, keep_bytes)  # type: ignore[arg-type]
 

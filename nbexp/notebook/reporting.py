@@ -45,6 +45,11 @@ def log(name: str | Mapping[str, Any], value: Any = _MISSING, step: int | None =
 
     Raises:
         LogError: A name, value or step can't be logged.
+
+    Example:
+        >>> import nbexp
+        >>> nbexp.log({"loss": 0.31, "accuracy": 0.93}, step=0)
+        0: loss=0.31  accuracy=0.93
     """
     values = _table(name, value)
     session = sessions.current()

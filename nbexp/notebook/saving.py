@@ -27,6 +27,12 @@ def save(name: str, value: Any, *, pickle: bool = False) -> str:
 
     Raises:
         ArtifactError: The name or value can't be kept.
+
+    Example:
+        >>> import nbexp
+        >>> reference = nbexp.save("scores", {"train": [0.8, 0.9], "test": [0.7, 0.8]})
+        >>> nbexp.load(reference)
+        {'train': [0.8, 0.9], 'test': [0.7, 0.8]}
     """
     from nbexp import artifacts
 
@@ -53,6 +59,12 @@ def load(ref: str | Path, *, into: Any = None, pickle: bool = False) -> Any:
 
     Raises:
         ArtifactError: There is no complete artifact, or it can't be loaded this way.
+
+    Example:
+        >>> import nbexp, numpy
+        >>> nbexp.load(nbexp.save("weights", numpy.eye(2)))
+        array([[1., 0.],
+               [0., 1.]])
     """
     from nbexp import artifacts
 
