@@ -177,8 +177,10 @@ def test_server_that_is_away_before_during_and_after_runs_costs_nothing(
 
     result, warnings = tracked.run(1, 2, 3, 4, 5, 6, 7, 8, at_first_end=server.freeze)
     assert result.state is State.FINISHED
-    told, at_end = [w for w in warnings if "not all of this run is tracked" in w]
-    assert "can't be reached: no answer within 3 s; it is asked again every 20 s" in told
+    *told, at_end = [w for w in warnings if "not all of this run is tracked" in w]
+    assert len(told) <= 1  # none if all had ended before it was noticed
+    silent = "can't be reached: no answer within 3 s; it is asked again every 20 s"
+    assert all(silent in each for each in (*told, at_end))
     assert re.search(r"[1-3] of 3 variants are not in MLflow: .*no answer", at_end)
     server.thaw()
     tracked.run(1, 2, 3, 4, 5, 6, 7, 8)
@@ -212,8 +214,10 @@ def test_database_that_is_locked_during_a_run_is_told_and_filled_later(project) 
     (holder,) = holders
     holder.communicate()
     assert result.state is State.FINISHED
-    told, at_end = [w for w in warnings if "not all of this run is tracked" in w]
-    assert "own.db can't be used: another process holds its lock; it is asked again" in told
+    *told, at_end = [w for w in warnings if "not all of this run is tracked" in w]
+    assert len(told) <= 1  # none if all had ended before it was noticed
+    locked = "own.db can't be used: another process holds its lock; it is asked again"
+    assert all(locked in each for each in (*told, at_end))
     assert re.search(r"[1-8] of 8 variants are not in MLflow: .*holds its lock", at_end)
     tracked.run(*range(1, 9))
     tracked.uri = f"sqlite:///{project.folder}/own.db"
