@@ -89,6 +89,8 @@ def _no_reply(found: Found) -> Reply:
 
 def _stage(found: Found, name: str | None) -> str:
     stages = found.history.stages
+    if not stages:
+        raise UsageError(f"{found.folder.id} is only starting; ask again in a moment.")
     if name is None and len(stages) == 1:
         return stages[0]
     if name is None:

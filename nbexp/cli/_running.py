@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Sequence
@@ -30,16 +31,21 @@ def run_pipeline(request: Request, *, as_json: bool) -> int:
     pipeline = Pipeline.from_toml(request.pipeline, sets=request.sets)
     screen, tally, failed = Screen(), Tally(), _FirstFailure()
     progress = _progress(pipeline, screen, tally, as_json=as_json)
-    with progress:
-        pipeline.run(
-            only=request.only,
-            fresh=request.fresh,
-            warm=request.warm,
-            listeners=[tally, failed, RequestFile(pipeline.spec.folder / RUNS, request), progress],
-        )
-    if not as_json:
-        steps = _next_steps(pipeline, tally, failed.name, request)
-        _sum_up(screen, pipeline, tally, steps)
+    file = RequestFile(pipeline.spec.folder / RUNS, request)
+    try:
+        with progress:
+            pipeline.run(
+                only=request.only,
+                fresh=request.fresh,
+                warm=request.warm,
+                listeners=[tally, failed, file, progress],
+            )
+        if not as_json:
+            steps = _next_steps(pipeline, tally, failed.name, request)
+            _sum_up(screen, pipeline, tally, steps)
+    except OSError as error:
+        if error.errno != errno.EIO or tally.state is None:
+            raise  # else the run has ended, and its terminal was closed
     return _exit_code(tally)
 
 

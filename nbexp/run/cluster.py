@@ -16,7 +16,8 @@ from typing import Any
 from nbexp.errors import RunError
 from nbexp.execute.guard import Guard
 from nbexp.execute.private import PrivateFolder, sweep
-from nbexp.run.discovery import check_usable, cluster_address, is_named
+from nbexp.run.discovery import answers, check_usable, cluster_address, is_named
+from nbexp.run.liveness import Liveness
 from nbexp.run.worker import LIGHT
 
 _TRIES = 3
@@ -135,7 +136,7 @@ class Cluster:
     folder of its own. A guard sees to it that nothing of it outlives this process.
 
     Attributes:
-        is_lost: Whether the Ray that was started here has died, so that it answers no more.
+        is_lost: Whether Ray has died, so that it answers no more.
     """
 
     def __init__(self) -> None:
@@ -143,6 +144,7 @@ class Cluster:
         self._folder: PrivateFolder | None = None
         self._is_ours = False
         self.is_lost = False
+        self._liveness: Liveness | None = None  # of a Ray that was not started here
         self._nodes: list[dict[str, float]] = []
 
     def load(self) -> None:
@@ -167,26 +169,39 @@ class Cluster:
         named = address if is_named() else None
         try:
             if named:
-                ray.init(address=named, **_QUIET)
+                self._connect(named)
             else:
                 self._start_local()
         except Exception as error:
             where = f"at RAY_ADDRESS={named}" if named else "on this machine"
-            remedy = "`nbexp doctor` tells what Ray needs."
-            raise RunError(f"Ray can't be used {where}: {error}. {remedy}") from error
+            told = str(error).strip().rstrip(".")
+            raise RunError(f"Ray can't be used {where}: {told}. {_remedy(named)}") from error
+
+    def _connect(self, address: str) -> None:
+        import ray
+        import ray._private.worker
+
+        with contextlib.ExitStack() as stack:  # as where Ray is started
+            _replace(stack, ray._private.worker, "listen_error_messages", lambda *_args: None)
+            ray.init(address=address, **_QUIET)
+        self._liveness = Liveness.of_connection()
 
     def _connect_if_usable(self, address: str) -> bool:
         """Connect to a Ray that was found, and not named; return whether it can be used."""
         import ray
 
         try:
-            ray.init(address=address, **_QUIET)
+            self._connect(address)
             check_usable()
         except Exception as error:
             reason = " ".join(str(error).split())
             _log.warning(
-                "The Ray at %s can't be used, so the run starts its own: %s", address, reason
+                "The Ray at %s can't be used, so the run starts its own: %s. %s",
+                address,
+                reason.rstrip("."),
+                _remedy(address),
             )
+            self._liveness = None
             with contextlib.suppress(Exception):
                 ray.shutdown()
             return False
@@ -231,21 +246,24 @@ class Cluster:
         self._nodes = self.nodes()
 
     def check(self) -> None:
-        """Check that the Ray that was started here is alive, and what guards it.
+        """Check that Ray is alive, and what guards it where it was started here.
 
         Raises:
             RunError: A process of it has died, without which it hangs.
         """
-        if self._folder is None or self.is_lost:
+        if self.is_lost:
             return
-        self._guard.renew()
-        if lost := self._lost():
+        if self._folder is not None:
+            self._guard.renew()
+        if lost := self._liveness.lost() if self._liveness is not None else self._lost():
             self.is_lost = True
             self._guard.close()  # what is left of Ray, workers and kernels with it
             raise RunError(lost)
 
     def _lost(self) -> str | None:
         """Return what is to be told of a process of the local Ray that has died."""
+        if self._folder is None:
+            return None
         from ray._private import worker
 
         node = worker._global_node
@@ -279,6 +297,16 @@ class Cluster:
             self._folder.close()
             _reread_authentication()
         self._folder, self._nodes = None, []
+
+
+def _remedy(address: str | None) -> str:
+    """Return what to do where a Ray can't be used."""
+    if address is None or not answers(address):
+        return "`nbexp doctor` tells what Ray needs."
+    return (
+        "Something answers there: where the cluster was started with RAY_AUTH_MODE=token, set that "
+        "for nbexp too, and its token (RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH)."
+    )
 
 
 def _check_limit() -> None:

@@ -43,11 +43,19 @@ def running_address() -> str | None:
         if file.stat().st_uid != os.getuid():  # another user's: notebooks would run as that user
             return None
         address = file.read_text().strip()
-        host, _, port = address.rpartition(":")
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S):
-            return address
-    except (OSError, ValueError):  # none, or one that is gone
+    except (OSError, ValueError):
         return None
+    return address if answers(address) else None
+
+
+def answers(address: str) -> bool:
+    """Whether anything takes connections at an address."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def check_usable() -> None:

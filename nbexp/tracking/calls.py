@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
+from nbexp.tracking.availability import Availability
+
 # MLflow prints where in its server a run is, once that ends.
 _SILENT = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 # By itself MLflow tries each call for minutes. What fails is entered later, by another run at last.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
+_LIMITS_S = {"create_run": 4.0}  # a variant waits for it
 
 
 class Calls:
@@ -23,9 +26,11 @@ class Calls:
 
     Args:
         login: Variables that hold user and password.
+        availability: Whether it is there.
     """
 
-    def __init__(self, login: Mapping[str, str]) -> None:
+    def __init__(self, login: Mapping[str, str], availability: Availability) -> None:
+        self.watch = availability.watch
         self._variables = {**_SILENT, **login}
         self._before: dict[str, str | None] = {}
         self._count = 0
@@ -61,7 +66,7 @@ class Calls:
 
 
 class Client:
-    """MLflow's client, each of whose methods is called with the variables set.
+    """MLflow's client, each of whose methods is called with the variables set, and watched.
 
     Args:
         client: MLflow's own.
@@ -79,7 +84,10 @@ class Client:
 
         @wraps(found)
         def call(*args: Any, **kwargs: Any) -> Any:
-            with self._calls.made():
-                return found(*args, **kwargs)
+            def make() -> Any:
+                with self._calls.made():
+                    return found(*args, **kwargs)
+
+            return self._calls.watch(make, limit_s=_LIMITS_S.get(name))
 
         return call

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,11 +14,11 @@ from typing import Any
 from nbexp.errors import RunError
 from nbexp.masks import Mask
 from nbexp.pipeline import Pipeline
+from nbexp.tracking.availability import Availability
 from nbexp.tracking.blank import copy_blank, drop_blank, keep_blank
 from nbexp.tracking.calls import Calls, Client
-from nbexp.tracking.probing import why_unreachable
 from nbexp.tracking.relocation import artifact_location, relocate
-from nbexp.tracking.sqlite import drop_journal, keep_journal, why_unusable
+from nbexp.tracking.sqlite import drop_journal, keep_journal
 from nbexp.urls import (
     folder_address,
     passwords,
@@ -29,7 +28,7 @@ from nbexp.urls import (
     without_password,
 )
 
-_REST_S = 20.0  # for a server or database that went away, until it is asked again
+_LONGEST = 400  # characters of an error: a server may answer with a whole page
 
 
 def tracking_uri(pipeline: Pipeline) -> str:
@@ -61,19 +60,19 @@ class Connection:
 
     Attributes:
         database: The SQLite file behind it, or None.
+        availability: Whether it is there.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._server, self._login = split_login(uri)
-        self._calls = Calls(self._login)
         self._mask = Mask(passwords(uri))
         database = sqlite_file(uri)
         self.database = database if database and database.is_absolute() else None
+        self.availability = Availability(uri, self.database)
+        self._calls = Calls(self._login, self.availability)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbexp-mlflow")
         self._made: Future[Any] | None = None
-        self._rests_until = 0.0
-        self._away = ""  # why it could not be reached when it was asked last
 
     @property
     def shown_uri(self) -> str:
@@ -92,7 +91,8 @@ class Connection:
     def shown(self, text: str) -> str:
         """Return a text, such as an error's, in one line, without the password."""
         told = text.partition("\n[SQL:")[0]  # of what SQLAlchemy tells
-        return self._mask.text(without_password(" ".join(told.split())))
+        line = self._mask.text(without_password(" ".join(told.split())))
+        return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
     @property
     def is_new(self) -> bool:
@@ -121,7 +121,7 @@ class Connection:
     def close(self) -> None:
         """Wait until all that was submitted is done."""
         self._thread.shutdown(wait=True)
-        if self.database is not None:
+        if self.database is not None and not self.availability.away:
             drop_journal(self.database)
 
     def make_experiment(self, name: str) -> str:
@@ -155,35 +155,6 @@ class Connection:
             "Check that it is MLflow's database and can be written, or move it away: the next run "
             "makes a new one and enters the runs beside it."
         )
-
-    @contextmanager
-    def sparing(self) -> Iterator[None]:
-        """Leave a server or database alone for a while that is away; the run must go on.
-
-        Raises:
-            ConnectionError: It was away a moment ago, or still is.
-        """
-        if time.monotonic() < self._rests_until:
-            raise ConnectionError(self._away)
-        if self._away and self._is_away():  # it is asked in a way that takes seconds at most
-            raise ConnectionError(self._away)
-        try:
-            yield
-        except Exception as error:
-            if self._is_away():
-                raise ConnectionError(self._away) from error
-            raise
-
-    def _is_away(self) -> bool:
-        """Ask whether the server answers, or the database can be used; if not, it rests."""
-        database = self.database
-        why = why_unusable(database) if database is not None else why_unreachable(self.uri)
-        if why is not None:
-            self._rests_until = time.monotonic() + _REST_S
-        can_not = "can't be reached" if database is None else "can't be used"
-        again = f"it is asked again every {_REST_S:g} s"
-        self._away = f"{self.shown_uri} {can_not}: {why}; {again}" if why is not None else ""
-        return why is not None
 
     def _connect(self) -> Any:
         if self.database is not None:

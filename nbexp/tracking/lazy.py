@@ -66,12 +66,12 @@ class LazyTracker:
     @property
     def is_whole(self) -> bool:
         """Whether all of the run has been written."""
-        return self._is_open and not self.failures
+        return self._is_open and not self.failures and not self._mlflow.is_doubtful
 
     @property
     def is_reached(self) -> bool:
-        """Whether MLflow could be reached."""
-        return self._is_connected
+        """Whether MLflow could be reached, and has not gone away since."""
+        return self._is_connected and not self._mlflow.is_away
 
     def expect(self) -> None:
         """Connect in the background, since there is going to be something to write."""

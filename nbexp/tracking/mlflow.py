@@ -87,6 +87,16 @@ class MlflowTracker:
         return RunError(f"MLflow can't be reached at {shown}: {why}") if why else None
 
     @property
+    def is_away(self) -> bool:
+        """Whether MLflow was not there when it was asked last."""
+        return bool(self._connection.availability.away)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether MLflow may have begun a variant's run that nobody knows of."""
+        return self._connection.availability.is_doubtful
+
+    @property
     def database(self) -> Path | None:
         """The SQLite file in which MLflow keeps its runs, if it is one."""
         return self._connection.database
@@ -118,7 +128,7 @@ class MlflowTracker:
         Raises:
             RunError: MLflow can't be reached.
         """
-        with self._connection.sparing(), self._connection.told():
+        with self._connection.availability.sparing(), self._connection.told():
             return self._keys().find(keys)
 
     def results(self, stage: str, metric: str, limit: int) -> list[KnownResult]:
@@ -188,7 +198,7 @@ class MlflowTracker:
                 "mlflow.parentRunId": self._parent or "",
             }
             name = f"{record.name} {record.label}".strip()
-            with self._connection.sparing():
+            with self._connection.availability.sparing():
                 run = client.create_run(self._experiment_id, run_name=name[:250], tags=tags)
         except Exception as error:
             self._unbegun[record.name] = self._connection.shown(f"{record.name}: {error}")
@@ -271,7 +281,7 @@ class MlflowTracker:
         if entries is None:  # an earlier call has taken them along
             return
         try:
-            with self._connection.sparing():
+            with self._connection.availability.sparing():
                 self._writer.series.append(run_id, folder, entries)
         except Exception as error:
             self._writer.series.forget(run_id)
@@ -300,7 +310,7 @@ class MlflowTracker:
     def _attempt(self, what: str, action: Callable[..., None], *arguments: Any) -> bool:
         """Do something; note if it can't be done, and return whether it could."""
         try:
-            with self._connection.sparing():
+            with self._connection.availability.sparing():
                 action(*arguments)
         except Exception as error:
             self._note(what, error)

@@ -62,6 +62,15 @@ def asked(run: RunFolder) -> Iterator[Callable[..., list[dict[str, Any]]]]:
     thread.join()
 
 
+@pytest.mark.parametrize("stage", [(), ("--stage", "train")])
+def test_run_that_has_not_told_its_stages_is_only_starting(
+    run: RunFolder, tmp_path: Path, nbexp: Nbexp, stage: tuple[str, ...]
+) -> None:
+    run.events.unlink()
+    result = nbexp("add", "--samples", "4", *stage, "-C", tmp_path)
+    assert (result.exit_code, "r-1 is only starting; ask again" in result.output) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sent"),
     [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,13 @@ name = "slow"
 notebook = "templates/slow.ipynb"
 params = { n = { grid = [1, 2] } }
 resources = { cpu = 0.5 }
+"""
+
+# The terminal at its standard input becomes that of its session, which is told of its end.
+IN_TERMINAL = """\
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
@@ -175,12 +184,16 @@ def test_why_tells_which_part_changed_after_an_edit(call, names, project: Path):
         template.write_text(before)
 
 
+def write_slow(folder: Path) -> None:
+    sleep = "import time\nprint('begun', n, flush=True)\ntime.sleep(600)"
+    write_template(folder / "templates" / "slow.ipynb", "n = 1", sleep)
+    (folder / "pipeline.toml").write_text(SLOW)
+
+
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a run of two variants that print and then sleep, and wait until both do."""
-    sleep = "import time\nprint('begun', n, flush=True)\ntime.sleep(600)"
-    write_template(tmp_path / "templates" / "slow.ipynb", "n = 1", sleep)
-    (tmp_path / "pipeline.toml").write_text(SLOW)
+    write_slow(tmp_path)
     process = start("run", tmp_path / "pipeline.toml", "--json")
     try:
         await_true(lambda: _begun(tmp_path) == 2, "both notebooks had begun")
@@ -209,6 +222,27 @@ def test_ctrl_c_exits_with_130_keeps_notebooks_and_leaves_no_process(slow, tmp_p
     assert len(notebooks) == 2
     assert all("begun" in notebook.read_text() for notebook in notebooks)
     await_true(lambda: not living(family), "all processes were gone", timeout_s=10)
+
+
+def test_run_whose_terminal_is_closed_stops_and_leaves_no_process(tmp_path: Path, nbexp: Nbexp):
+    write_slow(tmp_path)
+    terminal, inner = os.openpty()
+    command = [sys.executable, "-m", "nbexp", "run", str(tmp_path / "pipeline.toml")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_TERMINAL, *command],
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+    )
+    os.close(inner)
+    await_true(lambda: _begun(tmp_path) == 2, "both notebooks had begun")
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.close(terminal)
+    assert process.wait() == 129
+    await_true(lambda: not living(family), "all processes were gone", timeout_s=60)
+    shown = json.loads(nbexp("show", "--json", "-C", tmp_path).output)
+    assert {each["state"] for each in (shown, *shown["variants"])} == {"stopped"}
 
 
 def test_stop_ends_a_variant_and_then_the_run(slow, tmp_path: Path, nbexp: Nbexp):

@@ -28,6 +28,14 @@ with open("count.txt", "a") as file:
 nbexp.glue("y", x)
 """
 
+LOCK = """\
+import sqlite3, sys
+own = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=600)
+own.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
 
 class Server:
     """A real MLflow server in a process group of its own."""
@@ -67,6 +75,15 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def freeze(self) -> None:
+        """Have it take connections, and answer nothing."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
 
     def forget(self) -> None:
         """Delete the database; the server must not run."""
@@ -158,16 +175,54 @@ def test_server_that_is_away_before_during_and_after_runs_costs_nothing(
     tracked.run(1, 2, 3, 4, 5)  # all of it is cached, and handed over
     assert tracked.variants() == dict.fromkeys("12345", 1)
 
+    result, warnings = tracked.run(1, 2, 3, 4, 5, 6, 7, 8, at_first_end=server.freeze)
+    assert result.state is State.FINISHED
+    *told, at_end = [w for w in warnings if "not all of this run is tracked" in w]
+    assert len(told) <= 1  # none if all had ended before it was noticed
+    silent = "can't be reached: no answer within 3 s; it is asked again every 20 s"
+    assert all(silent in each for each in (*told, at_end))
+    assert re.search(r"[1-3] of 3 variants are not in MLflow: .*no answer", at_end)
+    server.thaw()
+    tracked.run(1, 2, 3, 4, 5, 6, 7, 8)
+    assert tracked.variants() == dict.fromkeys("12345678", 1)
+
     server.stop()  # after
     server.forget()
     (project.folder / "runs" / ".index.db").unlink()
     server.start()
-    tracked.run(1, 2, 3, 4, 5)
-    assert tracked.variants() == dict.fromkeys("12345", 1)
-    assert tracked.executions == dict.fromkeys("12345", 1)
+    tracked.run(1, 2, 3, 4, 5, 6, 7, 8)
+    assert tracked.variants() == dict.fromkeys("12345678", 1)
+    assert tracked.executions == dict.fromkeys("12345678", 1)
     shown = [p for p in project.folder.rglob("*") if p.is_file() and b"pAsSwOrD" in p.read_bytes()]
     assert shown == [project.folder / "pipeline.toml"]
     assert not [text for text in capfd.readouterr() if "pAsSwOrD" in text or "View run" in text]
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_database_that_is_locked_during_a_run_is_told_and_filled_later(project) -> None:
+    tracked = Tracked(project, "sqlite:///own.db")
+    holders: list[subprocess.Popen[bytes]] = []
+
+    def lock() -> None:
+        command = [sys.executable, "-c", LOCK, str(project.folder / "own.db")]
+        holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        holders.append(holder)
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"locked\n"
+
+    result, warnings = tracked.run(*range(1, 9), at_first_end=lock)
+    (holder,) = holders
+    holder.communicate()
+    assert result.state is State.FINISHED
+    *told, at_end = [w for w in warnings if "not all of this run is tracked" in w]
+    assert len(told) <= 1  # none if all had ended before it was noticed
+    locked = "own.db can't be used: another process holds its lock; it is asked again"
+    assert all(locked in each for each in (*told, at_end))
+    assert re.search(r"[1-8] of 8 variants are not in MLflow: .*holds its lock", at_end)
+    tracked.run(*range(1, 9))
+    tracked.uri = f"sqlite:///{project.folder}/own.db"
+    assert tracked.variants() == dict.fromkeys("12345678", 1)
+    assert tracked.executions == dict.fromkeys("12345678", 1)
 
 
 @pytest.mark.usefixtures("ray_cluster")

@@ -42,6 +42,22 @@ def test_journal_is_kept_and_dropped_and_others_see_what_was_written(database):
     drop_journal(database)
 
 
+def test_nobody_waits_long_for_a_lock(database, tmp_path):
+    keep_journal(database)
+    (tmp_path / "another.db").touch()
+
+    def waits_ms(file, own_ms):
+        engine = create_engine(f"sqlite:///{file}")
+        with engine.begin() as connection:
+            connection.execute(text(f"PRAGMA busy_timeout = {own_ms}"))  # as MLflow does
+            waits = connection.execute(text("PRAGMA busy_timeout")).scalar()
+        engine.dispose()
+        return waits
+
+    assert waits_ms(database, 20_000) == 3000
+    assert waits_ms(tmp_path / "another.db", 20_000) == 20_000
+
+
 def test_other_databases_and_other_choices_are_left_alone(database, tmp_path):
     keep_journal(tmp_path / "other.db")
     assert insert(database, 1) == "delete"
