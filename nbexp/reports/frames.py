@@ -73,6 +73,8 @@ def html_frame(content: str, aside: Aside, *, height: int = 160) -> str:
         aside: Where it goes if it is big.
         height: Its height in pixels until it tells its own.
     """
+    if aside.is_too_large(len(content)):
+        return aside.left_out(len(content))
     document = _document(content)
     attributes = (
         f'class="nb-frame" sandbox="allow-scripts" loading="lazy" referrerpolicy="no-referrer" '

@@ -108,18 +108,24 @@ class Outputs:
     def text(self, text: str, name: str = "nb-plain") -> str:
         """Return text as in a terminal; of long text the start, the end and a link to all of it."""
         text = settle(text)
-        if not self._aside.is_big(len(text)):
+        is_large = self._aside.is_too_large(len(text))
+        if not is_large and not self._aside.is_big(len(text)):
             return _block(text, name)
         head, tail = ends(text)
         lines = text.count("\n") + 1
-        url = self._aside.write(".txt", plain(text) if "\x1b" in text else text)
         left_out = lines - head.count("\n") - tail.count("\n") - 1
         return (
-            f"{_block(head, name)}"
-            f'<p class="nb-more"><a href="{escape(url)}">Show all {lines:,} lines</a> '
+            f'{_block(head, name)}<p class="nb-more">{self._all(text, lines)} '
             f"({size_text(len(text))}; {max(left_out, 0):,} are left out here)</p>"
             f"{_block(tail, name)}"
         )
+
+    def _all(self, text: str, lines: int) -> str:
+        """Return a link to all of a long text."""
+        if self._aside.is_too_large(len(text)):
+            return f"All {lines:,} lines are in {self._aside.whole()}"
+        url = self._aside.write(".txt", plain(text) if "\x1b" in text else text)
+        return f'<a href="{escape(url)}">Show all {lines:,} lines</a>'
 
     def _error(self, output: Table) -> str:
         name, message = joined(output.get("ename")), plain(joined(output.get("evalue")))
@@ -172,7 +178,10 @@ class Outputs:
         return vega_frame(value, self._aside)
 
     def _html(self, mime: str, value: Any, output: Table) -> str | None:
-        text = _unframed(joined(value))
+        text = joined(value)
+        if self._aside.is_too_large(len(text)):
+            return self._aside.left_out(len(text))
+        text = _unframed(text)
         if not text.strip():
             return None
         if chart := _altair(text):
