@@ -164,7 +164,7 @@ def open_file(path: Path) -> BinaryIO:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     found = os.fstat(handle)
     if stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST:
-        return open(handle, "rb")  # noqa: PTH123, SIM115 - no path, but what has been opened
+        return open(handle, "rb")  # noqa: PTH123 - no path, but what has been opened
     os.close(handle)
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "it is no file", str(path))

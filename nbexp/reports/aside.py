@@ -23,7 +23,7 @@ class Aside:
         url: Where the folder is, seen from the page.
         inline_bytes: Size up to which an output stands in the page. Where many have added up, only
             smaller ones do.
-        whole_url: Where the notebook itself is, seen from the page; empty where it is not.
+        whole_url: Where the notebook itself is, seen from the page; empty where it is not there.
     """
 
     def __init__(self, folder: Path, url: str, inline_bytes: int, whole_url: str = "") -> None:
@@ -49,7 +49,7 @@ class Aside:
         return size > _LARGEST
 
     def whole(self) -> str:
-        """Return the words for the notebook that has all outputs, as HTML: a link if there is one."""
+        """Return the words for the notebook, which has all outputs: a link if there is one."""
         url = escape(self._whole_url)
         return f'<a href="{url}" download>the notebook</a>' if url else "the notebook"
 

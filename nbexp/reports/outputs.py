@@ -10,9 +10,11 @@ from typing import Any
 
 from nbexp.reports.ansi import plain, settle, to_html
 from nbexp.reports.aside import Aside, decoded
+from nbexp.reports.bokeh import html_of, is_loading, libraries_of
 from nbexp.reports.cleaning import is_lively
 from nbexp.reports.frames import (
     LIBRARIES,
+    bokeh_frame,
     html_frame,
     library_source,
     plotly_frame,
@@ -66,6 +68,7 @@ class Outputs:
             (re.compile(r"application/vnd\.jupyter\.widget-view\+json"), self._widget),
             (re.compile(r"application/vnd\.plotly\.v\d+\+json"), self._plotly),
             (re.compile(r"application/vnd\.vega(?:lite)?\.v\d+(?:\.json|\+json)"), self._vega),
+            (re.compile(r"application/vnd\.(?:bokehjs|holoviews)_exec\.v0\+json"), self._bokeh),
             (re.compile(r"text/html"), self._html),
             (re.compile(r"image/svg\+xml"), self._svg),
             (re.compile(r"image/(?:png|jpeg|gif|webp)"), self._image),
@@ -141,6 +144,8 @@ class Outputs:
 
     def _bundle(self, data: Table, output: Table) -> str:
         """Return the richest form of a display that can be shown, with what there is to note."""
+        if is_loading(data):
+            return ""
         notes: list[str] = []
         lines = scrap_lines(data)
         for mime, package in _without_library(data):
@@ -176,6 +181,13 @@ class Outputs:
     def _vega(self, _: str, value: Any, __: Table) -> str | None:
         self.libraries.add("vega")
         return vega_frame(value, self._aside)
+
+    def _bokeh(self, _: str, __: Any, output: Table) -> str | None:
+        libraries = libraries_of(output["data"])
+        if not libraries or any(library_source(name) is None for name in libraries):
+            return None
+        self.libraries.update(libraries)
+        return bokeh_frame(html_of(output["data"]), libraries, self._aside)
 
     def _html(self, mime: str, value: Any, output: Table) -> str | None:
         text = joined(value)
@@ -321,6 +333,9 @@ def _without_library(data: Table) -> Iterator[tuple[str, str]]:
         name = "plotly" if "vnd.plotly" in mime else "vega" if "vnd.vega" in mime else None
         if name and library_source(name) is None:
             yield ("figure" if name == "plotly" else "chart"), LIBRARIES[name]
+    for name in libraries_of(data):
+        if library_source(name) is None:
+            yield "figure", LIBRARIES[name]
 
 
 def _needs_script(mime: str, value: Any) -> bool:
