@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from nbexp.metrics import Entry
 from nbexp.reports import write_report
+from nbexp.reports.tables import curves
 
 LINE = "x" * 99 + "\n"
 LINES = 210_000
@@ -56,3 +58,15 @@ def test_server_leaves_them_to_the_notebook_too(runs, made, notebook: Any, tmp_p
     finally:
         view.close()
     assert page.count('<a href="/raw/train-1/notebook.ipynb" download>the notebook</a>') == 2
+
+
+def test_curve_of_many_points_keeps_its_peaks_and_ends() -> None:
+    values = [100.0 if step == 50_123 else step / 100_000 for step in range(100_000)]
+    values[70_001] = float("nan")
+    logged = [Entry(0.0, step, {"loss": value}, {}) for step, value in enumerate(values)]
+    ((steps, kept),) = curves([logged])["loss"]
+    assert len(steps) < 21_000
+    assert (steps[0], steps[-1]) == (0, 99_999)
+    assert kept[steps.index(50_123)] == 100.0
+    assert kept[steps.index(70_001)] == "nan"
+    assert steps == sorted(set(steps))
