@@ -22,7 +22,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _FLOAT = "$float"
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]")
@@ -155,19 +155,29 @@ def read_json(path: Path) -> Any:
     return from_json(read_bytes(path))
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file of a run: not what waits for a writer, nor what no memory holds.
+def open_file(path: Path) -> BinaryIO:
+    """Open a file of a run: not what waits for a writer, nor what no memory holds.
 
     Raises:
         OSError: It can't be read, is no file, or is larger than 1 GiB.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(handle, "rb") as file:  # noqa: PTH123 - no path, but what has been opened
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "it is no file", str(path))
-        if found.st_size > _LARGEST:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    found = os.fstat(handle)
+    if stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST:
+        return open(handle, "rb")  # noqa: PTH123 - no path, but what has been opened
+    os.close(handle)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file of a run.
+
+    Raises:
+        OSError: As `open_file`.
+    """
+    with open_file(path) as file:
         return file.read()
 
 

@@ -153,6 +153,8 @@ class Tail:
     def _fresh(self, entry: Entry) -> Entry:
         values = {name: v for name, v in entry.values.items() if self._is_new(name, entry)}
         rich = {name: v for name, v in entry.rich.items() if self._is_new(name, entry)}
+        if len(values) == len(entry.values) and len(rich) == len(entry.rich):
+            return entry
         return replace(entry, values=values, rich=rich)
 
     def _is_new(self, name: str, entry: Entry) -> bool:
