@@ -23,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import from_json
+from nbexp.files import from_checked_json
 from nbexp.records import check
 
 METRICS = "metrics.jsonl"
@@ -146,7 +146,7 @@ class Tail:
         self._offset += len(whole)
         for line in whole.splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                record = from_json(line)
+                record = from_checked_json(line)
                 is_return = _RETURN in record
                 yield int(record[_RETURN]) if is_return else Entry.from_record(record)
 

@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.files import read_json, write_json
+from nbexp.records import fits
 
 SNAPSHOTS = "snapshots"
 _DESCRIPTION = "snapshot.json"
 _VERSION = 1
+_NUMBERED = re.compile(r"[0-9]{8}-")
 _CHUNK_BYTES = 1 << 20
 
 
@@ -128,7 +130,7 @@ def write(snapshot: Snapshot, content: Any) -> int:
             "time": time.time(),
             "files": sums,
         }
-        write_json(beside / _DESCRIPTION, record)
+        write_json(beside / _DESCRIPTION, record, is_checked=True)
         beside.rename(snapshot.folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -166,7 +168,10 @@ def content_of(snapshot: Snapshot) -> Any:
     from nbexp import artifacts
 
     folder = snapshot.folder
-    for name, expected in _record(folder)["files"].items():
+    record = _record(folder)
+    if "files" not in record or not fits(record["files"], dict[str, list[int]]):
+        raise DamagedError(f"{folder / _DESCRIPTION} doesn't tell of its files")
+    for name, expected in record["files"].items():
         path = folder / name
         if not path.is_file() or _checksum(path) != tuple(expected):
             raise DamagedError(f"{path} is not what was written")
@@ -212,7 +217,9 @@ class Store:
                 continue
             with contextlib.suppress(DamagedError):
                 self.add(read(child))
-        self._last = max((each.number for each in self.snapshots), default=0)
+        # What is damaged keeps its name, and so its number.
+        numbers = [int(child.name[:8]) for child in children if _NUMBERED.match(child.name)]
+        self._last = max((*numbers, *(each.number for each in self.snapshots)), default=0)
 
     def next_number(self) -> int:
         """Return the number of a snapshot that is about to be taken."""

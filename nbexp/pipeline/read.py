@@ -199,8 +199,15 @@ class _Reader:
         return tuple(found)
 
     def _template(self, name: str, where: str) -> Template | None:
-        path = (self.folder / name).resolve()
-        if path.is_dir():
+        try:
+            path = (self.folder / name).resolve()
+            is_folder = path.is_dir()
+        except (OSError, ValueError) as error:  # it is too long, or holds a NUL
+            reason = error.strerror if isinstance(error, OSError) else error
+            remedy = "Check the path; it starts from the pipeline's folder."
+            self.problems.add(where, f"{name[:80]!r} can't be a path: {reason}", remedy)
+            return None
+        if is_folder:
             self.problems.expect(
                 where, name, "a notebook, not a folder", f'notebook = "{name}/train.ipynb"'
             )

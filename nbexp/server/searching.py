@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nbexp.pipeline.source import UNPARSED
 from nbexp.server.contents import Catalogue, Contents
 from nbexp.server.stores import Entry
 from nbexp.wording import number_text
@@ -167,7 +168,7 @@ def _value(text: str) -> Any:
         return text.lower() == "true"
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except UNPARSED:
         return text
 
 
