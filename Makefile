@@ -14,11 +14,12 @@ UNPINNED := .venv-bench/constraints.txt
 INSTALL_SUITES := $(subst -c constraints.txt,-c $(UNPINNED),$(INSTALL)) -r benchmarks/suites.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench suites resolve clean
+.PHONY: help demo test fuzz lint bench suites resolve clean
 
 help:
 	@echo "make demo    run a real experiment: train and compare models on handwritten digits"
 	@echo "make test    run the tests; ARGS=\"...\" goes to pytest"
+	@echo "make fuzz    run cases made by chance for an hour; ARGS=\"--help\" tells more"
 	@echo "make lint    check style and types"
 	@echo "make bench   compare the speed with papermill's and Ploomber's; ARGS=\"--help\" tells more"
 	@echo "make suites  run papermill's and nbclient's own tests, with ordinary and with warm kernels"
@@ -41,6 +42,9 @@ test: $(INSTALLED)
 	@echo "==> Running the tests"
 	@$(BIN)/python -m pytest $(ARGS)
 	@echo "==> All tests passed. Next: make demo, or CONTRIBUTING.md to change something"
+
+fuzz: $(INSTALLED)
+	@PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 lint: $(INSTALLED)
 	@echo "==> Checking style and types"

@@ -4,6 +4,9 @@ Numbers that strict JSON can't hold are written as ``{"$float": "nan"}`` (``inf`
 that every file of a run can be read by any JSON reader. What people and other programs are shown
 has them as texts: ``"nan"``, ``"inf"``, ``"-inf"``. Half a pair of surrogates, as in names of files
 that are no UTF-8, is written as the escape that JSON has for it.
+
+A table that results are taken from ends with ``"crc32"``, the checksum of the text before it: one
+flipped bit can make another number of a number, and the file is JSON as before.
 """
 
 from __future__ import annotations
@@ -20,16 +23,23 @@ import secrets
 import shutil
 import stat
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _FLOAT = "$float"
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]")
 _DEEPEST = 200  # lists and tables in each other
 _LARGEST = 2**30  # bytes of a file that is read as a whole
+_CHECKSUM = re.compile(rb',\s*"crc32": "([0-9a-f]{8})"\s*\}\s*$')
+_CHECKSUM_BYTES = 64  # that it takes at the most
 _COPIED_BYTES = 2**20  # larger files are linked, where their blocks can't be shared
 _FICLONE = 0x40049409  # ioctl_ficlone(2)
+
+
+class ChecksumError(ValueError):
+    """A table has another checksum than it was written with."""
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
@@ -87,6 +97,31 @@ def from_json(text: str | bytes) -> Any:
     return value
 
 
+def with_checksum(text: str) -> str:
+    """Return the JSON text of a table that is not empty, with its checksum."""
+    body = text.rstrip().removesuffix("}").rstrip()
+    space = "\n " if "\n" in body else " "
+    check = zlib.crc32(body.encode(errors="replace"))
+    return f'{body},{space}"crc32": "{check:08x}"{text[len(body) :]}'
+
+
+def from_checked_json(text: bytes) -> Any:
+    """Return the value that was written, without its checksum; one without any isn't checked.
+
+    Raises:
+        ChecksumError: It is not what was written.
+        ValueError: It is no JSON, or nested more than 200 deep.
+    """
+    value = from_json(text)
+    start = max(len(text) - _CHECKSUM_BYTES, 0)
+    found = _CHECKSUM.search(text[start:])
+    if found is None or not isinstance(value, dict):
+        return value
+    if zlib.crc32(memoryview(text)[: start + found.start()]) != int(found[1], 16):
+        raise ChecksumError("it is not what was written: its checksum differs")
+    return {key: item for key, item in value.items() if key != "crc32"}
+
+
 def _is_deep(value: Any) -> bool:
     level = [value]
     for _ in range(_DEEPEST):
@@ -140,9 +175,17 @@ def write_atomic(path: Path, content: str | bytes, *, durable: bool = False) -> 
         raise
 
 
-def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
-    """Write a JSON file, whole or not at all."""
-    write_atomic(path, to_json(value, indent=1) + "\n", durable=durable)
+def write_json(path: Path, value: Any, *, durable: bool = False, is_checked: bool = False) -> None:
+    """Write a JSON file, whole or not at all.
+
+    Args:
+        path: The file.
+        value: What to write.
+        durable: Whether it must survive a loss of power too.
+        is_checked: Whether the value, a table, gets a checksum that `read_json` looks at.
+    """
+    text = to_json(value, indent=1) + "\n"
+    write_atomic(path, with_checksum(text) if is_checked else text, durable=durable)
 
 
 def read_json(path: Path) -> Any:
@@ -150,24 +193,34 @@ def read_json(path: Path) -> Any:
 
     Raises:
         OSError: The file can't be read.
-        ValueError: It holds no JSON.
+        ValueError: It holds no JSON, or is not what was written.
     """
-    return from_json(read_bytes(path))
+    return from_checked_json(read_bytes(path))
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file of a run: not what waits for a writer, nor what no memory holds.
+def open_file(path: Path) -> BinaryIO:
+    """Open a file of a run: not what waits for a writer, nor what no memory holds.
 
     Raises:
         OSError: It can't be read, is no file, or is larger than 1 GiB.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(handle, "rb") as file:  # noqa: PTH123 - no path, but what has been opened
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "it is no file", str(path))
-        if found.st_size > _LARGEST:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    found = os.fstat(handle)
+    if stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST:
+        return open(handle, "rb")  # noqa: PTH123 - no path, but what has been opened
+    os.close(handle)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file of a run.
+
+    Raises:
+        OSError: As `open_file`.
+    """
+    with open_file(path) as file:
         return file.read()
 
 
@@ -228,10 +281,14 @@ def replace_folder(source: Path, target: Path) -> None:
 def append_line(path: Path, value: Any) -> None:
     """Append one JSON line, in a single write; after a line that was cut off, on a new one.
 
+    A table gets a checksum that `read_lines` looks at.
+
     Raises:
         OSError: It can't be written, or not all of it, such as on a disk that is full.
     """
-    line = (to_json(value) + "\n").encode()
+    text = to_json(value)
+    is_checked = isinstance(value, dict) and bool(value)
+    line = ((with_checksum(text) if is_checked else text) + "\n").encode()
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         size = os.fstat(handle).st_size
@@ -248,7 +305,7 @@ def read_lines(path: Path, damage: list[str] | None = None) -> Iterator[Any]:
 
     Args:
         path: The file; none has no lines.
-        damage: Takes what is wrong with lines that are no JSON, in words.
+        damage: Takes what is wrong with lines that are left out, in words.
 
     Raises:
         OSError: The file can't be read.
@@ -258,7 +315,10 @@ def read_lines(path: Path, damage: list[str] | None = None) -> Iterator[Any]:
     lines = read_bytes(path).split(b"\n")[:-1]  # what follows the last break is unfinished
     for number, line in enumerate(lines, 1):
         try:
-            value = from_json(line)
+            value = from_checked_json(line)
+        except ChecksumError:
+            if damage is not None:
+                damage.append(f"line {number} is not what was written")
         except ValueError:
             if damage is not None and line:
                 damage.append(f"line {number} is no JSON")

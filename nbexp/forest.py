@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _LEAST = 8  # variants; with fewer, anything could be read from them
+_MOST = 1_000  # variants, of more a sample: each is predicted anew for every parameter and shuffle
 _REPEATS = 10
 _TREES = 200
 
@@ -40,6 +41,7 @@ def importance(
     features = np.array([_encoded([column[row] for row in rows]) for column in params.values()]).T
     target = np.array([metric[row] for row in rows], dtype=float)
     order = np.lexsort([*features.T, target])  # so that the order of the variants says nothing
+    order = np.random.default_rng(0).permutation(order)[:_MOST] if len(rows) > _MOST else order
     features, target = features[order], target[order]
     if np.ptp(target) == 0.0:
         return None, "The metric is the same for all variants."
@@ -51,7 +53,9 @@ def importance(
         {"param": name, "value": max(0.0, float(mean)) / total, "error": float(std) / total}
         for name, mean, std in shares
     ]
-    return sorted(table, key=lambda each: -each["value"]), _note(len(rows), forest.oob_score_)
+    return sorted(table, key=lambda each: -each["value"]), _note(
+        len(target), len(rows), forest.oob_score_
+    )
 
 
 def _encoded(values: Sequence[Any]) -> list[float]:
@@ -67,9 +71,11 @@ def _encoded(values: Sequence[Any]) -> list[float]:
     return [codes[repr(value)] for value in values]
 
 
-def _note(count: int, score: float) -> str:
+def _note(count: int, all_count: int, score: float) -> str:
+    part = f" of {all_count:,}" if count < all_count else ""
     trust = "well" if score > 0.5 else "poorly" if score > 0.0 else "not at all"
     return (
-        f"From {count} variants, by a random forest that predicts those it has not seen {trust} "
-        f"(R² {score:.2f}). Bars are shares; whiskers, one standard deviation over shuffles."
+        f"From {count}{part} variants, by a random forest that predicts those it has not seen "
+        f"{trust} (R² {score:.2f}). "
+        "Bars are shares; whiskers, one standard deviation over shuffles."
     )

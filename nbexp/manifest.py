@@ -77,17 +77,19 @@ def damage(folder: Path, parts: Iterable[str]) -> str:
     return reason
 
 
-def require(place: Path) -> None:
+def require(place: Path) -> bool:
     """Check what is to be read: an artifact, or an executed notebook, that a variant left.
 
-    What lies anywhere else, or in the folder of a variant that runs, is not checked.
+    Returns:
+        Whether it was checked; what lies anywhere else, or in the folder of a variant that runs,
+        is not.
 
     Raises:
         ArtifactError: It was changed since.
     """
     found = locate(place)
     if found is None or not (found[0] / MANIFEST).is_file():
-        return
+        return False
     folder, part = found
     if reason := damage(folder, [part]):
         raise ArtifactError(
@@ -95,6 +97,7 @@ def require(place: Path) -> None:
             f"{folder.name} left is computed anew. A notebook that changes what it is given must "
             "copy it first: it is for all that are given it."
         )
+    return True
 
 
 def given_by(value: Any) -> list[Path]:

@@ -23,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import from_json
+from nbexp.files import from_checked_json
 from nbexp.records import check
 
 METRICS = "metrics.jsonl"
@@ -146,13 +146,15 @@ class Tail:
         self._offset += len(whole)
         for line in whole.splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                record = from_json(line)
+                record = from_checked_json(line)
                 is_return = _RETURN in record
                 yield int(record[_RETURN]) if is_return else Entry.from_record(record)
 
     def _fresh(self, entry: Entry) -> Entry:
         values = {name: v for name, v in entry.values.items() if self._is_new(name, entry)}
         rich = {name: v for name, v in entry.rich.items() if self._is_new(name, entry)}
+        if len(values) == len(entry.values) and len(rich) == len(entry.rich):
+            return entry
         return replace(entry, values=values, rich=rich)
 
     def _is_new(self, name: str, entry: Entry) -> bool:

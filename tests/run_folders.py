@@ -33,7 +33,7 @@ def start_variant(run: RunFolder, name: str, *, key: str = KEY, **more: Any) -> 
     folder = run.variant(name)
     folder.mkdir()
     record = VariantRecord(name, "train", "lr=1", {}, {}, key, {"code": "c"}, "t.ipynb", **more)
-    write_json(folder / "variant.json", vars(record))
+    record.write(folder)
     return folder
 
 
@@ -44,4 +44,4 @@ def leave_result(folder: Path, state: State = State.FINISHED, *, key: str = KEY)
     (folder / "notebook.ipynb").write_text('{"cells": []}')
     if state.is_success:
         manifest.write(folder, manifest.parts_of((), ()))
-    write_json(folder / "result.json", outcome.to_record())
+    write_json(folder / "result.json", outcome.to_record(), is_checked=True)

@@ -94,3 +94,28 @@ def test_line_that_does_not_fit_on_the_disk_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "full").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space"):
         files.append_line(tmp_path / "full", {})
+
+
+def test_table_with_another_bit_is_not_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    value = {"score": 0.5, "deep": {"crc32": "00000000"}, "text": "\ud800 é", "nan": [math.inf]}
+    files.write_json(path, value, is_checked=True)
+    assert files.read_json(path) == value
+    path.write_bytes(path.read_bytes().replace(b"0.5", b"0.7"))
+    with pytest.raises(files.ChecksumError, match="not what was written"):
+        files.read_json(path)
+
+
+def test_line_with_another_bit_is_left_out_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    for number in range(3):
+        files.append_line(path, {"number": number})
+    path.write_bytes(path.read_bytes().replace(b'"number": 1', b'"number": 7'))
+    damage: list[str] = []
+    assert list(files.read_lines(path, damage)) == [{"number": 0}, {"number": 2}]
+    assert damage == ["line 2 is not what was written"]
+
+
+def test_table_without_a_checksum_is_read_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"crc32": "no checksum", "a": 1}')
+    assert files.read_json(tmp_path / "a.json") == {"crc32": "no checksum", "a": 1}

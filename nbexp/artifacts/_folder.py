@@ -95,7 +95,8 @@ def load(ref: str | Path, *, into: Any = None, pickle: bool = False) -> Any:
             "trust it, call nbexp.load(ref, pickle=True)."
         )
     _check_files(folder, description)
-    manifest.require(folder)
+    if not manifest.require(folder):
+        _check_content(folder, description)
     try:
         value = kind.read(folder, description["details"])
     except ArtifactError:
@@ -215,7 +216,7 @@ def _describe(folder: Path, kind: Format, details: Details) -> None:
         "files": {name: path.stat().st_size for name, path in written.items()},
         "sha256": hashes,
     }
-    files.write_json(folder / _DESCRIPTION, description)
+    files.write_json(folder / _DESCRIPTION, description, is_checked=True)
     manifest.protect(folder / _DESCRIPTION)
 
 
@@ -301,6 +302,16 @@ def _check_files(folder: Path, description: dict[str, Any]) -> None:
             raise _damaged(folder, f"{name} is missing")
         if path.stat().st_size != size:
             raise _damaged(folder, f"{name} has {path.stat().st_size} bytes instead of {size}")
+
+
+def _check_content(folder: Path, description: dict[str, Any]) -> None:
+    """Compare the files' hashes with what was written, where no manifest watches over them."""
+    hashes = description.get("sha256", {})  # one that was saved by an earlier nbexp has none
+    for name, sha256 in hashes.items():
+        if files.file_digest(folder / name) != sha256:
+            raise _damaged(folder, f"{name} has another content")
+    if hashes and (extra := sorted({*_written(folder)} - hashes.keys())):
+        raise _damaged(folder, f"{extra[0]} was added")
 
 
 def _damaged(folder: Path, reason: str) -> ArtifactError:

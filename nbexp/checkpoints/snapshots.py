@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.files import read_json, write_json
+from nbexp.records import fits
 
 SNAPSHOTS = "snapshots"
 _DESCRIPTION = "snapshot.json"
@@ -126,7 +127,7 @@ def write(snapshot: Snapshot, content: Any) -> int:
             "time": time.time(),
             "files": sums,
         }
-        write_json(beside / _DESCRIPTION, record)
+        write_json(beside / _DESCRIPTION, record, is_checked=True)
         beside.rename(snapshot.folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -164,7 +165,10 @@ def content_of(snapshot: Snapshot) -> Any:
     from nbexp import artifacts
 
     folder = snapshot.folder
-    for name, expected in _record(folder)["files"].items():
+    record = _record(folder)
+    if "files" not in record or not fits(record["files"], dict[str, list[int]]):
+        raise DamagedError(f"{folder / _DESCRIPTION} doesn't tell of its files")
+    for name, expected in record["files"].items():
         path = folder / name
         if not path.is_file() or _checksum(path) != tuple(expected):
             raise DamagedError(f"{path} is not what was written")

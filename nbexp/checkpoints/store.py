@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from nbexp.checkpoints.snapshots import DamagedError, Moment, Places, Snapshot, read
+
+_NUMBER = re.compile(r"[0-9]{8}(?=-)")
 
 
 class Store:
@@ -28,11 +31,14 @@ class Store:
     def __init__(self, folder: Path | None, source: Path | None = None) -> None:
         self.folder = folder
         self.snapshots: list[Snapshot] = []
+        numbers = [0]
         for parent in dict.fromkeys((source, folder)):
             for child in sorted(parent.iterdir()) if parent and parent.is_dir() else ():
+                if number := _NUMBER.match(child.name):  # what is damaged keeps its own
+                    numbers.append(int(number[0]))
                 with contextlib.suppress(DamagedError):
                     self.add(read(child))
-        self._last = max((each.number for each in self.snapshots), default=0)
+        self._last = max(*numbers, *(each.number for each in self.snapshots), 0)
 
     def sweep(self) -> None:
         """Delete what a process left that was killed while it wrote."""

@@ -21,7 +21,7 @@ from nbexp.execute.cwd import prepared
 from nbexp.execute.decision_channel import Desk
 from nbexp.execute.guard import Guard
 from nbexp.execute.job import OBSERVED, CellError, Job, Outcome, Report
-from nbexp.files import to_json, write_atomic
+from nbexp.files import to_json, with_checksum, write_atomic
 from nbexp.formats import FormatError, read_notebook
 from nbexp.manifest import MANIFEST
 from nbexp.metrics import METRICS, read_course, summary
@@ -187,7 +187,8 @@ def _write_result(path: Path, outcome: Outcome) -> None:
     record = outcome.to_record()
     observed = json.dumps(record.pop("observed"))
     text = to_json(record, indent=1).removesuffix("\n}")
-    write_atomic(path, f'{text},\n "observed": {observed}\n}}\n', durable=True)
+    text = with_checksum(f'{text},\n "observed": {observed}\n}}\n')
+    write_atomic(path, text, durable=True)
 
 
 def _execute_notebook(execution: Execution) -> None:

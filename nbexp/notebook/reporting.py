@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import LogError
-from nbexp.files import fit_text, to_json
+from nbexp.files import fit_text, to_json, with_checksum
 from nbexp.masks import own_mask
 from nbexp.metrics import METRICS, Entry
 from nbexp.notebook import channel, media
@@ -177,7 +177,7 @@ class _Lines:
 
     def append(self, entry: Entry) -> None:
         """Append a line, in a single write; after a line that was cut off, on a new one."""
-        line = (to_json(entry.to_record()) + "\n").encode()
+        line = (with_checksum(to_json(entry.to_record())) + "\n").encode()
         try:
             self._open()
             self._write(b"\n" + line if self._is_torn else line)

@@ -354,7 +354,7 @@ def _within(text: str) -> Iterator[str]:
 def _parsed(source: str) -> ast.Module | None:
     try:
         return ast.parse(source)
-    except (SyntaxError, ValueError):  # such as one with magics
+    except (SyntaxError, ValueError, MemoryError, RecursionError):  # such as one with magics
         return None
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+from html import escape
 from pathlib import Path
 
 from nbexp.files import write_atomic
+from nbexp.reports.texts import size_text
 
 _PLENTY = 32  # times the limit of one output; a page with more in it gets stricter
 _STRICTER = 16
+_LARGEST = 20_000_000  # bytes of an output; more would double the notebook, and no browser likes it
 
 
 class Aside:
@@ -20,10 +23,12 @@ class Aside:
         url: Where the folder is, seen from the page.
         inline_bytes: Size up to which an output stands in the page. Where many have added up, only
             smaller ones do.
+        whole_url: Where the notebook itself is, seen from the page; empty where it is not there.
     """
 
-    def __init__(self, folder: Path, url: str, inline_bytes: int) -> None:
+    def __init__(self, folder: Path, url: str, inline_bytes: int, whole_url: str = "") -> None:
         self.cell = 0
+        self._whole_url = whole_url
         self._folder = folder
         self._url = url.rstrip("/")
         self._limit = inline_bytes
@@ -37,6 +42,21 @@ class Aside:
             return True
         self._inline += size
         return False
+
+    @staticmethod
+    def is_too_large(size: int) -> bool:
+        """Whether an output of this size is left to the notebook."""
+        return size > _LARGEST
+
+    def whole(self) -> str:
+        """Return the words for the notebook, which has all outputs: a link if there is one."""
+        url = escape(self._whole_url)
+        return f'<a href="{url}" download>the notebook</a>' if url else "the notebook"
+
+    def left_out(self, size: int) -> str:
+        """Return the HTML that stands for an output that is left to the notebook."""
+        told = f"This output is too large for a page ({size_text(size)})"
+        return f'<p class="nb-note">{told}: {self.whole()} has it.</p>'
 
     def write(self, suffix: str, content: str | bytes) -> str:
         """Write a file for the present cell, and return its URL.

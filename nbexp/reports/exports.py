@@ -96,20 +96,30 @@ def _write_pdf(notebook: Any, title: str, target: Path) -> None:
 
 
 def _write_markdown(notebook: Any, title: str, target: Path) -> None:
-    from nbconvert import MarkdownExporter
-
-    for cell in notebook.cells:
-        if "outputs" in cell:
-            cell.outputs = [output for output in cell.outputs if not _is_record(output)]
-    files = f"{target.stem}_files"
-    text, resources = MarkdownExporter().from_notebook_node(
-        notebook, {"metadata": {"name": title}, "output_files_dir": files}
-    )
+    about = {"metadata": {"name": title}, "output_files_dir": f"{target.stem}_files"}
+    try:
+        text, resources = _markdown(notebook, about)
+    except Exception as error:  # nbconvert takes only what the format's schema allows
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UsageError(
+            f"The notebook can't be written as Markdown, since it is malformed: {reason} Choose "
+            "--format html, which leaves out what can't be shown, or open and save it in Jupyter."
+        ) from error
     for name, content in resources["outputs"].items():
         path = target.parent / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, content)
     write_atomic(target, text)
+
+
+def _markdown(notebook: Any, about: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    from nbconvert import MarkdownExporter
+
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _is_record(output)]
+    text, resources = MarkdownExporter().from_notebook_node(notebook, about)
+    return str(text), dict(resources)
 
 
 def _is_record(output: Any) -> bool:

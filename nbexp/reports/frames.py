@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
 from importlib import import_module
@@ -47,7 +47,14 @@ from typing import Any
 from nbexp.reports.aside import Aside
 
 # And the packages that bring them.
-LIBRARIES = {"plotly": "plotly", "vega": "vl-convert-python", "widgets": "ipywidgets"}
+LIBRARIES = {
+    "plotly": "plotly",
+    "vega": "vl-convert-python",
+    "widgets": "ipywidgets",
+    "bokeh": "bokeh",
+    "panel": "panel",
+}
+_BOKEH = [f"server/static/js/bokeh{part}.min.js" for part in ("", "-widgets", "-tables")]
 
 _HERE = Path(__file__).parent / "frame"
 _POLICY = (
@@ -73,6 +80,8 @@ def html_frame(content: str, aside: Aside, *, height: int = 160) -> str:
         aside: Where it goes if it is big.
         height: Its height in pixels until it tells its own.
     """
+    if aside.is_too_large(len(content)):
+        return aside.left_out(len(content))
     document = _document(content)
     attributes = (
         f'class="nb-frame" sandbox="allow-scripts" loading="lazy" referrerpolicy="no-referrer" '
@@ -105,12 +114,24 @@ def widgets_frame(view: Mapping[str, Any], aside: Aside) -> str:
     return html_frame(place + _drawing(view, "widgets"), aside, height=40)
 
 
+def bokeh_frame(html: str, libraries: Sequence[str], aside: Aside) -> str:
+    """Return a frame in which bokeh draws.
+
+    Args:
+        html: The script that draws, and its element if it is there.
+        libraries: Names of the libraries that it needs, in order.
+        aside: Where it goes if it is big.
+    """
+    content = _drawing({"html": html, "libraries": libraries}, "bokeh")
+    return html_frame(content, aside, height=400)
+
+
 def script_frame(source: str, aside: Aside) -> str:
     """Return a frame that runs JavaScript, which finds its place in ``element``."""
     return html_frame(_drawing(source, "script"), aside, height=60)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=len(LIBRARIES))
 def library_source(name: str) -> str | None:
     """Return the JavaScript of a library, from the package that brings it.
 
@@ -124,6 +145,11 @@ def library_source(name: str) -> str | None:
         return _packaged("plotly", "package_data/plotly.min.js")
     if name == "widgets":
         return _packaged("widgetsnbextension", "static/extension.js")
+    if name == "panel":
+        return _packaged("panel", "dist/panel.min.js")
+    if name == "bokeh":
+        parts = [_packaged("bokeh", path) for path in _BOKEH]
+        return "\n".join(filter(None, parts)) if parts[0] else None
     if name == "vega" and find_spec("vl_convert") is not None:
         bundle = getattr(import_module("vl_convert"), "javascript_bundle", None)
         return str(bundle()) if bundle else None  # versions before 1.3 have none

@@ -68,7 +68,12 @@ class RenderedNotebook:
 
 
 def render_notebook(
-    notebook: Mapping[str, Any], *, aside: Path, aside_url: str, inline_bytes: int = 256_000
+    notebook: Mapping[str, Any],
+    *,
+    aside: Path,
+    aside_url: str,
+    inline_bytes: int = 256_000,
+    whole_url: str = "",
 ) -> RenderedNotebook:
     """Return an executed notebook as HTML.
 
@@ -77,11 +82,13 @@ def render_notebook(
         aside: Folder for outputs that are too big for the page; made when it is needed.
         aside_url: Where that folder is, seen from the page; a quoted, relative URL.
         inline_bytes: Size up to which an output stands in the page itself.
+        whole_url: Where the notebook's own file is, seen from the page; it has what is too large
+            for a report.
 
     Raises:
         OSError: A file can't be written into `aside`.
     """
-    rendering = _Rendering(notebook, Aside(aside, aside_url, inline_bytes))
+    rendering = _Rendering(notebook, Aside(aside, aside_url, inline_bytes, whole_url))
     html = "\n".join(rendering.pieces())
     return RenderedNotebook(
         html=html,

@@ -10,9 +10,11 @@ from typing import Any
 
 from nbexp.reports.ansi import plain, settle, to_html
 from nbexp.reports.aside import Aside, decoded
+from nbexp.reports.bokeh import html_of, is_loading, libraries_of
 from nbexp.reports.cleaning import is_lively
 from nbexp.reports.frames import (
     LIBRARIES,
+    bokeh_frame,
     html_frame,
     library_source,
     plotly_frame,
@@ -67,6 +69,7 @@ class Outputs:
             (re.compile(r"application/vnd\.jupyter\.widget-view\+json"), self._widget),
             (re.compile(r"application/vnd\.plotly\.v\d+\+json"), self._plotly),
             (re.compile(r"application/vnd\.vega(?:lite)?\.v\d+(?:\.json|\+json)"), self._vega),
+            (re.compile(r"application/vnd\.(?:bokehjs|holoviews)_exec\.v0\+json"), self._bokeh),
             (re.compile(r"text/html"), self._html),
             (re.compile(r"image/svg\+xml"), self._svg),
             (re.compile(r"image/(?:png|jpeg|gif|webp)"), self._image),
@@ -109,18 +112,24 @@ class Outputs:
     def text(self, text: str, name: str = "nb-plain") -> str:
         """Return text as in a terminal; of long text the start, the end and a link to all of it."""
         text = settle(text)
-        if not self._aside.is_big(len(text)):
+        is_large = self._aside.is_too_large(len(text))
+        if not is_large and not self._aside.is_big(len(text)):
             return _block(text, name)
         head, tail = ends(text)
         lines = text.count("\n") + 1
-        url = self._aside.write(".txt", plain(text) if "\x1b" in text else text)
         left_out = lines - head.count("\n") - tail.count("\n") - 1
         return (
-            f"{_block(head, name)}"
-            f'<p class="nb-more"><a href="{escape(url)}">Show all {lines:,} lines</a> '
+            f'{_block(head, name)}<p class="nb-more">{self._all(text, lines)} '
             f"({size_text(len(text))}; {max(left_out, 0):,} are left out here)</p>"
             f"{_block(tail, name)}"
         )
+
+    def _all(self, text: str, lines: int) -> str:
+        """Return a link to all of a long text."""
+        if self._aside.is_too_large(len(text)):
+            return f"All {lines:,} lines are in {self._aside.whole()}"
+        url = self._aside.write(".txt", plain(text) if "\x1b" in text else text)
+        return f'<a href="{escape(url)}">Show all {lines:,} lines</a>'
 
     def _error(self, output: Table) -> str:
         name, message = joined(output.get("ename")), plain(joined(output.get("evalue")))
@@ -136,6 +145,8 @@ class Outputs:
 
     def _bundle(self, data: Table, output: Table) -> str:
         """Return the richest form of a display that can be shown, with what there is to note."""
+        if is_loading(data):
+            return ""
         notes: list[str] = []
         lines = scrap_lines(data)
         for mime, package in _without_library(data):
@@ -172,8 +183,18 @@ class Outputs:
         self.libraries.add("vega")
         return vega_frame(value, self._aside)
 
+    def _bokeh(self, _: str, __: Any, output: Table) -> str | None:
+        libraries = libraries_of(output["data"])
+        if not libraries or any(library_source(name) is None for name in libraries):
+            return None
+        self.libraries.update(libraries)
+        return bokeh_frame(html_of(output["data"]), libraries, self._aside)
+
     def _html(self, mime: str, value: Any, output: Table) -> str | None:
-        text = _unframed(joined(value))
+        text = joined(value)
+        if self._aside.is_too_large(len(text)):
+            return self._aside.left_out(len(text))
+        text = _unframed(text)
         if not text.strip():
             return None
         if chart := _altair(text):
@@ -313,6 +334,9 @@ def _without_library(data: Table) -> Iterator[tuple[str, str]]:
         name = "plotly" if "vnd.plotly" in mime else "vega" if "vnd.vega" in mime else None
         if name and library_source(name) is None:
             yield ("figure" if name == "plotly" else "chart"), LIBRARIES[name]
+    for name in libraries_of(data):
+        if library_source(name) is None:
+            yield "figure", LIBRARIES[name]
 
 
 def _needs_script(mime: str, value: Any) -> bool:

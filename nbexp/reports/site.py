@@ -250,7 +250,7 @@ def _about_stage(stage: Stage) -> list[tuple[str, str]]:
     counts = counts_text(Counter(variant.state for variant in stage.variants))
     better = "larger is better" if stage.mode == "max" else "smaller is better"
     return [
-        ("variants", f"{counted(len(stage.variants), 'variant')}: {counts}"),
+        ("variants", ": ".join(filter(None, (counted(len(stage.variants), "variant"), counts)))),
         ("notebook", ", ".join(stage.notebooks)),
         ("metric", f"{stage.metric} ({better})" if stage.metric else ""),
         ("after", ", ".join(stage.sources)),

@@ -113,7 +113,7 @@ def varying_params(stage: Stage) -> dict[str, list[Any]]:
 def curves(logged: Sequence[list[Entry]]) -> dict[str, list[Any]]:
     """Return the curves of what was logged: by name, for each variant its steps and values.
 
-    Long ones are thinned out evenly; their first and last points stay.
+    Long ones are thinned out evenly; their peaks stay, and their first and last points.
     """
     found: dict[str, list[Any]] = {}
     for row, entries in enumerate(logged):
@@ -227,14 +227,21 @@ def _is_course(lines: Sequence[Any]) -> bool:
 def _thinned(lines: list[Any]) -> list[Any]:
     total = sum(len(line[0]) for line in lines if line is not None)
     every = math.ceil(total / _MAX_POINTS)
-    if every <= 1:
-        return lines
-    return [line and [_every(line[0], every), _every(line[1], every)] for line in lines]
+    return lines if every <= 1 else [line and _telling(line[0], line[1], every) for line in lines]
 
 
-def _every(values: list[Any], number: int) -> list[Any]:
-    kept = values[::number]
-    return kept if (len(values) - 1) % number == 0 else [*kept, values[-1]]
+def _telling(steps: list[int], values: list[Any], every: int) -> list[list[Any]]:
+    """Return a curve's first and last point, and of each stretch the least and the largest."""
+    kept = {0, len(steps) - 1}
+    for start in range(0, len(steps), 2 * every):
+        stretch = range(start, min(start + 2 * every, len(steps)))
+        numbers = [at for at in stretch if isinstance(values[at], int | float)]
+        if len(numbers) < len(stretch):  # a gap, or what is not finite
+            kept.add(next(at for at in stretch if not isinstance(values[at], int | float)))
+        if numbers:
+            kept |= {min(numbers, key=values.__getitem__), max(numbers, key=values.__getitem__)}
+    order = sorted(kept)
+    return [[steps[at] for at in order], [values[at] for at in order]]
 
 
 def _matrices(stage: Stage) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from nbexp.files import link_or_copy, read_bytes, write_atomic
+from nbexp.files import link_or_copy, open_file, read_bytes, write_atomic
 from nbexp.formats import read_notebook
 from nbexp.reports.data import Run, Stage, Variant, flat
 from nbexp.reports.frames import library_source
@@ -23,10 +23,11 @@ from nbexp.wording import duration_text, number_text, time_text
 _MAX_FILE = 20_000_000  # bytes; larger ones stay with the run
 _MAX_FILES = 500_000_000  # of all variants together, notebooks and logs left out
 _LOG_LINES = 500
+_LOG_END = 1_000_000  # bytes at the end of a log, of which lines are shown
 _LINEAGE_SHOWN = 30
 _SCRIPTS = (*CHART_SCRIPTS, "stage.js", "embedded.js")
 _USAGE = {"cpu_s": ("processors", "s"), "memory_mib": ("memory at most", "MiB")}
-_ALWAYS = ("notebook.ipynb", "log.txt")
+_NOTEBOOK, _LOG = "notebook.ipynb", "log.txt"
 _TO_NOTEBOOK = re.compile(r'class="nb-inert" title="\.\./(?P<name>[\w-]+)/notebook\.ipynb"')
 
 
@@ -77,7 +78,7 @@ class VariantPages:
     def values(self, stage: Stage, variant: Variant) -> dict[str, Any]:
         """Return the values for the page of a variant; write the files that it refers to."""
         notebook, trouble = self._rendered(variant)
-        log, lines = _tail(variant.folder / "log.txt")
+        log, lines = _tail(variant.folder / _LOG)
         return {
             "stage": stage,
             "variant": variant,
@@ -116,7 +117,9 @@ class VariantPages:
         except Exception as error:  # half a file, or no notebook at all
             return None, f"Its notebook can't be read: {error}"
         aside = self._folder / "variants" / variant.name
-        rendered = render_notebook(notebook, aside=aside, aside_url=quote(variant.name))
+        name = quote(variant.name)
+        whole = f"../files/{name}/notebook.ipynb"
+        rendered = render_notebook(notebook, aside=aside, aside_url=name, whole_url=whole)
         return replace(rendered, html=_TO_NOTEBOOK.sub(self._to_page, rendered.html)), ""
 
     def _to_page(self, link: re.Match[str]) -> str:
@@ -133,16 +136,25 @@ class VariantPages:
             if not self._brings_files:
                 yield File(name, url, size)
                 continue
-            if name not in _ALWAYS:
-                if self._is_guest or size > min(_MAX_FILE, self._room):
-                    yield File(name, None, size)
-                    continue
-                self._room -= size
+            if not self._is_brought(name, size):
+                yield File(name, None, size)
+                continue
             target = self._folder / "files" / variant.name / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            bring = shutil.copyfile if name == "log.txt" else link_or_copy  # a log may grow
+            bring = shutil.copyfile if name == _LOG else link_or_copy  # a log may grow
             bring(path, target)
             yield File(name, url, size)
+
+    def _is_brought(self, name: str, size: int) -> bool:
+        """Whether a file comes into the report; one of those that have to share room takes its."""
+        if name == _NOTEBOOK:
+            return True
+        if name == _LOG:
+            return size <= _MAX_FILE
+        if self._is_guest or size > min(_MAX_FILE, self._room):
+            return False
+        self._room -= size
+        return True
 
     def _lineage(self, variant: Variant) -> list[tuple[str, list[str]]]:
         exploited = [
@@ -226,7 +238,7 @@ def _curves(stage: Stage, variant: Variant) -> dict[str, Any] | None:
 
 def _own_files(folder: Path) -> Sequence[Path]:
     """Return the files of a variant that a reader may want."""
-    named = [folder / name for name in (*_ALWAYS, "metrics.jsonl")]
+    named = [folder / name for name in (_NOTEBOOK, _LOG, "metrics.jsonl")]
     within = [
         path for name in ("figures", "artifacts", "media") for path in (folder / name).rglob("*")
     ]
@@ -235,10 +247,16 @@ def _own_files(folder: Path) -> Sequence[Path]:
 
 def _tail(path: Path) -> tuple[str, int]:
     """Return the last lines of a log, and how many it has."""
+    count, end = 0, b""
     try:
-        lines = read_bytes(path).decode(errors="replace").splitlines()
+        with open_file(path) as log:
+            for chunk in iter(lambda: log.read(_LOG_END), b""):
+                count += chunk.count(b"\n")
+                end = (end + chunk)[-_LOG_END:]
     except OSError:
         return "", 0
-    left_out = len(lines) - _LOG_LINES
+    count += not end.endswith(b"\n") and bool(end)
+    lines = end.decode(errors="replace").split("\n")[-_LOG_LINES - 1 :]
+    left_out = count - len(lines) + (not lines[-1])
     head = [f"… {left_out} lines before; the file has them …"] if left_out > 0 else []
-    return "\n".join([*head, *lines[-_LOG_LINES:]]), len(lines)
+    return "\n".join([*head, *lines]), count

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import append_line, from_json, to_json
+from nbexp.files import append_line, from_checked_json, to_json
 from nbexp.run.events import EventKind
 from nbexp.run.folder import RunFolder
 
@@ -143,7 +143,7 @@ class _Lines:
 
 def _value(line: bytes) -> Any:
     try:
-        return from_json(line)
+        return from_checked_json(line)
     except (ValueError, RecursionError):  # the latter where it is nested thousands deep
         return None
 

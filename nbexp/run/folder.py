@@ -265,7 +265,12 @@ class RunFolder:
     def leave_lost(self, outcome: Outcome) -> None:
         """Write how a variant ended whose worker was lost, and clear away what that laid out."""
         clear(self.variant(outcome.variant) / WORK)
-        write_json(self.variant(outcome.variant) / "result.json", outcome.to_record())
+        self.write_result(outcome)
+
+    def write_result(self, outcome: Outcome) -> None:
+        """Write how a variant ended; it survives a loss of power."""
+        file = self.variant(outcome.variant) / "result.json"
+        write_json(file, outcome.to_record(), durable=True, is_checked=True)
 
     def seal(self, name: str, outcome: Outcome) -> None:
         """Write the manifest of a variant that others than its worker have ended with success."""

@@ -154,6 +154,8 @@ class RunIndex:
 
     def _open(self) -> sqlite3.Connection:
         """Return the database; a new one, where it has been deleted meanwhile."""
+        if any(part.exists() and not part.is_file() for part in self._parts()):
+            self._delete()  # SQLite would wait for ever for who writes into a pipe
         if self._database is not None and self._inode in (None, _inode(self._file)):
             return self._database
         import sqlite3
@@ -177,16 +179,21 @@ class RunIndex:
         self.close()
         database = sqlite3.connect(":memory:", isolation_level=None, timeout=_BUSY_S)
         _make(database)
-        with contextlib.suppress(sqlite3.Error):  # it may be readable, at least
-            _copy(database, self._file)
+        if self._file.is_file():
+            with contextlib.suppress(sqlite3.Error):  # it may be readable, at least
+                _copy(database, self._file)
         self._database, self._inode = database, None
         self._refresh(database)
         return database
 
+    def _parts(self) -> list[Path]:
+        ends = ("", "-journal", "-wal", "-shm")
+        return [self._file.with_name(f"{_NAME}{end}") for end in ends]
+
     def _delete(self) -> None:
         with contextlib.suppress(OSError):
-            for end in ("", "-journal", "-wal", "-shm"):
-                self._file.with_name(f"{_NAME}{end}").unlink(missing_ok=True)
+            for part in self._parts():
+                part.unlink(missing_ok=True)
 
     def _forget(self, folders: Sequence[Path]) -> None:
         if folders:

@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 
 from nbexp.execute.job import Outcome
-from nbexp.files import write_json
 from nbexp.observe.check import Check
 from nbexp.observe.states import Files
 from nbexp.pipeline import Pipeline, Template
@@ -177,7 +176,7 @@ class Reuse:
         record = replace(
             record_of(identified), source=str(source), tracking_id=tracking_id, params=params
         )
-        write_json(folder / "variant.json", vars(record))
+        record.write(folder)
         result = Result(node.variant, altered(identified.resolved, folder), outcome, folder)
         state = State.PRUNED if outcome.state is State.PRUNED else State.CACHED
         self._tell.ended(node, state, outcome=outcome, source=str(source))

@@ -10,7 +10,6 @@ from functools import partial
 from nbexp.decisions import Decision
 from nbexp.errors import LinkError, RunError
 from nbexp.execute.job import CellError, Outcome, Report
-from nbexp.files import write_json
 from nbexp.pipeline import Pipeline
 from nbexp.plan import Graph, Identified, Node, Result, identify, refresh
 from nbexp.run.announcer import Announcer
@@ -180,7 +179,7 @@ class Runner:
             return
         self._folder.variant(name).mkdir(exist_ok=True)
         outcome = _failure(name, "", CellError(type(error).__name__, str(error)))
-        write_json(self._folder.variant(name) / "result.json", outcome.to_record())
+        self._folder.write_result(outcome)
         self._end(node, outcome)
 
     def _dispatch(self) -> None:
@@ -312,8 +311,7 @@ class Runner:
         last_s = outcome.duration_s if task.paused is None else 0.0  # else it is counted already
         state = State.STOPPED if outcome.state is State.PAUSED else outcome.state
         outcome = replace(outcome, state=state, started=outcome.ended - task.ran_s - last_s)
-        file = self._folder.variant(task.name) / "result.json"
-        write_json(file, outcome.to_record(), durable=True)
+        self._folder.write_result(outcome)
         return outcome
 
     def _end(self, node: Node, outcome: Outcome, identified: Identified | None = None) -> None:

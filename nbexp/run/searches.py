@@ -7,7 +7,8 @@ long each variant takes; a run that was cut off finds those it had made in the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from nbexp.files import append_line, canonical_json, digest, read_lines
 from nbexp.pipeline import Stage
 from nbexp.pipeline.values import plain
 from nbexp.plan import Graph, Node, OpenSearch, identity, key_of, pruned_key, score_of
+from nbexp.records import fits
 from nbexp.run.announcer import error_text
 from nbexp.run.history import list_runs
 from nbexp.run.tracker import KnownResult, Tracker
@@ -24,6 +26,7 @@ from nbexp.search import Searcher, make_searcher
 from nbexp.states import State
 
 _FOLDER = "searches"
+_LINE = {"warm": list[list[Any]], "values": dict[str, Any]}  # one of the two
 _WARM = 200  # earlier results at most, for a warm start
 
 
@@ -259,10 +262,24 @@ def read_search(
     for run in runs:
         file = run / _FOLDER / f"{name}.jsonl"
         if file.is_file():
-            lines = [line for line in read_lines(file) if isinstance(line, dict)]
+            lines = list(_whole_lines(file))
             warm = [point for line in lines for point in line.get("warm", [])]
             return warm, [line["values"] for line in lines if "values" in line]
     return [], []
+
+
+def _whole_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield what a search wrote down until the first line that is damaged: the order counts."""
+    damage: list[str] = []
+    with contextlib.suppress(OSError):
+        for line in read_lines(file, damage):
+            if damage or not _is_whole(line):
+                return
+            yield line
+
+
+def _is_whole(line: Any) -> bool:
+    return fits(line, _LINE) and all(len(point) == 2 for point in line.get("warm", []))
 
 
 def _points(

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from nbexp.execute.job import Job
-from nbexp.files import write_json
 from nbexp.metrics import METRICS, Tail
 from nbexp.pipeline import TEMPLATE, VARIANT, Pipeline, Stage, Template
 from nbexp.plan import Graph, pruned_key
@@ -94,7 +93,7 @@ class Starter:
         elif task.record is not None:
             params = task.identified.resolved.params  # an exploit may have changed them
             task.record = replace(task.record, params=params)
-            write_json(folder / "variant.json", vars(task.record))
+            task.record.write(folder)
         return self._job(task, folder)
 
     def _is_current(self, task: Task, folder: Path) -> bool:
@@ -118,7 +117,7 @@ class Starter:
         )
         tracking_id, task.variables = self._tracker.begin(record, folder)
         task.record = replace(record, tracking_id=tracking_id)
-        write_json(folder / "variant.json", vars(task.record))
+        task.record.write(folder)
         task.tail = Tail(folder / METRICS)
 
     def _job(self, task: Task, folder: Path) -> Job:

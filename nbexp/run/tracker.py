@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nbexp.execute.job import Outcome
-from nbexp.files import read_json
+from nbexp.files import read_json, write_json
 from nbexp.metrics import Entry
 from nbexp.records import check
 from nbexp.states import State
@@ -52,6 +52,10 @@ class VariantRecord:
     pruned_key: str = ""
     texts: str = ""
     changed: Sequence[str] = ()
+
+    def write(self, folder: Path) -> None:
+        """Write the record into a variant's folder."""
+        write_json(folder / "variant.json", vars(self), is_checked=True)
 
     @classmethod
     def read(cls, folder: Path) -> VariantRecord | None:

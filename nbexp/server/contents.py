@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nbexp.formats import parse_notebook
 from nbexp.notebook.reader import scraps
 from nbexp.reports.data import flat
 from nbexp.server.stores import Entry, Store
+from nbexp.source.code import UNPARSED
 
 _LARGEST = 20_000_000  # bytes; of larger ones the parameters in their metadata are read alone
 _END = 200_000  # bytes at the end of a large notebook, where its metadata stands
@@ -79,7 +81,7 @@ class Catalogue:
         try:
             found = _read_large if entry.size > _LARGEST else _read
             contents = found(self._store, entry)
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             contents = Contents()  # half a file, or no notebook
         self._keep(entry, contents)
         return contents
@@ -94,7 +96,10 @@ class Catalogue:
 
 
 def _read(store: Store, entry: Entry) -> Contents:
-    notebook = json.loads(store.read(entry.path))
+    content = store.read(entry.path)
+    notebook = json.loads(content)
+    if "cells" not in notebook:  # of an early format, if it is one at all
+        notebook = parse_notebook(content, is_executed=False)
     cells = [cell for cell in notebook["cells"] if isinstance(cell, dict)]
     params = _assigned(cells, "parameters") | _assigned(cells, "injected-parameters")
     params |= _recorded(notebook.get("metadata"))
@@ -135,7 +140,7 @@ def _assigned(cells: list[dict[str, Any]], tag: str) -> dict[str, Any]:
     for cell in cells:
         if tag not in _tags(cell):
             continue
-        with contextlib.suppress(SyntaxError, ValueError, MemoryError):
+        with contextlib.suppress(*UNPARSED):
             for node in ast.parse(_joined(cell.get("source"))).body:
                 found |= _assignment(node)
     return found
@@ -149,7 +154,7 @@ def _assignment(node: ast.stmt) -> dict[str, Any]:
         return {}
     try:
         return dict.fromkeys(names, ast.literal_eval(value))
-    except (ValueError, TypeError, SyntaxError):
+    except (TypeError, *UNPARSED):
         return {}
 
 

@@ -73,7 +73,7 @@ class Page(RequestHandler):
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(None, lambda: function(*arguments))
-        except (KeyError, FileNotFoundError) as error:
+        except (KeyError, OSError) as error:  # also of a name that is too long
             raise HTTPError(404) from error
         except NbexpError as error:
             raise HTTPError(502, reason="It can't be shown") from error

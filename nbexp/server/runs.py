@@ -227,6 +227,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _bytes(path: Path, start: int) -> bytes:
+    if not path.is_file():  # a pipe would wait for its writer
+        return b""
     try:
         with path.open("rb") as file:
             file.seek(start)

@@ -12,6 +12,7 @@ from typing import Any
 
 from nbexp.server.contents import Catalogue, Contents
 from nbexp.server.stores import Entry
+from nbexp.source.code import UNPARSED
 from nbexp.wording import number_text
 
 _CONDITION = re.compile(r"([A-Za-z_][\w.]*)(<=|>=|!=|==|=|<|>)(.+)", re.DOTALL)
@@ -167,7 +168,7 @@ def _value(text: str) -> Any:
         return text.lower() == "true"
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except UNPARSED:
         return text
 
 

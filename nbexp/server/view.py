@@ -331,7 +331,12 @@ class View:
             raise UsageError(f"{entry.path} can't be read as a notebook: {error}") from error
         name = f"notebook-{_short_hash(repr(entry))}"
         aside_url = f"{self.base_url}/aside/{name}"
-        rendered = render_notebook(content, aside=self._aside / name, aside_url=aside_url)
+        rendered = render_notebook(
+            content,
+            aside=self._aside / name,
+            aside_url=aside_url,
+            whole_url=self._at("raw", entry.path),
+        )
         with self._lock:
             self._rendered[entry] = rendered
             while len(self._rendered) > _NOTEBOOKS_KEPT:

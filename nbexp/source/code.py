@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _MAGIC = re.compile(
-    r"^(?P<indent>\s*)(?P<assign>[\w.,\s\[\]]+=\s*)?"
+    r"^(?P<indent>\s*)(?P<assign>[\w.,\[\]][\w.,\s\[\]]*=\s*)?"
     r"(?P<magic>[%!].*|\?{1,2}[\w.*]+\s*|%{0,2}[\w.*]+\?{1,2}\s*)$"
 )
 _RUN = re.compile(r"%run\s+(?:-\w+\s+)*(?P<file>\S+)")
@@ -40,6 +40,9 @@ _TRACKED = {
     "accelerate", "lightning", "optuna", "pytorch_lightning", "sentence_transformers", "setfit",
     "transformers", "ultralytics",
 }  # fmt: skip
+# What Python's parser raises; the last two for source that is nested too deeply.
+UNPARSED = (SyntaxError, ValueError, MemoryError, RecursionError)
+_LARGEST = 200_000  # characters of a cell; IPython takes seconds for more
 _RUNS_OTHER_CODE = {"exec", "eval", "get_ipython", "runpy"}
 
 
@@ -65,7 +68,7 @@ def parse_cell(text: str) -> ast.Module | None:
     for candidate in (text, "\n".join(_without_magic(line) for line in text.splitlines())):
         try:
             return ast.parse(candidate)
-        except (SyntaxError, ValueError):
+        except UNPARSED:
             continue
     return None
 
@@ -86,12 +89,16 @@ def syntax_error(text: str) -> str | None:
     """Return what is wrong with the syntax of a cell, IPython's own included, or None."""
     from IPython.core.inputtransformer2 import TransformerManager
 
+    if len(text) > _LARGEST:
+        return None
     try:
         ast.parse(TransformerManager().transform_cell(text))
     except SyntaxError as error:
         return f"{error.msg} (line {error.lineno})"
     except ValueError as error:
         return str(error)
+    except (MemoryError, RecursionError):
+        return "it is nested too deeply for Python's parser"
     return None
 
 
@@ -161,7 +168,16 @@ class _Aliases:
             return node.id in self.names
         if not isinstance(node, ast.Attribute):
             return False
-        return node.attr in self.functions.get(self.modules.get(ast.unparse(node.value), ""), ())
+        return node.attr in self.functions.get(self.modules.get(_dotted(node.value), ""), ())
+
+
+def _dotted(node: ast.AST) -> str:
+    """Return a dotted name as it is written; nothing for what is none."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
 def _is_passed_on(nodes: list[ast.AST], calls: int, aliases: _Aliases) -> bool:

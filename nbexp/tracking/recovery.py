@@ -229,7 +229,8 @@ def _note(folder: Path, run_id: str) -> None:
     """Note in a variant's folder which run it has; an earlier attempt's folder has no record."""
     record = _table(folder / "variant.json")
     if record and record.get("tracking_id") != run_id:
-        write_json(folder / "variant.json", record | {"tracking_id": run_id})
+        record |= {"tracking_id": run_id}
+        write_json(folder / "variant.json", record, is_checked=True)
 
 
 def _table(file: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The folder of an artifact: names, replacement, what is missing or damaged."""
 
-import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ import torch
 
 from nbexp.artifacts import load, read, save, scan
 from nbexp.errors import ArtifactError
+from nbexp.files import read_json, write_json
 
 
 def test_saving_again_replaces(tmp_path):
@@ -97,7 +97,7 @@ def test_reference_to_no_artifact_is_refused(tmp_path, monkeypatch, ref, message
     [
         ("data.safetensors", b"short", "has 5 bytes instead of"),
         ("data.safetensors", None, "data.safetensors is missing"),
-        ("data.json", b"{" * 36, "damaged: JSONDecodeError"),
+        ("data.json", b"{" * 36, "damaged: data.json has another content"),
         ("artifact.json", b"{", "artifact.json can't be read"),
         ("artifact.json", b"[]", "artifact.json can't be read"),
     ],
@@ -115,7 +115,8 @@ def test_damage_is_told(tmp_path, file, content, message):
 
 def test_format_of_a_newer_version_is_told(tmp_path):
     path = save(tmp_path, "it", 1).path / "artifact.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": "video", "nbexp": "9.0"}))
+    path.chmod(0o644)
+    write_json(path, read_json(path) | {"format": "video", "nbexp": "9.0"})
     with pytest.raises(ArtifactError, match=r"'video', written by nbexp 9.0, .* Upgrade nbexp"):
         load(path.parent)
 
@@ -149,3 +150,24 @@ print({"numpy", "pandas", "torch", "safetensors", "pyarrow"} & set(sys.modules))
         [sys.executable, "code.py"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("value", [[0.5, "text"], torch.ones(3), b"bytes", "text"])
+def test_content_with_another_bit_is_told_where_no_manifest_is(tmp_path, value):
+    save(tmp_path, "it", value)
+    file = next(path for path in (tmp_path / "it").iterdir() if path.name != "artifact.json")
+    file.chmod(0o644)
+    content = bytearray(file.read_bytes())
+    content[-2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ArtifactError, match=f"{file.name} has another content"):
+        load(tmp_path / "it")
+
+
+def test_description_with_another_bit_is_told(tmp_path):
+    save(tmp_path, "it", "text")
+    file = tmp_path / "it" / "artifact.json"
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes().replace(b"text", b"test"))
+    with pytest.raises(ArtifactError, match="not what was written"):
+        load(tmp_path / "it")

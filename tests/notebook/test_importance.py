@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import nbexp
+from nbexp.forest import importance
 
 
 def record(params: dict[str, Any], **metrics: float) -> dict[str, Any]:
@@ -88,3 +89,11 @@ def test_order_of_the_variants_says_nothing() -> None:
     again = nbexp.importance(RECORDS[::-1], "loss")
     assert again.to_dict("records") == rows.to_dict("records")
     assert again.attrs == rows.attrs
+
+
+def test_of_many_variants_a_sample_is_enough() -> None:
+    values = [number / 100 for number in range(1_100)]
+    table, note = importance({"lr": values, "odd": [n % 2 for n in range(1_100)]}, values)
+    assert table
+    assert table[0]["param"] == "lr"
+    assert note.startswith("From 1000 of 1,100 variants")

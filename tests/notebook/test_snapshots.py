@@ -179,3 +179,34 @@ def test_a_snapshot_that_cannot_be_written_costs_only_itself(kernel, eager):
     with pytest.warns(UserWarning, match="a snapshot could not be written"):
         fill(kernel, size=100, steps=3)
     assert len(kernel.events) == 3
+
+
+def test_snapshot_that_says_something_else_than_was_written_is_not_used(kernel, eager):
+    def program(kernel):
+        state = nbexp.checkpoint(total=0)
+        for step in nbexp.loop("step", 5):
+            kernel.tick()
+            state.total += step
+        return state.total
+
+    kernel.live(program, events=4)
+    for file in sorted(kernel.folder.glob("snapshots/*/snapshot.json"))[1:]:
+        file.write_bytes(file.read_bytes().replace(b'"index": ', b'"index": 1'))
+    assert kernel.live(program) == 10
+    assert len(kernel.events) == 4  # from the first snapshot on
+
+
+def test_damaged_snapshot_does_not_stand_in_the_way_of_new_ones(kernel, eager, recwarn):
+    kernel.live(_count, events=3)
+    for file in kernel.folder.glob("snapshots/*/snapshot.json"):
+        file.unlink()
+    kernel.live(_count)
+    assert not recwarn.list
+    assert kernel.snapshots()[-1] == "step-5-done"
+
+
+def _count(kernel):
+    state = nbexp.checkpoint(total=0)
+    for _ in nbexp.loop("step", 5):
+        kernel.tick()
+        state.total += 1

@@ -120,6 +120,10 @@ KEYS = [
 STAGES = [
     Bad("notebook left out", "[stages.a]\n", "stages.a.notebook", "path of a notebook.*missing",
         "notebook ="),
+    Bad("notebook in a folder with a NUL", '[stages.a]\nnotebook = "a\\u0000b/c.ipynb"\n',
+        "stages.a.notebook", "can't be a path: embedded null", "Check the path"),
+    Bad("notebook with a long name", f'[stages.a]\nnotebook = "{"a" * 5000}"\n',
+        "stages.a.notebook", "can't be a path: File name too long", "Check the path"),
     Bad("notebook a number", "[stages.a]\nnotebook = 1\n", "stages.a.notebook", "got 1",
         "notebook ="),
     Bad("notebook missing", '[stages.a]\nnotebook = "templates/trian.ipynb"\n',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,14 @@ class RunMaker:
         mode: str = "max",
         epochs: int = 3,
         ends: bool = True,
+        more: Sequence[str] = (),
     ) -> Path:
-        """Make a run of the variants by name; `epochs` is a setting of its pipeline."""
+        """Make a run of the variants by name.
+
+        Args:
+            epochs: A setting of its pipeline.
+            more: Names of stages besides `prepare` and `train`.
+        """
         stages = [
             nbexp.Stage("prepare", notebook="templates/prepare.ipynb"),
             nbexp.Stage("train", notebook="templates/train.ipynb", metric="score", mode=mode,
@@ -104,7 +110,7 @@ class RunMaker:
         events = Events([EventLog(run)])
         metrics = {"train": ["score", mode, "last"]}
         events.emit(EventKind.RUN_STARTED, run=run.id, pipeline=pipeline,
-                    stages=["prepare", "train"], metrics=metrics)  # fmt: skip
+                    stages=["prepare", "train", *more], metrics=metrics)  # fmt: skip
         for name, made in variants.items():
             self._variant(run, events, name, made)
         for stage in ("prepare", "train"):

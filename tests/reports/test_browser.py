@@ -100,6 +100,21 @@ def test_pages_load_nothing_fit_and_are_accessible(browser, report, theme, width
     watched.context.close()
 
 
+@pytest.mark.parametrize("way", ["printer", "media"])
+def test_charts_that_were_never_scrolled_to_are_printed(watched, report, way: str) -> None:
+    watched.page.set_viewport_size({"width": 1280, "height": 300})
+    watched.open(report, "stages/train.html")
+    is_drawn = "charts => charts.map((each) => each.childElementCount > 0)"
+    charts = watched.page.locator("svg.plot")
+    charts.nth(3).wait_for(state="attached")
+    assert not charts.evaluate_all(is_drawn)[-1]
+    if way == "printer":
+        watched.page.pdf()
+    else:
+        watched.page.emulate_media(media="print")
+    assert all(charts.evaluate_all(is_drawn))
+
+
 def cell_tops(frame: Frame) -> tuple[int, ...]:
     """Return where the cells of a frame begin, in whole pixels from the top of the page."""
     cells = frame.locator(".nb-cell")

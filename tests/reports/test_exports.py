@@ -113,3 +113,13 @@ def test_table_as_parquet(project: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["table", "--dir", str(project), "--format", "parquet"])
     assert "name a file with --to FILE" in done.output
     assert done.exit_code == 2
+
+
+@pytest.mark.parametrize("metadata", [{"kernelspec": {"name": [1]}}, {"title": 3, "authors": "x"}])
+def test_markdown_of_a_malformed_notebook_is_refused(tmp_path: Path, metadata: dict) -> None:
+    file = tmp_path / "odd.ipynb"
+    file.write_text(
+        json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": [], "metadata": metadata})
+    )
+    with pytest.raises(UsageError, match=r"malformed: .*--format html"):
+        exports.export_notebook(file, "md", tmp_path / "odd.md")

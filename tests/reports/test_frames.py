@@ -161,4 +161,4 @@ def test_link_in_a_frame_leaves_it_as_it_is(chromium, tmp_path) -> None:
 
 
 def test_names_of_libraries_have_packages() -> None:
-    assert frames.LIBRARIES.keys() == {"plotly", "vega", "widgets"}
+    assert frames.LIBRARIES.keys() == {"plotly", "vega", "widgets", "bokeh", "panel"}

@@ -1,7 +1,7 @@
 """What a run's folder tells of it, whatever happened to the run."""
 
 import pytest
-from run_folders import emit, leave_result, make_run, start_variant
+from run_folders import KEY, emit, leave_result, make_run, start_variant
 
 from nbexp import State
 from nbexp.errors import UsageError
@@ -10,10 +10,12 @@ from nbexp.run import (
     Event,
     EventKind,
     EventLog,
+    VariantRecord,
     find_run,
     find_variant,
     list_runs,
     read_history,
+    read_outcome,
     request_stop,
 )
 from nbexp.run.control import ControlFile
@@ -122,3 +124,25 @@ def test_requests_are_taken_once_and_what_is_no_request_is_passed_over(tmp_path)
     request_stop(run)
     assert [(r.request, r.variant) for r in control.take()] == [("stop", None)]
     assert control.take() == []
+
+
+def test_result_with_another_bit_is_not_known(tmp_path):
+    folder = start_variant(make_run(tmp_path), "train-1")
+    leave_result(folder)
+    assert read_outcome(folder, KEY).scraps == {"score": 0.5}
+    assert VariantRecord.read(folder).label == "lr=1"
+    for name, there, here in (("result", b"0.5", b"0.7"), ("variant", b"lr=1", b"lr=9")):
+        file = folder / f"{name}.json"
+        file.write_bytes(file.read_bytes().replace(there, here))
+    assert read_outcome(folder) is None
+    assert VariantRecord.read(folder) is None
+
+
+def test_event_with_another_bit_is_left_out_and_told(tmp_path):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    EventLog(run).notify(ended("train-1"))
+    run.events.write_bytes(run.events.read_bytes().replace(b"finished", b"fanished"))
+    history = read_history(run)
+    assert history.variants["train-1"].state is State.STOPPED
+    assert history.damage.endswith("damaged (line 4 is not what was written); the rest is shown")

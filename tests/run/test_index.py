@@ -69,6 +69,8 @@ DAMAGES = {
     "empty": lambda file: file.write_bytes(b""),
     "truncated": lambda file: os.truncate(file, 6000),
     "another format": lambda file: sql(file, "PRAGMA user_version = 99", "DROP TABLE runs"),
+    "a pipe": lambda file: (file.unlink(), os.mkfifo(file)),
+    "a pipe beside it": lambda file: os.mkfifo(f"{file}-journal"),
     "a folder": lambda file: (file.unlink(), file.mkdir()),
 }
 

@@ -11,10 +11,11 @@ from test_runner import Case, OneWorker, ends, notebook
 import nbexp
 from nbexp import State
 from nbexp.execute import Job, Outcome
-from nbexp.files import read_lines, write_json
+from nbexp.files import append_line, read_lines, write_json
 from nbexp.pipeline import Resources
 from nbexp.run import RunFolder, read_history
 from nbexp.run.pool import Done, Slot
+from nbexp.run.searches import read_search
 from nbexp.run.tracker import KnownResult
 
 SEARCH = {"algorithm": "optuna", "samples": 12, "concurrent": 3}
@@ -117,8 +118,11 @@ def test_suggestions_stand_although_the_algorithm_would_now_make_others(tmp_path
     case.run(loss)
     first = suggested(case.folder)
     (file,) = case.folder.path.glob("searches/*.jsonl")
-    text = file.read_text().replace(repr(first[0]), "0.25")
-    file.write_text(text)
+    suggestion, *others = read_lines(file)
+    assert suggestion == {"values": {"x": first[0]}}
+    file.unlink()
+    for line in ({"values": {"x": 0.25}}, *others):
+        append_line(file, line)
     case.run(loss)
     assert suggested(case.folder)[0] == 0.25
     assert [job.parameters["x"] for job in case.pool.jobs[6:]] == [0.25]
@@ -264,3 +268,14 @@ def test_algorithm_that_waits_for_a_batch_is_asked_again(tmp_path, monkeypatch):
     case = case_of(tmp_path, algorithm="batch_search:Batch", samples=9)
     assert case.run(loss) is State.FINISHED
     assert suggested(case.folder) == [n / 100 for n in range(1, 10)]
+
+
+@pytest.mark.parametrize("line", ['{"warm": 5}', '{"warm": [[1]]}', '{"values": 3}', "7", "{", ""])
+def test_what_a_search_wrote_down_counts_until_it_is_damaged(tmp_path, line):
+    file = tmp_path / "searches" / "train.jsonl"
+    file.parent.mkdir()
+    append_line(file, {"warm": [[{"lr": 1}, 0.5]]})
+    append_line(file, {"values": {"lr": 2}})
+    file.write_text(f'{file.read_text()}{line}\n{{"values": {{"lr": 3}}}}\n')
+    after = [] if line else [{"lr": 3}]
+    assert read_search([tmp_path], "train") == ([[{"lr": 1}, 0.5]], [{"lr": 2}, *after])

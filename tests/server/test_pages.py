@@ -66,6 +66,11 @@ def test_big_outputs_have_files_of_their_own_that_stay_without_an_origin(served,
     assert answer.headers["Content-Security-Policy"].startswith("sandbox allow-scripts;")
 
 
+@pytest.mark.parametrize("kind", ["aside", "raw", "notebook", "run", "browse", "assets"])
+def test_name_that_no_file_can_have_is_not_found(served, kind: str) -> None:
+    assert served.get(f"/{kind}/{'x' * 5000}").status == 404
+
+
 def test_search_shows_where_it_matched_and_what_to_do_otherwise(served) -> None:
     text = served.get("/search/?q=accuracy+lr%3C1").text
     assert "1 notebook" in text

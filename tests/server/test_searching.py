@@ -145,3 +145,17 @@ def test_copies_in_reports_runs_and_mlflow_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "run" / "driver.lock").touch()
     hits = found(tmp_path, "ipynb")
     assert [hit.entry.path for hit in hits] == ["own/n.ipynb", "own/templates/n.ipynb"]
+
+
+def test_notebook_of_any_content_keeps_no_other_from_being_found(notebooks: Path) -> None:
+    odd = ('{"worksheets": [0]}', '{"a": 1}', '{"cells": 3}', "[" * 9999)
+    for number, content in enumerate(odd):
+        (notebooks / f"odd-{number}.ipynb").write_text(content)
+    assert [Path(hit.entry.path).stem for hit in found(notebooks, "accuracy")] == ["first"]
+
+
+def test_notebook_of_an_early_format_is_found(notebooks: Path) -> None:
+    cell = {"cell_type": "code", "input": "early = 1", "language": "python", "outputs": []}
+    early = {"nbformat": 3, "metadata": {}, "worksheets": [{"cells": [cell]}]}
+    (notebooks / "early.ipynb").write_text(json.dumps(early))
+    assert [Path(hit.entry.path).stem for hit in found(notebooks, '"early = 1"')] == ["early"]

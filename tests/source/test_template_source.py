@@ -299,3 +299,22 @@ def test_imports_at_the_top_level_are_found_in_order(tmp_path: Path) -> None:
     assert template.imports == (
         "torch.nn", "sklearn", "sklearn.linear_model", "sklearn.svm", "numpy",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x = " + "1 + " * 20_000 + "1", "not " * 9000 + "x", "if x: 1\n" + "elif x: 1\n" * 9000],
+)
+def test_source_that_is_nested_too_deeply_for_python_is_told(tmp_path: Path, source: str) -> None:
+    template = read(tmp_path, source)
+    assert template.broken == ("cell 1: it is nested too deeply for Python's parser",)
+    assert template.emits is None
+
+
+def test_long_chains_of_calls_are_read(tmp_path: Path) -> None:
+    source = "import nbexp\nnbexp.glue('a', 1)\nx" + ".f()" * 450
+    assert read(tmp_path, source).emits == {"a"}
+
+
+def test_long_lines_are_read_in_no_time(tmp_path: Path) -> None:
+    assert read(tmp_path, " " * 100_000 + "x = = 2").broken

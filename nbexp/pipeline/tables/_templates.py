@@ -38,8 +38,16 @@ def _names(value: Any) -> list[Any]:
 
 
 def _read_template(name: str, where: str, context: Context) -> Template | None:
-    problems, path = context.problems, (context.folder / name).resolve()
-    if path.is_dir():
+    problems = context.problems
+    try:
+        path = (context.folder / name).resolve()
+        is_folder = path.is_dir()
+    except (OSError, ValueError) as error:  # it is too long, or holds a NUL
+        reason = error.strerror if isinstance(error, OSError) else error
+        remedy = "Check the path; it starts from the pipeline's folder."
+        problems.add(where, f"{name[:80]!r} can't be a path: {reason}", remedy)
+        return None
+    if is_folder:
         form = "a notebook, not a folder"
         problems.expect(where, name, form, f'notebook = "{name}/train.ipynb"')
         return None

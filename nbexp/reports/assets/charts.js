@@ -53,7 +53,7 @@
       appear();
     }, { rootMargin: "600px" });
     watcher.observe(frame);
-    window.addEventListener("beforeprint", appear);
+    nbexp.beforePrint(appear);
     return { svg, redraw };
   };
 

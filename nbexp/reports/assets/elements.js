@@ -28,6 +28,12 @@
   nbexp.shape = (tag, attributes, ...children) =>
     fill(document.createElementNS(SVG, tag), attributes, children);
 
+  /** Have something done before the page is printed, or shown as it would be. */
+  nbexp.beforePrint = function (action) {
+    window.addEventListener("beforeprint", action);
+    window.matchMedia("print").addEventListener("change", (event) => event.matches && action());
+  };
+
   /**
    * Make a labelled select.
    * @param {string} label

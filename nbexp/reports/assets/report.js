@@ -156,10 +156,13 @@
     for (const target of links.keys()) watcher.observe(target);
   }
 
-  /** On a narrow screen, have the name of this page in view among the others. */
+  /** Have the name of this page in view among the others, where they don't all fit. */
   function showPlace() {
     const link = document.querySelector(".page-nav [aria-current]");
-    if (link) link.parentElement.scrollLeft = link.offsetLeft - link.parentElement.offsetLeft - 48;
+    if (!link) return;
+    const list = link.parentElement;
+    list.scrollLeft = link.offsetLeft - 48;
+    list.scrollTop = link.offsetTop - link.offsetHeight;
   }
 
   function onKey(event) {

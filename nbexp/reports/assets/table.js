@@ -62,7 +62,7 @@
       const grow = (entries) => entries.some((entry) => entry.isIntersecting) && this.draw(MORE);
       const nearby = { root: this.box, rootMargin: "1200px" };
       this.watcher = new IntersectionObserver(grow, nearby);
-      window.addEventListener("beforeprint", () => this.draw(Infinity));
+      nbexp.beforePrint(() => this.draw(Infinity));
       this.head.addEventListener("click", (event) => this.onHead(event));
       this.body.addEventListener("change", (event) => this.onPick(event.target));
       const hover = (event) => this.onHover(event.target.closest("tr"));
