@@ -95,7 +95,7 @@ def test_rooms_import_each_other_in_no_cycle() -> None:
 def test_rooms_below_know_nothing_of_those_above() -> None:
     graph = rooms()
     assert graph["source"] <= {"files", "formats"}
-    assert graph["checkpoints"] <= {"artifacts", "errors", "files"}
+    assert graph["checkpoints"] <= {"artifacts", "errors", "files", "records"}
     assert graph["pipeline"] <= {"errors", "files", "source", "states"}
     assert graph["search"] <= {"decisions", "errors", "files", "metrics", "pipeline"}
     assert graph["plan"] <= {"errors", "files", "states", "pipeline", "execute"}

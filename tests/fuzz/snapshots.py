@@ -13,10 +13,11 @@ from typing import Any
 import nbexp
 from fuzz._base import Case, Kind, expect
 from fuzz.physical import damage_files
+from nbexp.checkpoints import writer
 from nbexp.checkpoints.snapshots import read
 from nbexp.errors import CheckpointError
 from nbexp.files import read_lines
-from nbexp.notebook import background, session
+from nbexp.notebook import session
 from nbexp.run.progress import newest_snapshot, snapshot_after
 
 _VARIANT = "train-3f9a2c"
@@ -35,7 +36,7 @@ class Snapshots(Kind):
 
     def __init__(self, material: Path) -> None:
         super().__init__(material)
-        background._SHARE = background._MOST = 1e9  # at every iteration
+        writer._SHARE = writer._MOST = 1e9  # at every iteration
         whole = material.parent / "whole"
         whole.mkdir()
         self._expected = _live(whole)
@@ -78,9 +79,9 @@ def _exchange(folder: Path, rng: Random) -> str:
 
 
 def _flush() -> None:
-    keeper = session.current().keeper
-    if keeper is not None:
-        keeper.flush()
+    checkpointer = session.current().checkpointer
+    if checkpointer is not None:
+        checkpointer.flush()
 
 
 def _live(folder: Path, dies_at: int = -1) -> Any:
@@ -105,9 +106,9 @@ def _trained(dies_at: int) -> Any:
     for epoch in nbexp.loop("epoch", 4):
         drawn = nbexp.checkpoint(drawn=[epoch]).drawn
         for batch in nbexp.loop("batch", 3):
-            keeper = session.current().keeper
-            if keeper is not None:
-                keeper.flush()
+            checkpointer = session.current().checkpointer
+            if checkpointer is not None:
+                checkpointer.flush()
             ticks += 1
             if ticks == dies_at:
                 raise _DiedError
