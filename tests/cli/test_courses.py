@@ -214,7 +214,8 @@ def test_plan_counts_what_a_search_has_yet_to_suggest(nbexp: Nbexp, tmp_path: Pa
     assert result.output.splitlines() == [
         "train  0 variants, 12 to be suggested by optuna",
         "test  variants follow those of train",
-        "12 variants and what follows to run: no earlier run tells how long it takes",
+        "12 variants and what follows to run: no earlier run with this code and such parameters "
+        "tells how long it takes",
     ]
     record = json.loads(nbexp("plan", tmp_path / "pipeline.toml", "--json").output)
     assert [stage["to_suggest"] for stage in record["stages"]] == [12, 0]
