@@ -55,6 +55,7 @@ def write_project(folder: Path) -> Path:
     )
     write(templates / "open.ipynb", notebook("import nbexp\nnbexp.glue(x, 1)", parameters="x='a'"))
     write(templates / "bare.ipynb", notebook("print(1)"))
+    write(templates / "own.ipynb", notebook("import os", "lr = 0.1\nprint(lr)"))
     write(templates / "broken.ipynb", notebook("x = 1", "x = = 2"))
     write(templates / "text.ipynb", "no notebook")
     write(templates / "list.ipynb", "[1, 2]")

@@ -75,6 +75,14 @@ def _check_parameters(stage: Stage, template: Template, where: str, problems: Pr
         for key in filter(STAGE.names.__contains__, given):
             message = f"{template.path.name} has no cell tagged 'parameters', but is given {key}"
             problems.add(f"{where}.{given[key]}.{key}", message, _setting(key, stage))
+        for key in filter(template.assigns.__contains__, given):
+            number, name = template.assigns[key], template.path.name
+            message = f"cell {number} of {name} sets {key} itself, so this value has no effect"
+            remedy = (
+                "Tag that cell 'parameters' (in JupyterLab: the gears at the right, Cell Tags): "
+                "the values then come after it."
+            )
+            problems.add(f"{where}.{given[key]}.{key}", message, remedy)
         return
     if template.parameters is None:
         return

@@ -102,6 +102,32 @@ def syntax_error(text: str) -> str | None:
     return None
 
 
+def assigned_first(trees: Iterable[ast.Module | None]) -> dict[str, int]:
+    """Return the names that cells assign before anything reads them, each with its cell.
+
+    A value that such a name has beforehand has no effect. What can't be parsed may read anything.
+
+    Args:
+        trees: The cells.
+
+    Returns:
+        By name, the position of the cell among them.
+    """
+    read: set[str] = set()
+    assigned: dict[str, int] = {}
+    for position, tree in enumerate(trees):
+        if tree is None:
+            break
+        for statement in tree.body:
+            names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+            is_plain = isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value
+            read.update(n.id for n in names if isinstance(n.ctx, ast.Load) or not is_plain)
+            for name in names:
+                if name.id not in read:
+                    assigned.setdefault(name.id, position)
+    return assigned
+
+
 def emitted_names(trees: Iterable[ast.Module | None]) -> Named:
     """Return what some source glues or saves by nbexp, scrapbook or papermill."""
     return _names_given(trees, _EMITTERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from nbexp.files import digest, file_digest
 from nbexp.formats import FormatError, parse_notebook
 from nbexp.source.code import (
+    assigned_first,
     emitted_names,
     logged_names,
     parse_cell,
@@ -40,6 +41,8 @@ class Template:
             of an earlier execution.
         parameters: Names assigned in that cell; None where there is none, or its language can't be
             read.
+        assigns: Names that cells assign before anything reads them, with the number of the cell:
+            where no cell is tagged, a parameter of such a name would have no effect.
         emits: Names that the source glues or saves; None where that can't be told.
         logs: Names that the source logs; None where that can't be told.
         tracks: Names that the source logs to MLflow; None where that can't be told.
@@ -58,6 +61,7 @@ class Template:
     language: str
     has_parameters: bool
     parameters: frozenset[str] | None
+    assigns: Mapping[str, int]
     emits: frozenset[str] | None
     logs: frozenset[str] | None
     tracks: frozenset[str] | None
@@ -106,6 +110,7 @@ def read_template(path: Path, folder: Path) -> Template:
         language=language,
         has_parameters=any(_PARAMETERS.intersection(_tags(cell)) for cell in code),
         parameters=_parameters(tagged, language),
+        assigns=_assigned(cells, trees),
         emits=emits,
         logs=logs,
         tracks=tracks,
@@ -190,6 +195,11 @@ def _parameters(cell: Mapping[str, Any] | None, language: str) -> frozenset[str]
         for target in targets:
             names.update(n.id for n in ast.walk(target or ast.Pass()) if isinstance(n, ast.Name))
     return frozenset(names)
+
+
+def _assigned(cells: list[dict[str, Any]], trees: Sequence[ast.Module | None]) -> dict[str, int]:
+    numbers = [number for number, cell in enumerate(cells, 1) if _is_code(cell)]
+    return {name: numbers[position] for name, position in assigned_first(trees).items()}
 
 
 def _names(

@@ -10,6 +10,7 @@ import pytest
 from nbformat import v3
 from projects import notebook, write
 
+from nbexp.source.code import assigned_first, parse_cell
 from nbexp.source.templates import Template, TemplateError, read_template
 
 
@@ -282,7 +283,7 @@ def test_file_that_is_no_notebook(tmp_path: Path, content: str | bytes) -> None:
     ],
 )
 def test_syntax_errors_are_told_and_ipythons_own_syntax_is_none(source, expected):
-    from nbexp.source.code import parse_cell, syntax_error
+    from nbexp.source.code import syntax_error
 
     error = syntax_error(source) if parse_cell(source) is None else None
     assert (error is None) if expected is None else (expected in str(error))
@@ -318,3 +319,21 @@ def test_long_chains_of_calls_are_read(tmp_path: Path) -> None:
 
 def test_long_lines_are_read_in_no_time(tmp_path: Path) -> None:
     assert read(tmp_path, " " * 100_000 + "x = = 2").broken
+
+
+@pytest.mark.parametrize(
+    ("cells", "assigned"),
+    [
+        (["x = 1\ny: int = 2\na, b = 3, 4", "print(x)"], {"x": 0, "y": 0, "a": 0, "b": 0}),
+        (["print(x)", "x = 1"], {}),
+        (["x = x or 1"], {}),
+        (["def f():\n    return x", "x = 1"], {}),
+        (["if True:\n    x = 1", "x = 2"], {}),
+        (["x += 1", "x = 2"], {}),
+        (["x: int", "x.y = 2", "x = 1"], {}),
+        (["x = 1 +", "x = 2"], {}),
+        (["import os", "x = 1", "x = 2"], {"x": 1}),
+    ],
+)
+def test_names_that_cells_assign_first(cells: list[str], assigned: dict[str, int]) -> None:
+    assert assigned_first(map(parse_cell, cells)) == assigned
