@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbexp.errors import UsageError
+from nbexp.errors import UsageError, did_you_mean
 from nbexp.run import (
     RunFolder,
     RunHistory,
@@ -42,10 +42,9 @@ def find(root: Path, run: str | None, variant: str | None) -> Found:
     try:
         folder = find_run(root, run)
     except UsageError:
-        found = _in_last_run(root, run) if run and variant is None else None
-        if found is None:
+        if run is None or variant is not None:
             raise
-        return found
+        return _in_last_run(root, run)
     history = read_history(folder)
     return Found(folder, history, find_variant(history, variant) if variant else None)
 
@@ -95,10 +94,15 @@ def _only_alive(root: Path, verb: str) -> RunFolder:
     return alive[0]
 
 
-def _in_last_run(root: Path, variant: str) -> Found | None:
+def _in_last_run(root: Path, name: str) -> Found:
+    """Return a variant of the last run, or what its name may have been meant for."""
+    folder = find_run(root)
+    history = read_history(folder)
     try:
-        folder = find_run(root)
-        history = read_history(folder)
-        return Found(folder, history, find_variant(history, variant))
-    except UsageError:
-        return None
+        return Found(folder, history, find_variant(history, name))
+    except UsageError as error:
+        if any(each.startswith(name) for each in history.variants):
+            raise
+        runs = [each.id for each in list_runs(root)]
+        near = did_you_mean(name, [*history.stages, *history.variants, *runs])
+        raise UsageError(f"There is no run, variant or stage {name!r}. {near}") from error

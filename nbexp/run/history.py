@@ -259,8 +259,10 @@ def find_variant(history: RunHistory, name: str) -> VariantHistory:
         return history.variants[found[0]]
     if found:
         some = ", ".join(found[:10])
-        raise UsageError(f"{name!r} may be any of these variants: {some}. Write more of it.")
-    raise UsageError(f"The run {history.id} has no variant {name!r}. {did_you_mean(name, known)}")
+        table = f" `nbexp table {name}` compares them." if name in history.stages else ""
+        raise UsageError(f"{name!r} may be any of these variants: {some}. Write more of it.{table}")
+    near = did_you_mean(name, [*history.stages, *known])
+    raise UsageError(f"The run {history.id} has no variant {name!r}. {near}")
 
 
 def variants_of(history: RunHistory, name: str) -> list[VariantHistory]:

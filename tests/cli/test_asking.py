@@ -132,7 +132,7 @@ def test_a_run_that_ends_instead_of_answering_is_told(nbexp: Nbexp, tmp_path: Pa
         (("add", "--set", "lr=@prepare.lr", "--stage", "train"), "expected a plain value"),
         (("add", "--set", "lr=@params.rate", "--stage", "train"), "parameter 'rate'"),
         (("pause", "train-1"), "train-1 is a variant; nbexp pause takes a run."),
-        (("pause", "elsewhere"), "There is no run 'elsewhere'"),
+        (("pause", "elsewhere"), "There is no run, variant or stage 'elsewhere'"),
         (("continue", "r-0"), "r-0 has ended (stopped); there is nothing to continue."),
     ],
 )
