@@ -185,7 +185,7 @@ def _choose(value: Any, pickle: bool) -> Format:
         f"No format keeps this {type_name(value)}{problem}. Convert it to a DataFrame, a numpy "
         "array without objects, a dense tensor or plain data; or save it to a file and give its "
         "pathlib.Path; or, if only code that you trust will load it, call "
-        "nbexp.save(name, value, pickle=True)."
+        "nbexp.save(name, value, pickle=True), and nbexp.load(ref, pickle=True) later."
     )
 
 

@@ -44,7 +44,8 @@ def read_toml(path: Path) -> dict[str, Any]:
             remedy = 'Name the pipeline; in it a stage names the notebook: notebook = "…".'
             problem = Problem(str(path), "expected a pipeline file, got a notebook", remedy)
             raise PipelineError([problem]) from None
-        problem = Problem(str(path), f"TOML syntax: {error}", "Mend the file at that place.")
+        remedy = "Mend the file there, or above: a bracket or quote may never have been closed."
+        problem = Problem(str(path), f"TOML syntax: {error}", remedy)
     except RecursionError:
         problem = Problem(str(path), "its values are nested too deeply", _FLATTEN)
     except OSError as error:

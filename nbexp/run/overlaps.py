@@ -109,7 +109,7 @@ def expected_overlap(stage: Stage, runs: Iterable[Path]) -> str:
         The warning; an empty text where there is nothing to tell.
     """
     for run in islice(runs if stage.cwd == TEMPLATE else (), _RUNS):
-        written = [set(_written(outcome)) for outcome in _observed(RunFolder(run), stage.name)]
+        written = [set(_written(outcome)) for outcome in _observed(RunFolder(run), stage)]
         if written:
             counts = Counter(path for paths in written for path in paths if not _is_absolute(path))
             shared = [path for path, count in counts.items() if count >= min(2, len(written))]
@@ -118,17 +118,17 @@ def expected_overlap(stage: Stage, runs: Iterable[Path]) -> str:
     return ""
 
 
-def _observed(run: RunFolder, stage: str) -> Iterator[Outcome]:
+def _observed(run: RunFolder, stage: Stage) -> Iterator[Outcome]:
     """Yield how the first variants of a stage ended that were observed in their template's folder.
 
-    Args:
-        run: The run.
-        stage: Name of the stage.
+    Those of other code than the stage has now say nothing of it.
     """
-    for folder in sorted(run.variants.glob(f"{stage}-*"))[:_LOOKED_AT]:
+    code = {template.code for template in stage.templates}
+    for folder in sorted(run.variants.glob(f"{stage.name}-*"))[:_LOOKED_AT]:
         record, outcome = VariantRecord.read(folder), read_outcome(folder)
-        is_fit = record is not None and record.stage == stage and "cwd" not in record.parts
-        if is_fit and outcome is not None and outcome.observed:
+        if record is None or record.stage != stage.name or "cwd" in record.parts:
+            continue
+        if record.parts.get("code") in code and outcome is not None and outcome.observed:
             yield outcome
 
 

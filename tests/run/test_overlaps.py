@@ -22,6 +22,7 @@ from nbexp.pipeline import Pipeline, build_pipeline
 from nbexp.plan import Graph, Result, identify
 from nbexp.run import expected_overlap, read_history
 from nbexp.run.overlaps import Overlaps
+from nbexp.source.templates import read_template
 
 OWN = 'Give each a folder of its own, cwd = "variant" in [stages.a], or write to'
 GRID = {"x": {"grid": [1, 2, 3]}}
@@ -178,7 +179,8 @@ def leave(root: Path, run: str, name: str, observed: Used, **parts: str) -> None
         make_run(root, run)
     start_variant(nbexp.run.RunFolder(folder.parents[1]), name)
     record = read_json(folder / "variant.json")
-    write_json(folder / "variant.json", record | {"parts": parts})
+    code = read_template(root / "any.ipynb", root).code
+    write_json(folder / "variant.json", record | {"parts": {"code": code, **parts}})
     outcome = Outcome(name, "", State.FINISHED, 0.0, 1.0, observed=observed)
     write_json(folder / "result.json", outcome.to_record())
 
@@ -197,12 +199,13 @@ SEEN = [
 def test_plan_tells_what_an_earlier_run_has_shown(
     tmp_path: Path, variants: list[Used], cwd: str, is_told: bool
 ) -> None:
+    stage = pipeline_of(tmp_path, {"train": {"cwd": cwd}}).stages["train"]
     for number, observed in enumerate(variants):
         leave(tmp_path, "p-2", f"train-{number}", observed)
+    leave(tmp_path, "p-2", "train-8", wrote("other.txt"), code="of earlier")
     leave(tmp_path, "p-2", "train-9", wrote("other.txt"), cwd="variant")
     leave(tmp_path, "p-1", "train-1", wrote("1.txt"))
     leave(tmp_path, "p-1", "train-2", wrote("2.txt"))
-    stage = pipeline_of(tmp_path, {"train": {"cwd": cwd}}).stages["train"]
     told = expected_overlap(stage, [tmp_path / "runs" / name for name in ("p-2", "p-1")])
     expected = (
         "its variants write the same file out.txt, as p-2 has shown, and may meet there. Give each "
