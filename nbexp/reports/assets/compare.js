@@ -307,12 +307,10 @@
    * @param {number[]} rows
    */
   function drawCurves(section, data, rows) {
-    /** @type {CurvesData["curves"]} */
-    const curves = {};
-    for (const [name, lines] of Object.entries(data ? data.curves : {})) {
-      const own = rows.map((row) => lines[row]);
-      if (own.some(Boolean)) curves[name] = own;
-    }
+    const known = Object.entries(data ? data.curves : {})
+      .map(([name, lines]) => ({ name, own: rows.map((row) => lines[row]) }))
+      .filter(({ own }) => own.some(Boolean));
+    const curves = Object.fromEntries(known.map(({ name, own }) => [name, own]));
     section.hidden = !Object.keys(curves).length;
     if (section.hidden || !data) return;
     const dataset = nbexp.dataset(data);
