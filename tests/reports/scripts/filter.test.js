@@ -37,12 +37,15 @@ for (const [text, rows] of [
   ["optimizer=sgd", "b"],
   ["optimizer=sgd|ADAM", "ab"],
   ["optimizer>b", "b"],
+  ["optimizer=null", ""],
   ["mixed=true", "d"],
   ["mixed=9", "b"],
   ["mixed>a", "cd"], // texts with texts
+  ["mixed<a", "a"],
   ["took<1m", "a"],
   ["took>=1.5h", "cd"],
   ["took=90s", "b"],
+  ["took=1.5m", "b"],
   ["took>2d", "d"],
   ["took>60min", "cd"],
   ["started>=1970-01-02", "bc"],
@@ -54,7 +57,7 @@ for (const [text, rows] of [
   ["slow lr<1", "b"],
   ["wrong<1 slow", "bc"], // what is wrong hides nothing
 ]) {
-  test(`${text || "an empty filter"} finds ${rows}`, () => assert.equal(found(text), rows));
+  test(`${text || "an empty filter"} finds ${rows || "none"}`, () => assert.equal(found(text), rows));
 }
 
 for (const [text, problem] of [

@@ -47,6 +47,7 @@ for (const [values, expected] of [
 
 for (const [values, isLog, why] of [
   [[0.001, 1], true, "over two decades"],
+  [[1, 40, 80, 120, 150], true, "over two decades, though evenly"],
   [[1, 1.1, 1.2, 1.3, 12], true, "crowded low"],
   [[1, 4, 7, 10, 12], false, "spread evenly"],
   [[0, 1000], false, "with a zero"],
