@@ -1,4 +1,5 @@
-# Needs only Python 3.11 or later and make; everything else goes into .venv.
+# Needs only Python 3.11 or later and make; everything else goes into .venv. Where node is, lint
+# also checks the scripts of reports' pages, with what goes into node_modules.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,6 +8,7 @@ PIPELINE := notebooks/digits/pipeline.toml
 INSTALL := -m pip install -qq --disable-pip-version-check -c constraints.txt
 PIP := $(BIN)/python $(INSTALL)
 DRY := --dry-run --ignore-installed
+NODE_MODULES := $(if $(and $(shell command -v node 2> /dev/null),$(shell command -v npm 2> /dev/null)),node_modules)
 PLOOMBER := .venv-bench/ploomber
 SUITES := .venv-bench/suites
 # Papermill's tests need an older moto than nbexp's.
@@ -20,11 +22,11 @@ help:
 	@echo "make demo    run a real experiment: train and compare models on handwritten digits"
 	@echo "make test    run the tests; ARGS=\"...\" goes to pytest"
 	@echo "make fuzz    run cases made by chance for an hour; ARGS=\"--help\" tells more"
-	@echo "make lint    check style and types"
+	@echo "make lint    check style and types, also of the scripts of pages where node is"
 	@echo "make bench   compare the speed with papermill's and Ploomber's; ARGS=\"--help\" tells more"
 	@echo "make suites  run papermill's and nbclient's own tests, with ordinary and with warm kernels"
 	@echo "make resolve look whether what bench and suites need can still be installed; nothing is"
-	@echo "make clean   delete .venv, .venv-bench and what tools left (runs and mlflow.db stay)"
+	@echo "make clean   delete .venv, .venv-bench, node_modules and what tools left (runs and mlflow.db stay)"
 	@echo "Each sets up $(VENV) first. PYTHON=python3.12 chooses another Python."
 
 demo: $(INSTALLED)
@@ -46,11 +48,17 @@ test: $(INSTALLED)
 fuzz: $(INSTALLED)
 	@PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) $(NODE_MODULES:%=%/installed)
 	@echo "==> Checking style and types"
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+ifdef NODE_MODULES
+	@$(NODE_MODULES)/.bin/eslint --max-warnings 0 nbexp tests eslint.config.js
+	@$(NODE_MODULES)/.bin/tsc
+else
+	@echo "==> Left out: the scripts of reports' pages, since there is no node or no npm here"
+endif
 	@echo "==> Nothing to complain about"
 
 bench: $(INSTALLED) $(PLOOMBER)/installed
@@ -75,6 +83,11 @@ $(INSTALLED): constraints.txt pyproject.toml
 	@$(PIP) -e ".[bohb]" 2> $(VENV)/bohb.log || \
 	  echo "==> BOHB's library can't be built here (it needs a C compiler); its tests are skipped"
 	@touch $(INSTALLED)
+
+node_modules/installed: package.json package-lock.json .npmrc
+	@echo "==> Setting up node_modules, which only make lint needs"
+	@npm ci --loglevel=error
+	@touch $@
 
 # Ploomber is for the benchmark alone; what its notebooks import is the same as in .venv.
 $(PLOOMBER)/installed: benchmarks/ploomber.txt constraints.txt
@@ -103,4 +116,4 @@ resolve: $(INSTALLED) $(UNPINNED)
 	@$(BIN)/python $(INSTALL_SUITES) $(DRY)
 
 clean:
-	rm -rf $(VENV) .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench node_modules build dist .mypy_cache .pytest_cache .ruff_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 import time
@@ -238,6 +239,59 @@ def test_csv_has_the_rows_and_columns_shown_at_full_precision(open_page: Open) -
     assert [line.split(",")[2] for line in lines[1:]] == [
         "" if row[2] is None else repr(row[2]) for row in rows
     ]
+
+
+def test_csv_quotes_what_would_break_its_form(open_page: Open) -> None:
+    data = stage_data(4)
+    at = [each["key"] for each in data["columns"]].index("optimizer")
+    odd = ["a,b", 'say "hi"', "two\nlines", " plain "]
+    for row, value in zip(data["rows"], odd, strict=True):
+        row[at] = value
+    page = open_page(data)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Save as CSV").click()
+    with Path(waiting.value.path()).open(newline="") as file:
+        head, *rows = csv.reader(file)
+    assert [row[head.index("optimizer")] for row in rows] == odd
+
+
+def test_a_table_tells_what_it_shows_and_goes_back_to_it(many: Any) -> None:
+    told = many.evaluate(
+        """(data) => {
+          const box = document.createElement("div");
+          document.body.append(box);
+          const told = { filters: [] };
+          const onFilter = (rows, conditions) => told.filters.push([rows.length,
+            conditions.map(({ column, operator, texts }) => [column.key, operator, ...texts])]);
+          const table = nbexp.table(box, data, { onFilter });
+          const lr = data.columns.find(({ key }) => key === "lr");
+          table.setFilter("sgd lr<1");
+          table.replace(lr, [[">", "0.001"]]);
+          box.querySelector('[data-key="lr"]').click();
+          box.querySelector('[data-key="lr"]').click();
+          told.state = table.state();
+          const rows = () => [...box.querySelectorAll("tbody tr")].map((row) => row.dataset.row);
+          told.rows = rows();
+          table.restore({ filter: "", sort: [], columns: [] });
+          told.all = rows().length;
+          table.restore(told.state);
+          told.again = rows();
+          table.restore({ sort: ["gone", "-lr"], columns: ["gone", "lr"] });
+          told.known = table.state();
+          box.remove();
+          return told;
+        }""",
+        stage_data(12),
+    )
+    assert told["filters"][:3] == [
+        [12, []],
+        [6, [["lr", "<", "1"]]],
+        [len(told["rows"]), [["lr", ">", "0.001"]]],
+    ]
+    assert told["state"] == {"filter": "sgd lr>0.001", "sort": ["-lr"], "columns": []}
+    assert told["again"] == told["rows"]
+    assert told["all"] == 12
+    assert told["known"] == {"filter": "", "sort": ["-lr"], "columns": ["lr"]}
 
 
 def test_many_rows_are_drawn_as_they_are_scrolled_to_and_all_for_print(open_page: Open) -> None:

@@ -6,15 +6,21 @@
   const charts = (nbexp.charts = nbexp.charts || {});
   const MANY = 24; // labels from which cells are small
 
-  const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
-  const percent = (share) => `${(share * 100).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`;
+  const sum = (/** @type {number[]} */ numbers) => numbers.reduce((total, number) => total + number, 0);
+  const percent = (/** @type {number} */ share) =>
+    `${(share * 100).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`;
 
   class Matrices {
+    /**
+     * @param {HTMLElement} box
+     * @param {StageData} data
+     */
     constructor(box, data) {
       this.data = data;
       this.set = nbexp.dataset(data);
       this.matrices = this.sorted();
-      [this.chosen, this.isShare] = [0, false];
+      this.chosen = 0;
+      this.isShare = false;
       this.place = element("div", {});
       box.append(this.makeControls(), this.place);
       this.draw();
@@ -23,12 +29,13 @@
     /** The matrices, those of the best variants first. */
     sorted() {
       const rank = new Map(this.set.best.map((row, index) => [row, index]));
-      const of = ({ row }) => (rank.has(row) ? rank.get(row) : Infinity);
+      const of = (/** @type {Matrix} */ { row }) => rank.get(row) ?? Infinity;
       return [...this.data.matrices].sort((a, b) => of(a) - of(b) || a.row - b.row);
     }
 
     makeControls() {
       const isOneName = new Set(this.matrices.map((matrix) => matrix.name)).size === 1;
+      /** @type {[string, string][]} */
       const choices = this.matrices.map((matrix, index) => {
         const title = this.set.title(matrix.row);
         return [String(index), isOneName ? title : `${title} — ${matrix.name}`];
@@ -57,6 +64,11 @@
       this.place.replaceChildren(finding, element("div", region, table));
     }
 
+    /**
+     * @param {Matrix} matrix
+     * @param {number[]} counts
+     * @param {number} index
+     */
     makeLine(matrix, counts, index) {
       const total = sum(counts) || 1;
       const cells = counts.map((count, at) => {
@@ -74,6 +86,7 @@
     }
   }
 
+  /** @param {string[]} labels */
   function makeHead(labels) {
     const across = { colspan: labels.length, scope: "colgroup" };
     const names = labels.map((label) => element("th", { scope: "col" }, label));
@@ -82,11 +95,14 @@
       element("tr", {}, element("th", { scope: "col" }, "true"), ...names));
   }
 
-  /** The finding of a matrix: how much is right, and what is confused most. */
+  /**
+   * The finding of a matrix: how much is right, and what is confused most.
+   * @param {Matrix} matrix
+   */
   function inWords({ labels, counts }) {
     const right = sum(counts.map((line, index) => line[index]));
     const all = sum(counts.map(sum)) || 1;
-    let worst = { count: 0 };
+    let worst = { count: 0, from: 0, to: 0 };
     counts.forEach((line, from) => line.forEach((count, to) => {
       if (from !== to && count > worst.count) worst = { count, from, to };
     }));
@@ -98,9 +114,10 @@
 
   /**
    * Show confusion matrices, of one variant at a time.
-   * @param {HTMLElement} box
-   * @param {{matrices: Array<{row: number, name: string, labels: string[], counts: number[][]}>,
-   *   labels: string[]}} data Of a stage.
+   * @param box
+   * @param data Of a stage.
    */
-  charts.matrix = (box, data) => new Matrices(box, data);
+  charts.matrix = function (box, data) {
+    new Matrices(box, data);
+  };
 })();

@@ -12,15 +12,40 @@
   const NEAR = 8; // pixels at which the pointer finds a line
   const MOST_CATEGORIES = 40;
 
+  /** @param {Dataset} set */
   function axisColumns(set) {
-    const isReadable = (column) => nbexp.isNumeric(column) ||
+    const isReadable = (/** @type {Column} */ column) => nbexp.isNumeric(column) ||
       new Set(set.values(column).map(String)).size <= MOST_CATEGORIES;
-    const isCause = (column) => column.role === "param" && column.varies && isReadable(column);
+    const isCause = (/** @type {Column} */ column) => column.role === "param" && column.varies && isReadable(column);
     const params = set.columns.filter(isCause);
     return set.metric ? [...params, set.metric] : params;
   }
 
+  /** @typedef {[low: number, high: number]} Stretch Places on an axis. */
+
+  /** @implements {ChartView} */
   class Parallel {
+    bottom = 0;
+    /** @type {number[]} */
+    across = [];
+    /** @type {number[][]} */
+    heights = [];
+    /** @type {Map<number, SVGElement>} */
+    lines = new Map();
+    /** @type {SVGElement | null} */
+    top = null;
+    /** @type {SVGElement | null} */
+    brushLayer = null;
+    /** @type {Set<number> | null} */
+    shown = null;
+    /** @type {number | null} */
+    hovered = null;
+
+    /**
+     * @param {HTMLElement} box
+     * @param {TableData} data
+     * @param {ChartOptions} options
+     */
     constructor(box, data, options) {
       this.set = nbexp.dataset(data);
       this.options = options;
@@ -28,7 +53,7 @@
         nbexp.columnScale(this.set, column, { atValues: column.role === "param" }));
       this.goodness = nbexp.goodness(this.set);
       this.rows = [...Array(this.set.count).keys()];
-      this.shown = null;
+      /** @type {Map<Column, Stretch[]>} */
       this.brushes = new Map();
       const least = AREA.left + AREA.right + (this.axes.length - 1) * SPACING;
       this.chart = nbexp.chart(box, (svg, width) => this.draw(svg, width), { least });
@@ -37,16 +62,20 @@
       this.listen();
     }
 
+    /**
+     * @param {SVGSVGElement} svg
+     * @param {number} width
+     */
     draw(svg, width) {
       const hasMissing = this.axes.some((axis) => axis.places.includes(null));
       this.bottom = HEIGHT - AREA.bottom - (hasMissing ? MISSING : 0);
       const step = (width - AREA.left - AREA.right) / Math.max(1, this.axes.length - 1);
       this.across = this.axes.map((_, index) => AREA.left + index * step);
-      const heightsOf = (row) => this.axes.map((axis) => this.heightOf(axis.places[row]));
+      const heightsOf = (/** @type {number} */ row) => this.axes.map((axis) => this.heightOf(axis.places[row]));
       this.heights = this.rows.map(heightsOf);
       const strength = Math.min(0.9, Math.max(0.12, 6 / Math.sqrt(this.rows.length)));
       const lines = shape("g", { class: "lines", style: `--strength: ${strength}` });
-      const order = [...this.rows].sort((a, b) => this.goodness[a] - this.goodness[b]);
+      const order = [...this.rows].sort((a, b) => Number(this.goodness[a]) - Number(this.goodness[b]));
       this.lines = new Map(order.map((row) => [row, this.makeLine(row)]));
       lines.append(...this.lines.values());
       this.top = shape("path", { class: "line is-hovered", visibility: "hidden" });
@@ -60,15 +89,18 @@
       return { height: HEIGHT, label: label + nbexp.bestInWords(this.set) };
     }
 
+    /** @param {number | null} place */
     heightOf(place) {
       return place === null ? this.bottom + MISSING : this.bottom - place * (this.bottom - AREA.top);
     }
 
+    /** @param {number} row */
     pathOf(row) {
       const points = this.heights[row].map((y, index) => [this.across[index], y]);
       return "M" + points.map((point) => point.map((at) => at.toFixed(1)).join(" ")).join("L");
     }
 
+    /** @param {number} row */
     makeLine(row) {
       const good = this.goodness[row];
       const isKnown = typeof good === "number";
@@ -77,6 +109,11 @@
       return shape("path", { class: kind, d: this.pathOf(row), style });
     }
 
+    /**
+     * @param {ColumnScale} axis
+     * @param {number} index
+     * @param {number} step Pixels to the next one.
+     */
     makeAxis(axis, index, step) {
       const x = this.across[index];
       const isMetric = axis.column === this.set.metric;
@@ -90,35 +127,47 @@
       return group;
     }
 
+    /**
+     * @param {ColumnScale} axis
+     * @param {number} index
+     * @param {number} step
+     */
     makeTicks({ scale, places }, index, step) {
       const x = this.across[index];
       const isLast = index === this.axes.length - 1;
       const room = (isLast ? AREA.right : Math.min(step, AREA.left)) - 14;
       const side = { x: isLast ? x + 12 : x - 10, "text-anchor": isLast ? "start" : "end" };
       const ticks = scale.ticks(scale.categories ? 20 : 6)
-        .map(({ value, label }) => [this.heightOf(scale.place(value)), label]);
-      if (places.includes(null)) ticks.push([this.heightOf(null), "none"]);
-      return ticks.flatMap(([y, label]) => [
+        .map(({ value, label }) => ({ y: this.heightOf(scale.place(value)), label }));
+      if (places.includes(null)) ticks.push({ y: this.heightOf(null), label: "none" });
+      return ticks.flatMap(({ y, label }) => [
         shape("line", { class: "axis", x1: x - 3, x2: x + 3, y1: y, y2: y }),
         shape("text", { ...side, class: "tick", y: y + 4 }, nbexp.clipText(label, room)),
       ]);
     }
 
-    /** The colours of the lines, along the axis of the metric. */
+    /**
+     * The colours of the lines, along the axis of the metric.
+     * @param {number} x
+     */
     makeRamp(x) {
       const { places } = this.axes[this.axes.length - 1];
       const rows = this.set.best.filter((row) => places[row] !== null);
       const size = (this.bottom - AREA.top) / SHADES;
       return Array.from({ length: rows.length ? SHADES : 0 }, (_, index) => {
         const at = (index + 0.5) / SHADES;
-        const away = (row) => Math.abs(places[row] - at);
+        const away = (/** @type {number} */ row) => Math.abs(Number(places[row]) - at);
         const nearest = rows.reduce((a, b) => (away(b) < away(a) ? b : a));
-        const style = `fill: ${nbexp.ramp(this.goodness[nearest])}`;
+        const style = `fill: ${nbexp.ramp(Number(this.goodness[nearest]))}`;
         const y = this.bottom - (index + 1) * size;
         return shape("rect", { x: x - 3, y, width: 6, height: size + 0.5, style });
       });
     }
 
+    /**
+     * @param {ColumnScale} axis
+     * @param {number} x
+     */
     makeHandle(axis, x) {
       const handle = shape("rect", {
         class: "handle", x: x - 14, width: 28, y: AREA.top - 8, height: this.bottom - AREA.top + 16,
@@ -127,18 +176,23 @@
       return handle;
     }
 
+    /**
+     * @param {PointerEvent} event
+     * @param {SVGElement} handle
+     * @param {ColumnScale} axis
+     */
     startBrush(event, handle, axis) {
       event.preventDefault();
       handle.setPointerCapture(event.pointerId);
-      const heightAt = (each) => nbexp.pointerAt(this.chart.svg, each)[1];
+      const heightAt = (/** @type {PointerEvent} */ each) => nbexp.pointerAt(this.chart.svg, each)[1];
       const start = heightAt(event);
       let waiting = 0;
-      const move = (each) => {
+      const move = (/** @type {PointerEvent} */ each) => {
         const end = heightAt(each);
         cancelAnimationFrame(waiting);
         waiting = requestAnimationFrame(() => this.brush(axis, start, end));
       };
-      const stop = (each) => {
+      const stop = (/** @type {PointerEvent} */ each) => {
         cancelAnimationFrame(waiting);
         handle.removeEventListener("pointermove", move);
         if (each.type === "pointerup") this.brush(axis, start, heightAt(each));
@@ -148,10 +202,16 @@
       handle.addEventListener("pointercancel", stop, { once: true });
     }
 
-    /** Ask for the filter that two heights on an axis mean; a mere click takes it away. */
+    /**
+     * Ask for the filter that two heights on an axis mean; a mere click takes it away.
+     * @param {ColumnScale} axis
+     * @param {number} start
+     * @param {number} end
+     */
     brush(axis, start, end) {
       if (!this.options.onBrush) return;
-      const placeAt = (y) => Math.min(1, Math.max(0, (this.bottom - y) / (this.bottom - AREA.top)));
+      const placeAt = (/** @type {number} */ y) =>
+        Math.min(1, Math.max(0, (this.bottom - y) / (this.bottom - AREA.top)));
       const [low, high] = [placeAt(Math.max(start, end)), placeAt(Math.min(start, end))];
       const isClick = Math.abs(end - start) < 4;
       this.options.onBrush(axis.column, isClick ? [] : comparisons(axis, low, high));
@@ -174,24 +234,29 @@
       svg.addEventListener("pointerleave", () => this.onRow(null));
       svg.addEventListener("click", (event) => {
         const { links } = this.set.data;
-        const target = typeof this.hovered === "number" && links && links[this.hovered];
-        if (target && !event.target.closest(".handle")) window.location.href = target;
+        const target = this.hovered !== null && links && links[this.hovered];
+        if (target && !(/** @type {Element} */ (event.target)).closest(".handle")) window.location.href = target;
       });
     }
 
+    /** @param {PointerEvent} event */
     onMove(event) {
-      const isBusy = event.buttons !== 0 || event.target.closest(".handle");
+      const isBusy = event.buttons !== 0 ||
+        /** @type {Element} */ (event.target).closest(".handle");
       const row = isBusy ? null : this.rowAt(nbexp.pointerAt(this.chart.svg, event));
       this.onRow(row);
       const columns = this.set.metric ? [this.set.metric] : [];
       if (row !== null) nbexp.showTip(event, nbexp.rowLines(this.set, row, columns));
     }
 
+    /** @param {[x: number, y: number]} pointer */
     rowAt([x, y]) {
       const next = this.across.findIndex((at) => at >= x);
       if (next < 1) return null;
       const part = (x - this.across[next - 1]) / (this.across[next] - this.across[next - 1]);
-      let [found, least] = [null, NEAR];
+      /** @type {number | null} */
+      let found = null;
+      let least = NEAR;
       for (const row of this.rows) {
         if (this.shown && !this.shown.has(row)) continue;
         const [from, to] = [this.heights[row][next - 1], this.heights[row][next]];
@@ -201,6 +266,7 @@
       return found;
     }
 
+    /** @param {number | null} row */
     onRow(row) {
       if (row === null) nbexp.hideTip();
       if (row === this.hovered) return;
@@ -210,6 +276,7 @@
       if (this.options.onHover) this.options.onHover(row);
     }
 
+    /** @param {number | null} row */
     highlight(row) {
       if (!this.top) return;
       this.top.setAttribute("visibility", row === null ? "hidden" : "visible");
@@ -217,10 +284,14 @@
     }
 
     fade() {
-      for (const [row, line] of this.lines || [])
-        line.classList.toggle("is-out", Boolean(this.shown) && !this.shown.has(row));
+      for (const [row, line] of this.lines)
+        line.classList.toggle("is-out", this.shown !== null && !this.shown.has(row));
     }
 
+    /**
+     * @param {Set<number> | null} rows
+     * @param {Condition[]} [conditions]
+     */
     show(rows, conditions = []) {
       this.shown = rows;
       this.brushes = new Map(this.axes.map((axis) => [axis.column, brushOf(axis, conditions)]));
@@ -229,23 +300,36 @@
     }
   }
 
-  /** The comparisons that a stretch of an axis means. */
+  /**
+   * The comparisons that a stretch of an axis means.
+   * @param {ColumnScale} axis
+   * @param {number} low
+   * @param {number} high
+   * @returns {Comparison[]}
+   */
   function comparisons({ scale, values }, low, high) {
     if (scale.categories) {
-      const isWithin = (text) => scale.place(text) >= low && scale.place(text) <= high;
+      const isWithin = (/** @type {string} */ text) =>
+        Number(scale.place(text)) >= low && Number(scale.place(text)) <= high;
       const within = scale.categories.filter(isWithin);
       return within.length ? [["=", within.join("|")]] : [];
     }
     const isWhole = values.every((value) => value === null || Number.isInteger(value));
     const least = isWhole ? Math.ceil(scale.value(low)) : Number(scale.value(low).toPrecision(3));
     const most = isWhole ? Math.floor(scale.value(high)) : Number(scale.value(high).toPrecision(3));
+    /** @type {Comparison[]} */
     const ends = [];
     if (low > 0) ends.push([">=", String(least)]);
     if (high < 1) ends.push(["<=", String(most)]);
     return ends;
   }
 
-  /** The stretches of an axis, as pairs of places, that comparisons leave. */
+  /**
+   * The stretches of an axis, as pairs of places, that comparisons leave.
+   * @param {ColumnScale} axis
+   * @param {Condition[]} conditions
+   * @returns {Stretch[]}
+   */
   function brushOf({ column, scale }, conditions) {
     const own = conditions.filter((condition) => condition.column === column);
     if (own.length === 0) return [];
@@ -255,9 +339,10 @@
       const places = texts.map((text) => scale.place(text)).filter((place) => place !== null);
       return places.map((place) => [place - half, place + half]);
     }
-    return [own.reduce(narrowed(scale), [0, 1])].filter(([low, high]) => low <= high);
+    return [own.reduce(narrowed(scale), /** @type {Stretch} */ ([0, 1]))].filter(([low, high]) => low <= high);
   }
 
+  /** @type {(scale: NumberScale) => (stretch: Stretch, condition: Condition) => Stretch} */
   const narrowed = (scale) => function ([low, high], { operator, texts }) {
     const number = Number(texts[0]);
     const known = scale.place(number);
@@ -275,13 +360,9 @@
 
   /**
    * Draw parallel coordinates.
-   * @param {HTMLElement} box
-   * @param {Object} data Of a stage.
-   * @param {Object} [options]
-   * @param {function(Object, Array)} [options.onBrush] Asks for comparisons of a column.
-   * @param {function(?number)} [options.onHover] Told the row below the pointer.
-   * @returns {{show: function(?Set, Array), highlight: function(?number)}} To show only some rows,
-   *   and the comparisons that leave them.
+   * @param box
+   * @param data
+   * @param options
    */
   charts.parallel = (box, data, options = {}) => new Parallel(box, data, options);
 })();

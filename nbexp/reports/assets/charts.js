@@ -11,12 +11,10 @@
   /**
    * Make the frame of a chart: an SVG as wide as its box, drawn when it comes near the screen,
    * and anew when its width changes.
-   * @param {HTMLElement} box
-   * @param {function(SVGElement, number): {height: number, label: string}} draw Draws it as wide.
-   * @param {Object} [options]
-   * @param {number} [options.least] Least width in pixels; in a narrower box it scrolls sideways.
-   * @param {string} [options.role] Its role for screen readers; img by default.
-   * @returns {{svg: SVGElement, redraw: function()}}
+   * @param box
+   * @param draw Draws it as wide, and returns its height and what it shows, in words.
+   * @param options The least width in pixels, below which it scrolls sideways, and its role for
+   *   screen readers.
    */
   nbexp.chart = function (box, draw, { least = 0, role = "img" } = {}) {
     const svg = shape("svg", { class: "plot", role, "aria-label": "Chart" }); // until it is drawn
@@ -66,24 +64,27 @@
 
   /**
    * Draw both axes of a plot with their grid.
-   * @param {SVGElement} svg
-   * @param {{left: number, right: number, top: number, bottom: number}} area
-   * @param {{scale: Object, title: string}} x
-   * @param {{scale: Object, title: string}} y
+   * @param svg
+   * @param area
+   * @param x
+   * @param y
    */
   nbexp.drawAxes = function (svg, area, x, y) {
     const grid = shape("g", { class: "axes" });
-    const acrossOf = (at) => area.left + at * (area.right - area.left);
-    const downOf = (at) => area.bottom - at * (area.bottom - area.top);
+    /** @type {(scale: AxisScale, value: Value) => number} */
+    const acrossOf = (scale, value) => area.left + Number(scale.place(value)) * (area.right - area.left);
+    /** @type {(scale: AxisScale, value: Value) => number} */
+    const downOf = (scale, value) => area.bottom - Number(scale.place(value)) * (area.bottom - area.top);
+    /** @type {(attributes: Attributes, label: string) => SVGTextElement} */
     const write = (attributes, label) => shape("text", attributes, nbexp.clipText(label, 84));
     for (const { value, label } of x.scale.ticks(Math.max(3, (area.right - area.left) / 110))) {
-      const at = acrossOf(x.scale.place(value));
+      const at = acrossOf(x.scale, value);
       grid.append(
         shape("line", { class: "grid", x1: at, x2: at, y1: area.top, y2: area.bottom }),
         write({ x: at, y: area.bottom + 16, "text-anchor": "middle" }, label));
     }
     for (const { value, label } of y.scale.ticks((area.bottom - area.top) / 48)) {
-      const at = downOf(y.scale.place(value));
+      const at = downOf(y.scale, value);
       grid.append(
         shape("line", { class: "grid", x1: area.left, x2: area.right, y1: at, y2: at }),
         write({ x: area.left - 8, y: at + 4, "text-anchor": "end" }, label));
@@ -93,13 +94,13 @@
       shape("text", { class: "axis-title", x: 2, y: area.top - 12 }, axisTitle(y)));
   };
 
-  const axisTitle = ({ scale, title }) => title + (scale.isLog ? " (log)" : "");
+  const axisTitle = (/** @type {Axis} */ { scale, title }) => title + (scale.isLog ? " (log)" : "");
 
   /** Say the best variant in words, for screen readers. */
   nbexp.bestInWords = function (set) {
     const row = set.best[0];
-    if (row === undefined) return "";
-    const value = nbexp.short(set.numbers(set.metric)[row]);
+    if (row === undefined || !set.metric) return "";
+    const value = nbexp.short(Number(set.numbers(set.metric)[row]));
     return `; best ${set.data.metric} ${value} (${set.title(row)})`;
   };
 
@@ -115,10 +116,25 @@
     return [title, ...(name === title ? [] : [name]), ...values, ...told];
   };
 
+  /** @type {(set: Dataset, column: Column) => boolean} */
   const isPlottable = (set, column) =>
     nbexp.isNumeric(column) && set.numbers(column).some((value) => Number.isFinite(value));
 
+  /** @implements {ChartView} */
   class Scatter {
+    area = { left: 0, right: 0, top: 0, bottom: 0 };
+    /** @type {Map<number, SVGElement>} */
+    points = new Map();
+    /** @type {SVGElement | null} */
+    ring = null;
+    /** @type {number | null} */
+    hovered = null;
+
+    /**
+     * @param {HTMLElement} box
+     * @param {StageData} data
+     * @param {ChartOptions} options
+     */
     constructor(box, data, options) {
       this.set = nbexp.dataset(data);
       this.options = options;
@@ -126,9 +142,12 @@
       this.down = this.set.columns.filter((each) =>
         each.kind === "number" && each.role !== "param" && isPlottable(this.set, each));
       this.goodness = nbexp.goodness(this.set);
-      const first = ((data.importance || [])[0] || {}).param;
-      this.x = this.across.find((each) => each.key === first) || this.across[0];
-      this.y = this.down.includes(this.set.metric) ? this.set.metric : this.down[0];
+      const first = data.importance && data.importance[0];
+      const { metric } = this.set;
+      this.xs = this.scaleX(
+        this.across.find((each) => first && each.key === first.param) || this.across[0]);
+      this.ys = this.scaleY(metric && this.down.includes(metric) ? metric : this.down[0]);
+      /** @type {Set<number> | null} */
       this.shown = null;
       box.append(this.makeControls());
       this.chart = nbexp.chart(box, (svg, width) => this.draw(svg, width), { role: "group" });
@@ -138,32 +157,54 @@
     }
 
     makeControls() {
-      const choose = (label, columns, name) => nbexp.select(label,
-        columns.map((column) => [column.key, column.title]), this[name].key, (key) => {
-          this[name] = this.set.column(key);
+      /** @type {(label: string, columns: Column[], first: Column, take: (column: Column) => void) =>
+       *   HTMLElement} */
+      const choose = (label, columns, first, take) => nbexp.select(label,
+        columns.map((column) => [column.key, column.title]), first.key, (key) => {
+          take(this.set.column(key) || first);
           this.chart.redraw();
         });
       return element("div", { class: "controls" },
-        choose("Across", this.across, "x"), choose("Up", this.down, "y"));
+        choose("Across", this.across, this.xs.column, (column) => (this.xs = this.scaleX(column))),
+        choose("Up", this.down, this.ys.column, (column) => (this.ys = this.scaleY(column))));
     }
 
+    /** @param {Column} column */
+    scaleX(column) {
+      return nbexp.columnScale(this.set, column, { pad: 0.04, atValues: true });
+    }
+
+    /** @param {Column} column */
+    scaleY(column) {
+      return nbexp.columnScale(this.set, column, { pad: 0.06 });
+    }
+
+    /**
+     * @param {SVGSVGElement} svg
+     * @param {number} width
+     */
     draw(svg, width) {
       const height = Math.round(Math.min(420, Math.max(260, width * 0.5)));
       this.area = { left: 56, right: width - 14, top: 30, bottom: height - 42 };
-      this.xs = nbexp.columnScale(this.set, this.x, { pad: 0.04, atValues: true });
-      this.ys = nbexp.columnScale(this.set, this.y, { pad: 0.06 });
-      const title = ({ column, scale }) => ({ scale, title: column.title });
+      const title = (/** @type {ColumnScale} */ { column, scale }) => ({ scale, title: column.title });
       nbexp.drawAxes(svg, this.area, title(this.xs), title(this.ys));
-      const rows = [...this.goodness.keys()].filter((row) => this.point(row));
-      const order = rows.sort((a, b) => this.goodness[a] - this.goodness[b]);
-      this.points = new Map(order.map((row) => [row, this.makePoint(row)]));
+      const order = [...this.goodness.keys()]
+        .sort((a, b) => Number(this.goodness[a]) - Number(this.goodness[b]));
+      this.points = new Map(order.flatMap((row) => {
+        const place = this.point(row);
+        return place ? [[row, this.makePoint(row, place)]] : [];
+      }));
       this.ring = shape("circle", { class: "ring", r: 9, visibility: "hidden" });
       svg.append(shape("g", { class: "points" }, ...this.points.values()), this.ring);
       this.fade();
-      const label = `${this.y.title} against ${this.x.title}, ${rows.length} variants`;
+      const label = `${this.ys.column.title} against ${this.xs.column.title}, ${this.points.size} variants`;
       return { height, label: label + nbexp.bestInWords(this.set) };
     }
 
+    /**
+     * @param {number} row
+     * @returns {[x: number, y: number] | null}
+     */
     point(row) {
       const [x, y] = [this.xs.places[row], this.ys.places[row]];
       if (x === null || y === null) return null;
@@ -171,18 +212,26 @@
       return [left + x * (right - left), bottom - y * (bottom - top)];
     }
 
-    makePoint(row) {
-      const [cx, cy] = this.point(row);
+    /**
+     * @param {number} row
+     * @param {[x: number, y: number]} place
+     */
+    makePoint(row, [cx, cy]) {
       const { pruned, links } = this.set.data;
-      const colour = this.goodness[row] === null ? "var(--muted)" : nbexp.ramp(this.goodness[row]);
+      const good = this.goodness[row];
+      const colour = good === null ? "var(--muted)" : nbexp.ramp(good);
       const isHollow = pruned && pruned[row];
       const style = isHollow ? `stroke: ${colour}` : `fill: ${colour}`;
       const r = this.goodness.length > CROWD ? 3 : 4.5;
       const dot = shape("circle", { cx, cy, r, style, class: isHollow ? "is-hollow" : null });
-      const label = nbexp.rowLines(this.set, row, [this.x, this.y]).join(", ");
+      const label = nbexp.rowLines(this.set, row, this.columns).join(", ");
       const target = links && links[row];
       if (!target) return dot;
       return shape("a", { href: target, "aria-label": label, tabindex: "-1" }, dot);
+    }
+
+    get columns() {
+      return [this.xs.column, this.ys.column];
     }
 
     listen() {
@@ -191,19 +240,22 @@
       svg.addEventListener("pointerleave", () => this.onRow(null));
     }
 
+    /** @param {PointerEvent} event */
     onMove(event) {
       const [x, y] = nbexp.pointerAt(this.chart.svg, event);
-      let [found, least] = [null, NEAR];
+      /** @type {number | null} */
+      let found = null;
+      let least = NEAR;
       for (const row of this.points.keys()) {
-        if (this.shown && !this.shown.has(row)) continue;
-        const [left, top] = this.point(row);
-        const distance = Math.hypot(left - x, top - y);
+        const place = this.shown && !this.shown.has(row) ? null : this.point(row);
+        const distance = place ? Math.hypot(place[0] - x, place[1] - y) : Infinity;
         if (distance <= least) [found, least] = [row, distance];
       }
       this.onRow(found);
-      if (found !== null) nbexp.showTip(event, nbexp.rowLines(this.set, found, [this.x, this.y]));
+      if (found !== null) nbexp.showTip(event, nbexp.rowLines(this.set, found, this.columns));
     }
 
+    /** @param {number | null} row */
     onRow(row) {
       if (row === null) nbexp.hideTip();
       if (row === this.hovered) return;
@@ -212,20 +264,22 @@
       if (this.options.onHover) this.options.onHover(row);
     }
 
+    /** @param {number | null} row */
     highlight(row) {
       if (!this.ring) return;
       const point = row === null ? null : this.point(row);
       this.ring.setAttribute("visibility", point ? "visible" : "hidden");
       if (!point) return;
-      this.ring.setAttribute("cx", point[0]);
-      this.ring.setAttribute("cy", point[1]);
+      this.ring.setAttribute("cx", String(point[0]));
+      this.ring.setAttribute("cy", String(point[1]));
     }
 
     fade() {
-      for (const [row, node] of this.points || [])
-        node.classList.toggle("is-out", Boolean(this.shown) && !this.shown.has(row));
+      for (const [row, node] of this.points)
+        node.classList.toggle("is-out", this.shown !== null && !this.shown.has(row));
     }
 
+    /** @param {Set<number> | null} rows */
     show(rows) {
       this.shown = rows;
       this.fade();
@@ -242,18 +296,16 @@
 
   /**
    * Draw a parameter against the metric; both can be chosen.
-   * @param {HTMLElement} box
-   * @param {Object} data Of a stage.
-   * @param {{onHover: function(?number)}} [options]
-   * @returns {{show: function(?Set), highlight: function(?number)}} To show only some rows.
+   * @param box
+   * @param data
+   * @param options
    */
   charts.scatter = (box, data, options = {}) => new Scatter(box, data, options);
 
   /**
    * Draw how much each parameter matters, with whiskers for the error.
-   * @param {HTMLElement} box
-   * @param {{importance: ?Array<{param: string, value: number, error: number}>,
-   *   importance_note: string}} data
+   * @param box
+   * @param data
    */
   charts.importance = function (box, data) {
     const bars = data.importance || [];
@@ -261,14 +313,21 @@
     if (data.importance_note) box.append(element("p", { class: "note" }, data.importance_note));
   };
 
+  /**
+   * @param {SVGSVGElement} svg
+   * @param {number} width
+   * @param {Importance[]} bars
+   */
   function drawBars(svg, width, bars) {
     const line = 26;
     const longest = bars.reduce((most, bar) => Math.max(most, bar.param.length), 0);
     const left = Math.min(longest * 6.6 + 14, width * 0.4);
     const most = bars.reduce((a, bar) => Math.max(a, bar.value + (bar.error || 0)), 0) || 1;
-    const toX = (value) => left + (Math.min(Math.max(value, 0), most) / most) * (width - left - 56);
+    const toX = (/** @type {number} */ value) =>
+      left + (Math.min(Math.max(value, 0), most) / most) * (width - left - 56);
     bars.forEach(({ param, value, error }, index) => {
       const middle = index * line + line / 2;
+      /** @type {[from: number, to: number]} */
       const whisker = [toX(value - (error || 0)), toX(value + (error || 0))];
       const length = Math.max(1, toX(value) - left);
       svg.append(
@@ -285,6 +344,7 @@
     return { height, label: `Importance of parameters: ${words.join(", ")}` };
   }
 
+  /** @type {(ends: [from: number, to: number], y: number) => string} */
   const whiskerPath = ([from, to], y) =>
     `M${from} ${y - 4}V${y + 4}M${from} ${y}H${to}M${to} ${y - 4}V${y + 4}`;
 })();

@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const nbexp = (window.nbexp = window.nbexp || {});
+  /** @type {Map<unknown, number>} */
   const NOT_FINITE = new Map([["nan", NaN], ["inf", Infinity], ["-inf", -Infinity]]);
   const NUMERIC = new Set(["number", "duration", "time"]);
   const known = new WeakMap();
@@ -12,7 +13,7 @@
   /** Return a number, with "nan", "inf" and "-inf" read as such, or null where it is none. */
   nbexp.toNumber = function (value) {
     if (typeof value === "number") return value;
-    return NOT_FINITE.has(value) ? NOT_FINITE.get(value) : null;
+    return NOT_FINITE.get(value) ?? null;
   };
 
   /** Whether the values of a column are numbers. */
@@ -22,7 +23,7 @@
   nbexp.numberOf = function (column, value) {
     const number = nbexp.toNumber(value);
     if (number !== null || column.kind !== "time" || value === null) return number;
-    const milliseconds = Date.parse(value);
+    const milliseconds = Date.parse(String(value));
     return Number.isNaN(milliseconds) ? null : milliseconds / 1000;
   };
 
@@ -37,7 +38,7 @@
   /** Compare two keys of `nbexp.sortKey` that are not null: numbers come before texts. */
   nbexp.compareKeys = function (a, b) {
     if (typeof a === "number" && typeof b === "number") return a < b ? -1 : a > b ? 1 : 0;
-    if (typeof a === typeof b) return nbexp.collator.compare(a, b);
+    if (typeof a === "string" && typeof b === "string") return nbexp.collator.compare(a, b);
     return typeof a === "number" ? -1 : 1;
   };
 
@@ -51,6 +52,10 @@
     return String(Number(value.toPrecision(Math.max(digits, Math.floor(Math.log10(size)) + 1))));
   };
 
+  /**
+   * @param {number} value
+   * @param {number} digits
+   */
   function exponential(value, digits) {
     const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
     return `${Number(mantissa)}e${Number(exponent)}`;
@@ -70,14 +75,19 @@
   nbexp.time = function (seconds) {
     const date = new Date(seconds * 1000);
     if (Number.isNaN(date.getTime())) return nbexp.short(seconds);
-    const two = (number) => String(number).padStart(2, "0");
+    const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
     const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
     return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
   };
 
-  const decimals = (value) => (String(value).split(".")[1] || "").length;
+  const decimals = (/** @type {number} */ value) => (String(value).split(".")[1] || "").length;
 
-  /** Return how to write the numbers of a column, so that their points stand below one another. */
+  /**
+   * Return how to write the numbers of a column, so that their points stand below one another.
+   * @param {Column} column
+   * @param {number[]} numbers
+   * @returns {(number: number) => string}
+   */
   function numberFormat(column, numbers) {
     const finite = numbers.filter((number) => Number.isFinite(number));
     const sizes = finite.map(Math.abs).filter((size) => size > 0);
@@ -94,9 +104,9 @@
 
   /**
    * Return the function that writes the values of a column.
-   * @param {{kind: string, role: string}} column
-   * @param {Array} values All of the column's values.
-   * @returns {function(*): string} An empty text for a value that is missing.
+   * @param column
+   * @param values All of the column's values.
+   * @returns It returns an empty text for a value that is missing.
    */
   nbexp.format = function (column, values) {
     const write = column.kind === "duration" ? nbexp.duration
@@ -110,7 +120,12 @@
     };
   };
 
-  class Dataset {
+  /**
+   * @template {TableData} Data
+   * @implements {Dataset<Data>}
+   */
+  class Rows {
+    /** @param {Data} data */
     constructor(data) {
       this.data = data;
       this.columns = data.columns || [];
@@ -120,22 +135,32 @@
     }
 
     metricColumn() {
-      const of = (name) => this.columns.find((column) => column[name] === this.data.metric);
-      return of("key") || of("title") || null;
+      const { metric } = this.data;
+      return this.columns.find((column) => column.key === metric) ||
+        this.columns.find((column) => column.title === metric) || null;
     }
 
-    /** The column of a key, or undefined. */
+    /**
+     * The column of a key, or undefined.
+     * @param {string | undefined} key
+     */
     column(key) {
       return this.columns.find((column) => column.key === key);
     }
 
-    /** All values of a column. */
+    /**
+     * All values of a column.
+     * @param {Column} column
+     */
     values(column) {
       const index = this.columns.indexOf(column);
       return this.data.rows.map((row) => row[index]);
     }
 
-    /** All values of a numeric column as numbers; null where there is none. */
+    /**
+     * All values of a numeric column as numbers; null where there is none.
+     * @param {Column} column
+     */
     numbers(column) {
       return this.values(column).map((value) => nbexp.numberOf(column, value));
     }
@@ -146,16 +171,22 @@
       const values = this.numbers(this.metric);
       const sign = this.data.mode === "min" ? 1 : -1;
       const rows = [...values.keys()].filter((row) => Number.isFinite(values[row]));
-      return rows.sort((a, b) => sign * (values[a] - values[b]) || a - b);
+      return rows.sort((a, b) => sign * (Number(values[a]) - Number(values[b])) || a - b);
     }
 
-    /** Name of a row's variant, such as train-3f9a2c. */
+    /**
+     * Name of a row's variant, such as train-3f9a2c.
+     * @param {number} row
+     */
     name(row) {
       const index = this.columns.findIndex((column) => column.key === "variant");
       return String(index < 0 ? this.data.labels[row] : this.data.rows[row][index]);
     }
 
-    /** What tells a row from the others, in short: its label without its name. */
+    /**
+     * What tells a row from the others, in short: its label without its name.
+     * @param {number} row
+     */
     title(row) {
       const label = String(this.data.labels[row]);
       const name = this.name(row);
@@ -165,10 +196,10 @@
 
   /**
    * Return the data of a stage with what is derived from it; made once for each.
-   * @param {Object} data As in the page's JSON: columns, rows, labels, links, metric, mode, …
+   * @param data As in the page's JSON: columns, rows, labels, links, metric, mode, …
    */
   nbexp.dataset = function (data) {
-    if (!known.has(data)) known.set(data, new Dataset(data));
+    if (!known.has(data)) known.set(data, new Rows(data));
     return known.get(data);
   };
 })();

@@ -4,11 +4,18 @@
   const nbexp = (window.nbexp = window.nbexp || {});
   const SVG = "http://www.w3.org/2000/svg";
 
+  /**
+   * @template {Element} Kind
+   * @param {Kind} node
+   * @param {Attributes | undefined} attributes
+   * @param {Child[]} children
+   */
   function fill(node, attributes, children) {
     for (const [name, value] of Object.entries(attributes || {})) {
       if (value === null || value === undefined || value === false) continue;
-      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-      else node.setAttribute(name, value === true ? "" : value);
+      if (typeof value === "function")
+        node.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+      else node.setAttribute(name, value === true ? "" : String(value));
     }
     node.append(...children.filter((child) => child !== null && child !== undefined));
     return node;
@@ -16,10 +23,9 @@
 
   /**
    * Make an HTML element.
-   * @param {string} tag
-   * @param {Object} [attributes] Those named on… are listeners; null and false are left out.
-   * @param {...(Node|string|null)} children
-   * @returns {HTMLElement}
+   * @param tag
+   * @param attributes Those named on… are listeners; null and false are left out.
+   * @param children
    */
   nbexp.element = (tag, attributes, ...children) =>
     fill(document.createElement(tag), attributes, children);
@@ -29,39 +35,43 @@
     fill(document.createElementNS(SVG, tag), attributes, children);
 
   /** Have something done before the page is printed, or shown as it would be. */
-  nbexp.beforePrint = function (action) {
+  nbexp.beforePrint = (action) => {
     window.addEventListener("beforeprint", action);
     window.matchMedia("print").addEventListener("change", (event) => event.matches && action());
   };
 
   /**
    * Make a labelled select.
-   * @param {string} label
-   * @param {Array<[string, string]>} choices Value and text of each.
-   * @param {string} value The one chosen at first.
-   * @param {function(string): void} onChange
+   * @param label
+   * @param choices Value and text of each.
+   * @param value The one chosen at first.
+   * @param onChange
    */
   nbexp.select = function (label, choices, value, onChange) {
     const options = choices.map(([key, text]) =>
       nbexp.element("option", { value: key, selected: key === value }, text)
     );
-    const select = nbexp.element("select", { onchange: () => onChange(select.value) }, ...options);
+    const chosen = () => onChange(select.value);
+    /** @type {HTMLSelectElement} */
+    const select = nbexp.element("select", { onchange: chosen }, ...options);
     return nbexp.element("label", { class: "control" }, nbexp.element("span", {}, label), select);
   };
 
   /** Make a labelled check box. */
   nbexp.toggle = function (label, checked, onChange) {
-    const listener = (event) => onChange(event.target.checked);
+    const listener = () => onChange(box.checked);
+    /** @type {HTMLInputElement} */
     const box = nbexp.element("input", { type: "checkbox", checked, onchange: listener });
     return nbexp.element("label", { class: "control" }, box, nbexp.element("span", {}, label));
   };
 
+  /** @type {HTMLElement | null} */
   let tip = null;
 
   /**
    * Show lines of text beside the pointer; the first one stands out.
-   * @param {{clientX: number, clientY: number}} pointer
-   * @param {string[]} lines
+   * @param pointer
+   * @param lines
    */
   nbexp.showTip = function (pointer, lines) {
     if (!tip) {

@@ -5,9 +5,12 @@
   const LONGEST = 1000; // characters
   document.documentElement.classList.add("is-embedded");
 
-  const cells = () => [...document.querySelectorAll(".nb-cell")];
+  const cells = () => [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".nb-cell"))];
 
-  /** Return what a cell says, without its outputs: cells without ids are known by it. */
+  /**
+   * Return what a cell says, without its outputs: cells without ids are known by it.
+   * @param {HTMLElement} cell
+   */
   function sourceOf(cell) {
     const code = cell.querySelector(".nb-source pre");
     return (code || cell).textContent.slice(0, LONGEST);
@@ -25,7 +28,10 @@
     window.parent.postMessage({ nbexp: "cells", heights, keys, sources: cells().map(sourceOf) }, "*");
   }
 
-  /** Give each cell the place that the compare page has for it: [top, height] in pixels. */
+  /**
+   * Give each cell the place that the compare page has for it: [top, height] in pixels.
+   * @param {unknown} places As the message has them.
+   */
   function place(places) {
     const own = cells();
     if (!Array.isArray(places) || places.length !== own.length) return;

@@ -4,11 +4,17 @@
   const nbexp = (window.nbexp = window.nbexp || {});
   const PARTS =
     /("[^"]*"|[^\s"<>=!]+)\s*(<=|>=|!=|==|=|<|>)\s*("[^"]*"|[^\s"]*)|"([^"]*)"|(\S+)/g;
+  /** @type {Record<string, number>} */
   const SECONDS = { s: 1, m: 60, min: 60, h: 3600, d: 86400 };
 
+  /** @param {string} text */
   const unquote = (text) => text.replace(/^"|"$/g, "");
 
-  /** Return the least number of letters to change, add or take out. */
+  /**
+   * Return the least number of letters to change, add or take out.
+   * @param {string} a
+   * @param {string} b
+   */
   function distance(a, b) {
     let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
     for (let i = 1; i <= a.length; i++) {
@@ -22,22 +28,34 @@
     return previous[b.length];
   }
 
+  /**
+   * @param {Column[]} columns
+   * @param {string} name
+   */
   function findColumn(columns, name) {
     const low = name.toLowerCase();
-    const named = (text) => String(text).toLowerCase() === low;
+    const named = (/** @type {string} */ text) => String(text).toLowerCase() === low;
     return columns.find((c) => c.key === name) ||
       columns.find((column) => named(column.key) || named(column.title));
   }
 
+  /**
+   * @param {Column[]} columns
+   * @param {string} name
+   */
   function unknownColumn(columns, name) {
     const near = columns
-      .map((column) => [distance(column.key.toLowerCase(), name.toLowerCase()), column.key])
-      .sort((a, b) => a[0] - b[0])[0];
-    const isNear = near && near[0] <= Math.max(1, name.length / 3);
-    return `There is no column “${name}”` + (isNear ? `; did you mean “${near[1]}”?` : ".");
+      .map(({ key }) => ({ key, away: distance(key.toLowerCase(), name.toLowerCase()) }))
+      .sort((a, b) => a.away - b.away)[0];
+    const isNear = near && near.away <= Math.max(1, name.length / 3);
+    return `There is no column “${name}”` + (isNear ? `; did you mean “${near.key}”?` : ".");
   }
 
-  /** Return the number that a text says for a column, or null: 0.01, inf, 90s, 2026-11-21. */
+  /**
+   * Return the number that a text says for a column, or null: 0.01, inf, 90s, 2026-11-21.
+   * @param {Column} column
+   * @param {string} text
+   */
   function readNumber(column, text) {
     const number = nbexp.toNumber(text.toLowerCase());
     if (number !== null) return number;
@@ -47,6 +65,7 @@
     return column.kind === "time" ? nbexp.numberOf(column, text) : null;
   }
 
+  /** @type {Record<string, (order: number) => boolean>} */
   const COMPARISONS = {
     "<": (order) => order < 0,
     "<=": (order) => order <= 0,
@@ -54,6 +73,11 @@
     ">=": (order) => order >= 0,
   };
 
+  /**
+   * @param {Column} column
+   * @param {Value} value
+   * @param {string} text
+   */
   function isEqual(column, value, text) {
     const key = nbexp.sortKey(column, value);
     const wanted = readNumber(column, text);
@@ -63,6 +87,12 @@
     return key !== null && String(value).toLowerCase() === text.toLowerCase();
   }
 
+  /**
+   * @param {Column} column
+   * @param {Operator} operator
+   * @param {string[]} texts
+   * @returns {Condition["test"]}
+   */
   function conditionTest(column, operator, texts) {
     if (operator === "=") return (value) => texts.some((text) => isEqual(column, value, text));
     if (operator === "!=") return (value) => !texts.some((text) => isEqual(column, value, text));
@@ -77,27 +107,33 @@
     };
   }
 
+  /**
+   * @param {Column[]} columns
+   * @param {string[]} part
+   * @returns {Condition | string} A text tells what is wrong.
+   */
   function readCondition(columns, [name, sign, value]) {
     const column = findColumn(columns, unquote(name));
-    if (!column) return { problem: unknownColumn(columns, unquote(name)) };
-    const operator = sign === "==" ? "=" : sign;
+    if (!column) return unknownColumn(columns, unquote(name));
+    const operator = /** @type {Operator} */ (sign === "==" ? "=" : sign); // PARTS finds no others
     const text = unquote(value);
-    if (text === "") return { problem: `“${name}${sign}” wants a value after it.` };
+    if (text === "") return `“${name}${sign}” wants a value after it.`;
     const isOrder = operator in COMPARISONS;
     if (isOrder && nbexp.isNumeric(column) && readNumber(column, text) === null)
-      return { problem: `“${column.key}” is compared with numbers; “${text}” is none.` };
+      return `“${column.key}” is compared with numbers; “${text}” is none.`;
     const texts = isOrder ? [text] : text.split("|");
     return { column, operator, texts, test: conditionTest(column, operator, texts) };
   }
 
   /**
    * Read a filter.
-   * @param {string} text
-   * @param {Array<{key: string, title: string, kind: string}>} columns
-   * @returns {{words: string[], conditions: Object[], problems: string[]}} What must hold together;
-   *   a comparison that is wrong is left out of the conditions and told in the problems.
+   * @param text
+   * @param columns
+   * @returns What must hold together; a comparison that is wrong is left out of the conditions and
+   *   told in the problems.
    */
   nbexp.readFilter = function (text, columns) {
+    /** @type {Filter} */
     const filter = { words: [], conditions: [], problems: [] };
     for (const part of text.matchAll(PARTS)) {
       const word = part[4] !== undefined ? part[4] : part[5];
@@ -106,7 +142,7 @@
         continue;
       }
       const condition = readCondition(columns, part.slice(1, 4));
-      if (condition.problem) filter.problems.push(condition.problem);
+      if (typeof condition === "string") filter.problems.push(condition);
       else filter.conditions.push(condition);
     }
     return filter;
@@ -114,27 +150,27 @@
 
   /**
    * Return the rows of a dataset for which a filter holds, in their order.
-   * @param {Object} set From `nbexp.dataset`.
-   * @param {Object} filter From `nbexp.readFilter`.
-   * @returns {number[]}
+   * @param set From `nbexp.dataset`.
+   * @param filter From `nbexp.readFilter`.
    */
   nbexp.applyFilter = function (set, filter) {
     if (filter.words.length && !set.texts) set.texts = set.data.rows.map((row, index) =>
       [set.data.labels[index], set.name(index), ...row].join("\n").toLowerCase());
-    const tests = filter.conditions.map(({ column, test }) => [set.columns.indexOf(column), test]);
-    const holds = (row, index) => tests.every(([at, test]) => test(row[at])) &&
-      filter.words.every((word) => set.texts[index].includes(word));
+    const texts = set.texts || [];
+    const tests = filter.conditions.map(({ column, test }) => ({ at: set.columns.indexOf(column), test }));
+    const holds = (/** @type {Value[]} */ row, /** @type {number} */ index) => tests.every(({ at, test }) => test(row[at])) &&
+      filter.words.every((word) => texts[index].includes(word));
     return set.data.rows.flatMap((row, index) => (holds(row, index) ? [index] : []));
   };
 
-  const quoted = (text) => (/[\s"<>=!]/.test(text) ? `"${text.replace(/"/g, "")}"` : text);
+  const quoted = (/** @type {string} */ text) => (/[\s"<>=!]/.test(text) ? `"${text.replace(/"/g, "")}"` : text);
 
   /**
    * Return a filter's text with all comparisons of one column replaced.
-   * @param {string} text
-   * @param {Array} columns
-   * @param {{key: string}} column
-   * @param {Array<[string, string]>} comparisons Operator and value of each; none takes them out.
+   * @param text
+   * @param columns
+   * @param column
+   * @param comparisons Operator and value of each; none takes them out.
    */
   nbexp.replaceConditions = function (text, columns, column, comparisons) {
     const kept = [...text.matchAll(PARTS)]

@@ -11,13 +11,19 @@
   const SHOWN_MS = 4000; // at least, before a page is loaded anew
   const KEPT = `nbexp-live:${location.pathname}`;
 
+  /** @param {string} address */
   async function ask(address) {
     const answer = await fetch(address, { cache: "no-store" });
     if (!answer.ok) throw new Error(String(answer.status));
     return answer;
   }
 
-  /** Call an action again and again until it returns false; more rarely where it fails. */
+  /**
+   * Call an action again and again until it returns false; more rarely where it fails.
+   * @param {() => Promise<boolean>} action
+   * @param {number} pauseMs
+   * @param {() => void} onFailure
+   */
   async function repeat(action, pauseMs, onFailure) {
     let waits = pauseMs;
     for (;;) {
@@ -34,17 +40,26 @@
     }
   }
 
-  /** Call an action once the other scripts have drawn the page, which they do after its paint. */
+  /**
+   * Call an action once the other scripts have drawn the page, which they do after its paint.
+   * @param {() => void} action
+   */
   function whenDrawn(action) {
     document.addEventListener("DOMContentLoaded", () =>
       requestAnimationFrame(() => setTimeout(() => setTimeout(action)))
     );
   }
 
+  /**
+   * @param {string} tag
+   * @param {string} className
+   * @param {string} [text]
+   */
   function make(tag, className, text = "") {
     return Object.assign(document.createElement(tag), { className, textContent: text });
   }
 
+  /** @param {string} state */
   function badge(state) {
     const shown = make("span", "badge", state);
     shown.dataset.state = state;
@@ -56,26 +71,48 @@
   const BOXES = "pre, .table-box, .graph-box, .chart, .toc";
   const FIELDS = "select, input";
 
-  /** Return the way from an element to one in it, as numbers of children. */
+  /**
+   * What the reader did.
+   * @typedef {object} Doings
+   * @property {number[] | null} focused The way to the element that has the focus.
+   * @property {boolean[]} open
+   * @property {[top: number, left: number][]} scrolled
+   */
+
+  /**
+   * Return the way from an element to one in it, as numbers of children.
+   * @param {Element} from
+   * @param {Element} to
+   */
   function way(from, to) {
     const steps = [];
-    for (let at = to; at !== from; at = at.parentElement) {
-      if (!at) return null;
-      steps.unshift([...at.parentElement.children].indexOf(at));
+    let at = to;
+    while (at !== from) {
+      const parent = at.parentElement;
+      if (!parent) return null;
+      steps.unshift([...parent.children].indexOf(at));
+      at = parent;
     }
     return steps;
   }
 
+  /**
+   * @param {Element} part
+   * @returns {Doings}
+   */
   function remember(part) {
-    const focused = part.contains(document.activeElement) ? way(part, document.activeElement) : null;
-    const list = (what, read) => [...part.querySelectorAll(what)].map(read);
+    const held = document.activeElement;
     return {
-      focused,
-      open: list("details", (each) => each.open),
-      scrolled: list(BOXES, (each) => [each.scrollTop, each.scrollLeft]),
+      focused: held && part.contains(held) ? way(part, held) : null,
+      open: [...part.querySelectorAll("details")].map((each) => each.open),
+      scrolled: [...part.querySelectorAll(BOXES)].map((each) => [each.scrollTop, each.scrollLeft]),
     };
   }
 
+  /**
+   * @param {Element} part
+   * @param {Doings} doings
+   */
   function restore(part, { focused, open, scrolled }) {
     part.querySelectorAll("details").forEach((each, at) => {
       if (at in open) each.open = open[at];
@@ -83,14 +120,23 @@
     part.querySelectorAll(BOXES).forEach((each, at) => {
       if (at in scrolled) [each.scrollTop, each.scrollLeft] = scrolled[at];
     });
-    const target = focused && focused.reduce((at, step) => at && at.children[step], part);
-    if (target) target.focus({ preventScroll: true });
+    if (!focused) return;
+    let target = part;
+    for (const step of focused) {
+      if (!target.children[step]) return;
+      target = target.children[step];
+    }
+    /** @type {HTMLElement} */ (target).focus({ preventScroll: true });
   }
 
   // A page is brought up to date part by part: what has not changed is not touched.
 
   const PARTS = ".notebook, .nb-notebook"; // whose children are parts too
 
+  /**
+   * @param {Element} parent
+   * @returns {[key: string, child: Element][]}
+   */
   function keyed(parent) {
     const counts = new Map();
     return [...parent.children].map(function (child) {
@@ -101,7 +147,12 @@
     });
   }
 
-  /** Make `shown`, which was drawn from `before`, what `after` is. */
+  /**
+   * Make `shown`, which was drawn from `before`, what `after` is.
+   * @param {Element} shown
+   * @param {Element} before
+   * @param {Element} after
+   */
   function update(shown, before, after) {
     const own = [...shown.children];
     const known = new Map(keyed(before).map(([key, old], at) => [key, { old, node: own[at] }]));
@@ -120,6 +171,11 @@
     for (const { node } of known.values()) node.remove();
   }
 
+  /**
+   * @param {Element} node
+   * @param {Element} old
+   * @param {Element} child
+   */
   function updated(node, old, child) {
     if (old.isEqualNode(child)) return node;
     if (!child.matches(PARTS)) return document.importNode(child, true);
@@ -127,7 +183,10 @@
     return node;
   }
 
-  /** Load the libraries that new outputs need, before these are there. */
+  /**
+   * Load the libraries that new outputs need, before these are there.
+   * @param {Document} page
+   */
   function loadLibraries(page) {
     const known = new Set([...document.scripts].map((script) => script.getAttribute("src")));
     const sources = [...page.scripts].map((script) => script.getAttribute("src") || "");
@@ -139,7 +198,10 @@
     })));
   }
 
-  /** Draw the curves of a variant again, with what was chosen; out of sight until they are there. */
+  /**
+   * Draw the curves of a variant again, with what was chosen; out of sight until they are there.
+   * @param {Document} page
+   */
   function redrawCurves(page) {
     const [now, shown] = [page, document].map((each) => each.getElementById("stage-data"));
     const section = document.getElementById("curves");
@@ -154,9 +216,13 @@
     if (old) setTimeout(() => takeOver(old, box), DRAWN_MS);
   }
 
+  /**
+   * @param {Element} old
+   * @param {Element} box
+   */
   function takeOver(old, box) {
-    const fields = box.querySelectorAll(FIELDS);
-    old.querySelectorAll(FIELDS).forEach(function ({ value, checked }, at) {
+    const fields = fieldsOf(box);
+    fieldsOf(old).forEach(function ({ value, checked }, at) {
       if (!fields[at] || (fields[at].value === value && fields[at].checked === checked)) return;
       Object.assign(fields[at], { value, checked });
       for (const kind of ["input", "change"])
@@ -168,20 +234,38 @@
     restore(box, state);
   }
 
+  /**
+   * @param {Element} box
+   * @returns {NodeListOf<HTMLInputElement>} Selects too, of which only what inputs have as well is used.
+   */
+  const fieldsOf = (box) => box.querySelectorAll(FIELDS);
+
+  /**
+   * A page that is brought up to date.
+   * @typedef {object} Page
+   * @property {() => void} start
+   * @property {() => Promise<boolean>} refresh Whether it was possible.
+   */
+
+  /** @implements {Page} */
   class Swapped {
+    /** @param {HTMLElement} main */
     constructor(main) {
       this.main = main;
-      this.before = main.cloneNode(true); // as the server made it: other scripts come later
+      /** @type {Element} */
+      this.before = document.importNode(main, true); // as the server made it: other scripts come later
     }
 
     start() {}
 
     async refresh() {
-      if (!document.getSelection().isCollapsed) return false; // someone copies
+      const selection = document.getSelection();
+      if (selection && !selection.isCollapsed) return false; // someone copies
       const text = await (await ask(location.pathname)).text();
       const page = new DOMParser().parseFromString(text, "text/html");
       await loadLibraries(page);
       const after = page.getElementById("main");
+      if (!after) throw new Error("this is not the page");
       update(this.main, this.before, after);
       this.before = after;
       nbexp.addCopyButtons();
@@ -192,13 +276,16 @@
 
   // A stage's page is drawn by scripts, from data; it is loaded anew, to where the reader was.
 
+  /** @implements {Page} */
   class Reloaded {
+    /** @param {HTMLElement} main */
     constructor(main) {
       this.main = main;
       this.acted = 0;
       const note = () => (this.acted = performance.now());
       for (const kind of ["pointerdown", "pointermove", "keydown", "wheel", "touchmove"])
         window.addEventListener(kind, note, { passive: true });
+      /** @type {(Doings & {height: number, y: number, picked: (string | null)[]}) | null} */
       this.kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
       sessionStorage.removeItem(KEPT);
       if (this.kept) document.body.style.minHeight = `${this.kept.height}px`; // so that none jumps
@@ -217,14 +304,16 @@
       };
       sessionStorage.setItem(KEPT, JSON.stringify(kept));
       location.reload();
-      return new Promise(() => {}); // nothing comes after it
+      return await new Promise(() => {}); // nothing comes after it
     }
 
     /** Once all is drawn, do again what the reader did. */
     start() {
       const { kept } = this;
       if (!kept) return;
-      for (const each of this.main.querySelectorAll("tbody input"))
+      /** @type {NodeListOf<HTMLInputElement>} */
+      const boxes = this.main.querySelectorAll("tbody input");
+      for (const each of boxes)
         if (kept.picked.includes(each.getAttribute("aria-label"))) each.click();
       restore(this.main, kept);
       window.scrollTo(0, kept.y);
@@ -236,10 +325,15 @@
 
   function header() {
     const box = make("div", "live");
-    document.querySelector(".page-header > button").before(box);
+    const button = document.querySelector(".page-header > button");
+    if (button) button.before(box);
     return box;
   }
 
+  /**
+   * @param {HTMLElement} box
+   * @param {ProgressData} progress
+   */
   function showProgress(box, { state, done, total, running, counts, is_alive: isAlive }) {
     if (!isAlive && !box.firstChild) return; // the page says that it has ended
     const bar = Object.assign(document.createElement("progress"), { max: total || 1, value: done });
@@ -250,17 +344,22 @@
     box.replaceChildren(badge(state), ...(isAlive ? [bar, words] : []));
   }
 
-  function follow(script) {
+  /**
+   * @param {HTMLOrSVGScriptElement} script
+   * @param {HTMLElement} main
+   */
+  function follow(script, main) {
     const { root } = script.dataset;
-    const main = document.getElementById("main");
     const variant = (/\/variants\/([^/]+)\.html$/.exec(location.pathname) || [])[1] || "";
     const isSwapped = Boolean(variant) || location.pathname.endsWith("/index.html");
     const isStage = "stage" in document.body.dataset;
+    /** @type {Page | null} */
     const page = isSwapped ? new Swapped(main) : isStage ? new Reloaded(main) : null;
     const box = header();
     let { version } = script.dataset;
-    let files = null;
+    let files = "";
     async function look() {
+      /** @type {ProgressData} */
       const now = await (await ask(`${root}live.json?variant=${variant}`)).json();
       showProgress(box, now);
       document.documentElement.dataset.run = now.state;
@@ -279,9 +378,13 @@
 
   // A console.
 
+  /**
+   * @param {HTMLElement} log
+   * @param {ConsoleData} told
+   */
   function append(log, { html, rest, is_new: isNew }) {
     if (isNew) log.replaceChildren(make("span", "rest"));
-    const end = log.lastElementChild;
+    const end = log.lastElementChild || log.appendChild(make("span", "rest"));
     if (html) {
       const lines = make("span", "lines");
       lines.innerHTML = html; // written by the server: text, and spans of colour
@@ -289,25 +392,31 @@
       end.before(lines);
     }
     end.innerHTML = rest;
-    let count = [...log.children].reduce((sum, each) => sum + Number(each.dataset.count || 0), 0);
+    const linesIn = (/** @type {Element} */ part) => Number(part.getAttribute("data-count"));
+    let count = [...log.children].reduce((sum, each) => sum + linesIn(each), 0);
     while (count > CONSOLE_LINES && log.children.length > 2) {
-      count -= Number(log.firstElementChild.dataset.count);
-      log.firstElementChild.remove();
+      const oldest = log.children[0];
+      count -= linesIn(oldest);
+      oldest.remove();
     }
   }
 
+  /** @param {HTMLElement} log The page has the parts below beside it. */
   function showConsole(log) {
-    const stay = document.getElementById("follow");
-    const note = document.getElementById("console-note");
+    const stay = /** @type {HTMLInputElement} */ (document.getElementById("follow"));
+    const note = /** @type {HTMLElement} */ (document.getElementById("console-note"));
+    const place = /** @type {HTMLElement} */ (document.getElementById("console-state"));
     const isAtEnd = () => log.scrollTop + log.clientHeight > log.scrollHeight - 8;
     const goToEnd = () => (log.scrollTop = stay.checked ? log.scrollHeight : log.scrollTop);
+    /** @type {number | ""} */
     let offset = "";
     async function look() {
+      /** @type {ConsoleData} */
       const now = await (await ask(`${log.dataset.source}?offset=${offset}`)).json();
       offset = now.offset;
       append(log, now);
       goToEnd();
-      document.getElementById("console-state").replaceChildren(badge(now.state));
+      place.replaceChildren(badge(now.state));
       if (now.is_new) note.textContent = now.left_out ? "the last lines; the file has them all" : "";
       return now.is_alive;
     }
@@ -317,7 +426,8 @@
   }
 
   const script = document.currentScript;
+  const main = document.getElementById("main");
   const log = document.getElementById("console");
   if (log) showConsole(log);
-  else follow(script);
+  else if (script && main) follow(script, main);
 })();

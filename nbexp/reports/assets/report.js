@@ -32,8 +32,9 @@
 
   let theme = "auto";
 
+  /** @param {string | null} name */
   function setTheme(name) {
-    theme = THEMES.includes(name) ? name : "auto";
+    theme = name !== null && THEMES.includes(name) ? name : "auto";
     if (theme === "auto") delete root.dataset.theme;
     else root.dataset.theme = theme;
     nameTheme();
@@ -52,15 +53,28 @@
 
   // Frames: the protocol is in frames.py. Nothing in a message is believed.
 
-  const known = new WeakMap(); // of each frame's window: what it was given, and is to be as tall as
+  /** @typedef {{given: Map<string, number>, height: number | null}} Told */
 
+  /**
+   * What each frame was given, and is to be as tall as.
+   * @type {WeakMap<HTMLIFrameElement, Told>}
+   */
+  const known = new WeakMap();
+
+  /** @returns {NodeListOf<HTMLIFrameElement>} */
   const frames = () => document.querySelectorAll("iframe.nb-frame");
 
+  /** @param {Window | null} target */
   function tellTheme(target) {
     const isNight = theme === "auto" ? isDark.matches : theme === "dark";
     if (target) target.postMessage({ nbexp: "theme", value: isNight ? "dark" : "light" }, "*");
   }
 
+  /**
+   * @param {HTMLIFrameElement} frame
+   * @param {Told} state
+   * @param {unknown} value
+   */
   function setHeight(frame, state, value) {
     if (typeof value !== "number" || !Number.isFinite(value)) return;
     const isWaiting = state.height !== null;
@@ -72,6 +86,11 @@
     });
   }
 
+  /**
+   * @param {HTMLIFrameElement} frame
+   * @param {Told} state
+   * @param {unknown} name
+   */
   function giveLibrary(frame, state, name) {
     if (typeof name !== "string") return;
     const count = (state.given.get(name) || 0) + 1;
@@ -79,17 +98,19 @@
     state.given.set(name, count);
     const has = Object.prototype.hasOwnProperty.call(nbexp.libraries, name);
     const source = has ? nbexp.libraries[name] : null;
-    frame.contentWindow.postMessage({ nbexp: "library", name, source }, "*");
+    if (frame.contentWindow) frame.contentWindow.postMessage({ nbexp: "library", name, source }, "*");
   }
 
+  /** @param {MessageEvent} event */
   function onMessage(event) {
     const message = event.data;
     if (!event.source || typeof message !== "object" || message === null) return;
     const frame = [...frames()].find((each) => each.contentWindow === event.source);
     if (!frame) return;
-    if (!known.has(frame)) known.set(frame, { given: new Map(), height: null });
-    const state = known.get(frame);
-    if (message.nbexp === "hello") tellTheme(event.source);
+    /** @type {Told} */
+    const state = known.get(frame) || { given: new Map(), height: null };
+    known.set(frame, state);
+    if (message.nbexp === "hello") tellTheme(frame.contentWindow);
     else if (message.nbexp === "height") setHeight(frame, state, message.value);
     else if (message.nbexp === "drawn") frame.dataset.drawn = "";
     else if (message.nbexp === "library")
@@ -98,24 +119,29 @@
 
   // Code: folded and unfolded at once, and copied.
 
+  /** @param {boolean} isFolded */
   function foldCode(isFolded) {
-    for (const details of document.querySelectorAll("details.nb-source")) details.open = !isFolded;
+    /** @type {NodeListOf<HTMLDetailsElement>} */
+    const sources = document.querySelectorAll("details.nb-source");
+    for (const details of sources) details.open = !isFolded;
     for (const button of document.querySelectorAll('button[data-action="fold-code"]')) {
       button.setAttribute("aria-pressed", String(isFolded));
       button.textContent = isFolded ? "Show code" : "Hide code";
     }
   }
 
+  /** @param {HTMLElement} button */
   function onFold(button) {
     const isFolded = button.getAttribute("aria-pressed") !== "true";
     foldCode(isFolded);
     nbexp.remember("code", isFolded ? "folded" : "open");
   }
 
+  /** @param {HTMLElement} button */
   async function copyCode(button) {
-    const text = button.parentElement.querySelector("pre").textContent;
+    const block = button.parentElement && button.parentElement.querySelector("pre");
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(block ? block.textContent : "");
       button.textContent = "Copied";
     } catch {
       button.textContent = "Not allowed";
@@ -127,7 +153,7 @@
   function addCopyButtons() {
     if (!navigator.clipboard) return;
     for (const block of document.querySelectorAll("pre.nb-code, pre.code, pre.traceback")) {
-      if (block.parentElement.className === "copy-box") continue;
+      if (block.parentElement && block.parentElement.className === "copy-box") continue;
       const button = document.createElement("button");
       Object.assign(button, { type: "button", className: "copy", textContent: "Copy" });
       button.dataset.action = "copy";
@@ -141,16 +167,20 @@
   // The contents list marks the section that is read.
 
   function watchSections() {
+    /** @type {Map<Element, HTMLAnchorElement>} */
     const links = new Map();
-    for (const link of document.querySelectorAll('.toc a[href^="#"]')) {
+    /** @type {NodeListOf<HTMLAnchorElement>} */
+    const entries = document.querySelectorAll('.toc a[href^="#"]');
+    for (const link of entries) {
       const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
       if (target) links.set(target, link);
     }
-    const mark = function (entries) {
-      const entry = entries.find((each) => each.isIntersecting);
-      if (!entry) return;
-      for (const link of links.values()) link.removeAttribute("aria-current");
-      links.get(entry.target).setAttribute("aria-current", "true");
+    const mark = function (/** @type {IntersectionObserverEntry[]} */ changes) {
+      const change = changes.find((each) => each.isIntersecting);
+      const link = change && links.get(change.target);
+      if (!link) return;
+      for (const each of links.values()) each.removeAttribute("aria-current");
+      link.setAttribute("aria-current", "true");
     };
     const watcher = new IntersectionObserver(mark, { rootMargin: "0px 0px -75% 0px" });
     for (const target of links.keys()) watcher.observe(target);
@@ -158,16 +188,20 @@
 
   /** Have the name of this page in view among the others, where they don't all fit. */
   function showPlace() {
+    /** @type {HTMLElement | null} */
     const link = document.querySelector(".page-nav [aria-current]");
-    if (!link) return;
-    const list = link.parentElement;
+    const list = link && link.parentElement;
+    if (!link || !list) return;
     list.scrollLeft = link.offsetLeft - 48;
     list.scrollTop = link.offsetTop - link.offsetHeight;
   }
 
+  /** @param {KeyboardEvent} event */
   function onKey(event) {
-    const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
+    const target = /** @type {Element} */ (event.target);
+    const isTyping = target.closest("input, textarea, select, [contenteditable]");
     if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    /** @type {HTMLInputElement | null} */
     const filter = document.querySelector("input[data-filter]");
     if (!filter) return;
     event.preventDefault();
@@ -175,14 +209,17 @@
     filter.select();
   }
 
+  /** @param {MouseEvent} event */
   function onClick(event) {
-    const button = event.target.closest("button[data-action]");
+    /** @type {HTMLButtonElement | null} */
+    const button = /** @type {Element} */ (event.target).closest("button[data-action]");
     if (!button) return;
     if (button.dataset.action === "theme") nextTheme();
     else if (button.dataset.action === "fold-code") onFold(button);
     else if (button.dataset.action === "copy") copyCode(button);
   }
 
+  /** @param {() => void} action */
   function whenReady(action) {
     if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", action);
     else action();

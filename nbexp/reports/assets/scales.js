@@ -6,7 +6,11 @@
   const STOPS = 5; // --ramp-0 … --ramp-4 in report.css
   const SHADES = 32;
 
-  /** Return the 1, 2 or 5 times a power of ten that divides a span into about `count` steps. */
+  /**
+   * Return the 1, 2 or 5 times a power of ten that divides a span into about `count` steps.
+   * @param {number} span
+   * @param {number} count
+   */
   function niceStep(span, count) {
     const rough = span / Math.max(1, count);
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -14,6 +18,12 @@
     return power * (ratio < 1.42 ? 1 : ratio < 3.17 ? 2 : ratio < 7.08 ? 5 : 10);
   }
 
+  /**
+   * @param {number} low
+   * @param {number} high
+   * @param {number} count
+   * @param {boolean} isWhole
+   */
   function linearTicks(low, high, count, isWhole) {
     const step = Math.max(niceStep(high - low, count), isWhole ? 1 : 0);
     const first = Math.ceil(low / step - 1e-9);
@@ -27,6 +37,11 @@
     return ticks;
   }
 
+  /**
+   * @param {number} value
+   * @param {number} step
+   * @param {number} places
+   */
   function tickLabel(value, step, places) {
     if (value === 0) return "0";
     if (step >= 1e6) return `${Number((value / 1e6).toPrecision(6))}M`;
@@ -34,10 +49,17 @@
     return places > 5 ? nbexp.short(value) : value.toFixed(places);
   }
 
+  /**
+   * @param {number} low
+   * @param {number} high
+   * @param {number} count
+   * @returns {Tick[]}
+   */
   function logTicks(low, high, count) {
     const first = Math.floor(Math.log10(low) + 1e-9);
     const last = Math.ceil(Math.log10(high) - 1e-9);
     const every = Math.ceil((last - first + 1) / Math.max(2, count));
+    /** @type {[steps: number[], least: number][]} */
     const kinds = every > 1 ? [[[1], 1]] : [[[1], 4], [[1, 3], 4], [[1, 2, 5], 3], [[1], 3]];
     for (const [steps, least] of kinds) {
       const ticks = [];
@@ -49,20 +71,28 @@
     return linearTicks(low, high, Math.min(count, 4), false);
   }
 
+  /** @param {{value: number, step: number, power: number}[]} ticks */
   function labelled(ticks) {
     const isWide = ticks.some(({ power }) => Math.abs(power) > 4);
-    const label = ({ step, power }) => powerLabel(step, power, isWide);
-    return ticks.map((tick) => ({ value: tick.value, label: label(tick) }));
+    return ticks.map(({ value, step, power }) => ({ value, label: powerLabel(step, power, isWide) }));
   }
 
+  /**
+   * @param {number} step
+   * @param {number} power
+   * @param {boolean} isWide
+   */
   function powerLabel(step, power, isWide) {
     if (!isWide || Math.abs(power) < 2)
       return nbexp.short(Number((step * 10 ** power).toPrecision(3)));
-    const exponent = String(Math.abs(power)).replace(/\d/g, (digit) => SUPERSCRIPTS[digit]);
+    const exponent = String(Math.abs(power)).replace(/\d/g, (digit) => SUPERSCRIPTS[Number(digit)]);
     return `${step === 1 ? "" : `${step}·`}10${power < 0 ? "⁻" : ""}${exponent}`;
   }
 
-  /** Whether values are better seen on a logarithmic axis: over two decades, or crowded low. */
+  /**
+   * Whether values are better seen on a logarithmic axis: over two decades, or crowded low.
+   * @param {number[]} values
+   */
   function isSkewed(values) {
     const sorted = [...values].sort((a, b) => a - b);
     const [low, high] = [sorted[0], sorted[sorted.length - 1]];
@@ -74,22 +104,17 @@
 
   /**
    * Make a scale of numbers.
-   * @param {Array<?number>} values Those that are not finite are left out.
-   * @param {Object} [options]
-   * @param {boolean} [options.log] Whether it is logarithmic; found out by default.
-   * @param {number} [options.pad] Share of the span that is added at both ends.
-   * @param {boolean} [options.atValues] Whether ticks may stand at the values, where they are few.
-   * @returns {{isLog: boolean, low: number, high: number, place: function(number): ?number,
-   *   value: function(number): number, ticks: function(number): Array}} Places are from 0 to 1.
+   * @param values Those that are not finite are left out.
+   * @param options
    */
   nbexp.numberScale = function (values, { log = null, pad = 0, atValues = false } = {}) {
     const finite = values.filter((value) => Number.isFinite(value));
     const usable = log ? finite.filter((value) => value > 0) : finite;
     const isLog = usable.length > 0 && (log === null ? isSkewed(usable) : log);
-    const to = isLog ? Math.log10 : (value) => value;
-    const from = isLog ? (value) => 10 ** value : (value) => value;
+    const to = isLog ? Math.log10 : (/** @type {number} */ value) => value;
+    const from = (/** @type {number} */ value) => (isLog ? 10 ** value : value);
     const [low, high] = padded(usable.map(to), pad);
-    const place = (value) =>
+    const place = (/** @type {Value} */ value) =>
       Number.isFinite(value) && (!isLog || value > 0) ? (to(value) - low) / (high - low) : null;
     const few = atValues ? fewValues(usable, place) : null;
     const isWhole = finite.every(Number.isInteger);
@@ -104,6 +129,11 @@
     };
   };
 
+  /**
+   * @param {number[]} values
+   * @param {number} pad
+   * @returns {[low: number, high: number]}
+   */
   function padded(values, pad) {
     const low = values.reduce((a, b) => Math.min(a, b), Infinity);
     const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -113,10 +143,15 @@
     return [low - pad * (high - low), high + pad * (high - low)];
   }
 
+  /**
+   * @param {number[]} values
+   * @param {NumberScale["place"]} place
+   * @returns {Tick[] | null}
+   */
   function fewValues(values, place) {
     const distinct = [...new Set(values)].sort((a, b) => a - b);
     const isApart = distinct.every((value, index) =>
-      index === 0 || place(value) - place(distinct[index - 1]) > 0.07);
+      index === 0 || Number(place(value)) - Number(place(distinct[index - 1])) > 0.07);
     if (distinct.length > 8 || !isApart) return null;
     return distinct.map((value) => ({ value, label: nbexp.short(value, 3) }));
   }
@@ -126,11 +161,11 @@
     const texts = values.filter((value) => value !== null && value !== undefined).map(String);
     const categories = [...new Set(texts)].sort(nbexp.collator.compare);
     const at = new Map(categories.map((text, index) => [text, (index + 0.5) / categories.length]));
-    const every = (count) => Math.ceil(categories.length / Math.max(1, count));
+    const every = (/** @type {number} */ count) => Math.ceil(categories.length / Math.max(1, count));
     return {
       isLog: false,
       categories,
-      place: (value) => (at.has(String(value)) ? at.get(String(value)) : null),
+      place: (value) => at.get(String(value)) ?? null,
       ticks: (count) => categories.filter((_, index) => index % every(count) === 0)
         .map((text) => ({ value: text, label: text })),
     };
@@ -138,14 +173,15 @@
 
   /**
    * Make the scale of a column, and return it with the column's values as the scale takes them.
-   * @param {Object} set From `nbexp.dataset`.
-   * @param {Object} column
-   * @param {Object} [options] As for `nbexp.numberScale`.
+   * @param set From `nbexp.dataset`.
+   * @param column
+   * @param options As for `nbexp.numberScale`.
    */
   nbexp.columnScale = function (set, column, options) {
-    const values = nbexp.isNumeric(column) ? set.numbers(column) : set.values(column);
-    const isNumeric = nbexp.isNumeric(column) && values.some((value) => Number.isFinite(value));
-    const scale = isNumeric ? nbexp.numberScale(values, options) : nbexp.categoryScale(values);
+    const numbers = nbexp.isNumeric(column) ? set.numbers(column) : null;
+    const values = numbers || set.values(column);
+    const isNumeric = numbers && numbers.some((value) => Number.isFinite(value));
+    const scale = isNumeric ? nbexp.numberScale(numbers, options) : nbexp.categoryScale(values);
     return { column, values, scale, places: values.map((value) => scale.place(value)) };
   };
 
@@ -166,11 +202,13 @@
     const { places } = nbexp.columnScale(set, set.metric);
     const isLess = set.data.mode === "min";
     const last = Math.max(1, set.best.length - 1);
+    /** @type {(number | null)[]} */
     const good = places.map(() => null);
     let rank = 0;
     set.best.forEach((row, index) => {
       if (index > 0 && places[row] !== places[set.best[index - 1]]) rank = index; // ties share one
-      const byValue = isLess ? 1 - places[row] : places[row];
+      const place = Number(places[row]); // the best ones have one
+      const byValue = isLess ? 1 - place : place;
       good[row] = (byValue + 1 - rank / last) / 2;
     });
     return good;

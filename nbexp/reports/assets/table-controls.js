@@ -3,14 +3,20 @@
   "use strict";
   const nbexp = (window.nbexp = window.nbexp || {});
   const { element } = nbexp;
+  /** @type {Record<string, string>} */
   const ROLES = {
     fact: "Facts", param: "Parameters", lineage: "From", scrap: "Results", logged: "Logged last",
   };
   let count = 0;
 
+  /**
+   * @param {string} text
+   * @param {() => void} onclick
+   */
   const button = (text, onclick) => element("button", { type: "button", onclick }, text);
 
   class Controls {
+    /** @param {ControlledTable} table */
     constructor(table) {
       this.table = table;
       this.hint = element("p", { class: "hint", role: "status", id: `filter-hint-${++count}` });
@@ -42,7 +48,7 @@
     /** An example with columns of this very table. */
     example() {
       const { columns, set } = this.table;
-      const isParam = (each) => each.role === "param" && each.varies && nbexp.isNumeric(each);
+      const isParam = (/** @type {Column} */ each) => each.role === "param" && each.varies && nbexp.isNumeric(each);
       const param = columns.find(isParam);
       const state = columns.some((each) => each.kind === "state") ? "state=failed" : "words";
       if (!param) return state;
@@ -50,6 +56,7 @@
       return `${param.key}<${nbexp.short(values[values.length >> 1], 2)}  ${state}`;
     }
 
+    /** @param {string} text */
     setText(text) {
       this.input.value = text;
       this.table.setFilter(text);
@@ -57,7 +64,7 @@
 
     makeColumns() {
       const { table } = this;
-      const of = (role) => table.columns.filter((each) => each.role === role);
+      const of = (/** @type {string} */ role) => table.columns.filter((each) => each.role === role);
       const roles = Object.keys(ROLES).filter((role) => of(role).length);
       const parts = roles.map((role) => element("fieldset", {}, element("legend", {}, ROLES[role]),
         ...of(role).map((each) => this.makeBox(each))));
@@ -68,12 +75,14 @@
       this.columns.replaceChildren(...parts, buttons);
     }
 
+    /** @param {Column} column */
     makeBox(column) {
       const { table } = this;
-      const onchange = function (event) {
+      const onchange = function () {
         const others = [...table.shown].filter((key) => key !== column.key);
-        table.show(event.target.checked ? [...others, column.key] : others);
+        table.show(box.checked ? [...others, column.key] : others);
       };
+      /** @type {HTMLInputElement} */
       const box = element("input", { type: "checkbox", value: column.key, onchange });
       const name = element("span", { class: column.varies ? null : "muted" }, column.title);
       return element("label", {}, box, name);
@@ -120,15 +129,19 @@
     }
   }
 
-  /** Close a menu by Escape, or by a click elsewhere. */
+  /**
+   * Close a menu by Escape, or by a click elsewhere.
+   * @param {HTMLDetailsElement} menu
+   */
   function closeOutside(menu) {
     document.addEventListener("pointerdown", (event) => {
-      if (!menu.contains(event.target)) menu.open = false;
+      if (!menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
     });
     menu.addEventListener("keydown", function (event) {
       if (event.key !== "Escape" || !menu.open) return;
       menu.open = false;
-      menu.querySelector("summary").focus();
+      const summary = menu.querySelector("summary");
+      if (summary) summary.focus();
     });
   }
 

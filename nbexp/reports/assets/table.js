@@ -6,19 +6,32 @@
   const FIRST = 80; // rows drawn at once, which is more than a screen shows
   const MORE = 200; // rows drawn when the last ones are scrolled to
   const LONG = 24; // characters from which a text may be cut
+  /** @type {Record<string, string>} */
   const GROUPS = { param: "Parameters", lineage: "From", scrap: "Results", logged: "Logged last" };
 
-  /** Sort rows by several keys; rows without a value are last, whichever the direction. */
+  /** @type {Column} */
+  const NAMES = { key: "variant", title: "variant", role: "fact", kind: "text",
+    varies: true, shown: true, mode: "" }; // where data have no such column
+
+  /** @typedef {{column: Column, isDown: boolean}} Order */
+
+  /**
+   * Sort rows by several keys; rows without a value are last, whichever the direction.
+   * @param {Dataset} set
+   * @param {number[]} rows
+   * @param {Order[]} orders
+   */
   function sortRows(set, rows, orders) {
     const keys = orders.map(({ column, isDown }) => ({
       of: set.values(column).map((value) => nbexp.sortKey(column, value)),
       sign: isDown ? -1 : 1,
     }));
-    const compare = function (a, b) {
+    const compare = function (/** @type {number} */ a, /** @type {number} */ b) {
       for (const { of, sign } of keys) {
-        if (of[a] === null && of[b] === null) continue;
-        if (of[a] === null || of[b] === null) return of[a] === null ? 1 : -1;
-        const order = sign * nbexp.compareKeys(of[a], of[b]);
+        const [one, other] = [of[a], of[b]];
+        if (one === null && other === null) continue;
+        if (one === null || other === null) return one === null ? 1 : -1;
+        const order = sign * nbexp.compareKeys(one, other);
         if (order) return order;
       }
       return a - b;
@@ -26,26 +39,34 @@
     return orders.length ? [...rows].sort(compare) : rows;
   }
 
+  /** @implements {ControlledTable} */
   class Table {
+    filterText = "";
+    drawn = 0; // rows
+    /** @type {number | null} */
+    hovered = null;
+
+    /**
+     * @param {HTMLElement} box
+     * @param {TableData} data
+     * @param {TableOptions} options
+     */
     constructor(box, data, options) {
       this.set = nbexp.dataset(data);
       this.data = data;
       this.options = options;
       this.nameColumn = this.set.column("variant") || null;
       this.columns = this.set.columns.filter((column) => column !== this.nameColumn);
+      /** @type {Map<Column, (value: Value) => string>} */
       this.formats = new Map();
       this.defaults = this.columns.filter(isShownFirst).map((column) => column.key);
       this.shown = new Set(this.defaults);
+      /** @type {Order[]} */
       this.orders = [];
+      /** @type {Set<number>} */
       this.selected = new Set();
-      this.rows = [];
+      this.found = this.rows = [...data.rows.keys()];
       this.filter = nbexp.readFilter("", this.set.columns);
-      this.makeParts(box);
-      this.watch();
-      this.update();
-    }
-
-    makeParts(box) {
       this.head = element("thead");
       this.body = element("tbody");
       const title = this.options.caption || "Variants";
@@ -56,17 +77,21 @@
       this.box = element("div", { ...region, "aria-label": title }, table, this.end);
       this.controls = nbexp.tableControls(this);
       box.append(this.controls.element, this.box);
+      const nearby = { root: this.box, rootMargin: "1200px" };
+      this.watcher = new IntersectionObserver((entries) => {
+        if (entries.some((entry) => entry.isIntersecting)) this.draw(MORE);
+      }, nearby);
+      this.listen();
+      this.update();
     }
 
-    watch() {
-      const grow = (entries) => entries.some((entry) => entry.isIntersecting) && this.draw(MORE);
-      const nearby = { root: this.box, rootMargin: "1200px" };
-      this.watcher = new IntersectionObserver(grow, nearby);
+    listen() {
       nbexp.beforePrint(() => this.draw(Infinity));
       this.head.addEventListener("click", (event) => this.onHead(event));
-      this.body.addEventListener("change", (event) => this.onPick(event.target));
-      const hover = (event) => this.onHover(event.target.closest("tr"));
-      this.body.addEventListener("pointerover", hover);
+      this.body.addEventListener("change", (event) =>
+        this.onPick(/** @type {HTMLInputElement} */ (event.target)));
+      this.body.addEventListener("pointerover", (event) =>
+        this.onHover(/** @type {Element} */ (event.target).closest("tr")));
       this.body.addEventListener("pointerleave", () => this.onHover(null));
     }
 
@@ -75,11 +100,15 @@
       return this.columns.filter((column) => this.shown.has(column.key));
     }
 
-    /** What a value of a column is written as. */
+    /**
+     * What a value of a column is written as.
+     * @param {Column} column
+     * @param {Value} value
+     */
     text(column, value) {
-      if (!this.formats.has(column))
-        this.formats.set(column, nbexp.format(column, this.set.values(column)));
-      return this.formats.get(column)(value);
+      const write = this.formats.get(column) || nbexp.format(column, this.set.values(column));
+      this.formats.set(column, write);
+      return write(value);
     }
 
     /** Filter and sort anew, draw, and tell. */
@@ -104,23 +133,31 @@
       this.draw(FIRST);
     }
 
-    /** Draw rows that are not drawn yet. */
+    /**
+     * Draw rows that are not drawn yet.
+     * @param {number} count At most.
+     */
     draw(count) {
       const next = this.rows.slice(this.drawn, this.drawn + count);
-      const columns = this.visible.map((column) => [column, this.set.columns.indexOf(column)]);
+      const columns = this.visible.map((column) => ({ column, at: this.set.columns.indexOf(column) }));
       this.body.append(...next.map((row) => this.makeRow(row, columns)));
       this.drawn += next.length;
       this.watcher.unobserve(this.end);
       if (this.drawn < this.rows.length) this.watcher.observe(this.end);
     }
 
+    /**
+     * @param {number} row
+     * @param {{column: Column, at: number}[]} columns
+     */
     makeRow(row, columns) {
       const values = this.data.rows[row];
-      const cells = columns.map(([column, at]) => this.makeCell(column, values[at]));
+      const cells = columns.map(({ column, at }) => this.makeCell(column, values[at]));
       const classes = this.selected.has(row) ? "is-selected" : null;
       return element("tr", { "data-row": row, class: classes }, this.makeName(row), ...cells);
     }
 
+    /** @param {number} row */
     makeName(row) {
       const name = this.set.name(row);
       const link = this.data.links[row];
@@ -131,11 +168,19 @@
       return element("th", { scope: "row" }, element("div", { class: "name" }, pick, text, kept));
     }
 
+    /**
+     * @param {number} row
+     * @param {string} name
+     */
     makePick(row, name) {
       const checked = this.selected.has(row);
       return element("input", { type: "checkbox", checked, "aria-label": `Compare ${name}` });
     }
 
+    /**
+     * @param {Column} column
+     * @param {Value} value
+     */
     makeCell(column, value) {
       const text = this.text(column, value);
       if (column.kind === "state")
@@ -146,23 +191,33 @@
       return element("td", {}, element("span", { class: "clip", title }, text));
     }
 
+    /**
+     * @param {Column} column
+     * @param {Value} value
+     * @param {string} text
+     */
     makeNumber(column, value, text) {
       const isCut = column.kind === "number" && value !== null && String(value) !== text;
       const title = isCut ? value : null;
-      if (column !== this.set.metric || !this.isBest(value))
+      if (column !== this.set.metric || !this.isBest(column, value))
         return element("td", { class: "num", title }, text);
       const best = element("span", { class: "visually-hidden" }, " (best)");
       return element("td", { class: "num is-best", title }, text, best);
     }
 
-    isBest(value) {
+    /**
+     * @param {Column} metric
+     * @param {Value} value
+     */
+    isBest(metric, value) {
       const best = this.set.best[0];
-      const at = this.set.columns.indexOf(this.set.metric);
+      const at = this.set.columns.indexOf(metric);
       return best !== undefined && this.data.rows[best][at] === value;
     }
 
     drawHead() {
       const columns = this.visible;
+      /** @type {{role: string, count: number}[]} */
       const groups = [];
       for (const column of columns) {
         const last = groups[groups.length - 1];
@@ -172,13 +227,14 @@
       const over = groups.map(({ role, count }) => GROUPS[role]
         ? element("th", { scope: "colgroup", colspan: count }, element("span", {}, GROUPS[role]))
         : element("td", { colspan: count }));
-      const name = this.makeHeading(this.nameColumn || { key: "variant", title: "variant" });
+      const name = this.makeHeading(this.nameColumn || NAMES);
       const isGrouped = groups.some(({ role }) => GROUPS[role]);
       const top = isGrouped ? [element("tr", { class: "groups" }, element("td"), ...over)] : [];
       const headings = columns.map((column) => this.makeHeading(column));
       this.head.replaceChildren(...top, element("tr", {}, name, ...headings));
     }
 
+    /** @param {Column} column */
     makeHeading(column) {
       const at = this.orders.findIndex((order) => order.column === column);
       const direction = at < 0 ? null : this.orders[at].isDown ? "descending" : "ascending";
@@ -190,23 +246,33 @@
       return element("th", { scope: "col", "aria-sort": direction, class: names || null }, button);
     }
 
-    /** What picks a column out among the others, as a class and in words. */
+    /**
+     * What picks a column out among the others, as a class and in words.
+     * @param {Column} column
+     * @returns {[kind: string, title: string | null]}
+     */
     kindOf(column) {
       if (column === this.set.metric) return ["is-metric", `the metric (${this.data.mode})`];
       const isCause = column.role === "param" || column.role === "lineage";
       return column.varies && isCause ? ["is-varying", "differs between variants"] : ["", null];
     }
 
+    /** @param {MouseEvent} event */
     onHead(event) {
-      const button = event.target.closest("button");
+      const button = /** @type {Element} */ (event.target).closest("button");
       const column = button && this.set.column(button.dataset.key);
       if (!column) return;
       this.sortBy(column, event.shiftKey);
       const again = [...this.head.querySelectorAll("button")];
-      again.find((each) => each.dataset.key === column.key).focus({ preventScroll: true });
+      const same = again.find((each) => each.dataset.key === column.key);
+      if (same) same.focus({ preventScroll: true });
     }
 
-    /** Sort by a column; once more turns it round, and a third time takes it out. */
+    /**
+     * Sort by a column; once more turns it round, and a third time takes it out.
+     * @param {Column} column
+     * @param {boolean} isAdded
+     */
     sortBy(column, isAdded) {
       const before = this.orders.find((order) => order.column === column);
       const startsDown = column === this.set.metric && this.data.mode !== "min";
@@ -217,8 +283,10 @@
       this.resort();
     }
 
+    /** @param {HTMLInputElement} input */
     onPick(input) {
       const line = input.closest("tr");
+      if (!line) return;
       const row = Number(line.dataset.row);
       if (input.checked) this.selected.add(row);
       else this.selected.delete(row);
@@ -237,6 +305,7 @@
       this.onSelected();
     }
 
+    /** @param {HTMLElement | null} line */
     onHover(line) {
       const row = line ? Number(line.dataset.row) : null;
       if (row === this.hovered) return;
@@ -244,6 +313,7 @@
       if (this.options.onHover) this.options.onHover(row);
     }
 
+    /** @param {string} text */
     setFilter(text) {
       this.filter = nbexp.readFilter(text, this.set.columns);
       this.filterText = text;
@@ -251,6 +321,7 @@
       this.update();
     }
 
+    /** @param {string[]} keys */
     show(keys) {
       this.shown = new Set(keys);
       this.redraw();
@@ -258,6 +329,7 @@
       if (this.options.onChange) this.options.onChange();
     }
 
+    /** @param {number | null} row */
     highlight(row) {
       const before = this.body.querySelector(".is-hovered");
       if (before) before.classList.remove("is-hovered");
@@ -267,9 +339,9 @@
 
     /** The rows and columns that are shown, as comma-separated values at full precision. */
     csv() {
-      const columns = [this.nameColumn, ...this.visible].filter(Boolean);
+      const columns = [...(this.nameColumn ? [this.nameColumn] : []), ...this.visible];
       const at = columns.map((column) => this.set.columns.indexOf(column));
-      const quoted = function (value) {
+      const quoted = function (/** @type {Value} */ value) {
         const text = value === null || value === undefined ? "" : String(value);
         return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
       };
@@ -279,32 +351,25 @@
     }
   }
 
+  /** @param {Column} column */
   function isShownFirst(column) {
     return column.shown !== false && (column.role !== "param" || column.varies);
   }
 
   /**
    * Make a table of variants.
-   * @param {HTMLElement} box What it is put into.
-   * @param {Object} data Of a stage: stage, metric, mode, columns, rows, links, labels, kept.
-   * @param {Object} [options]
-   * @param {string} [options.compare] Page to compare variants on; without it, none can be chosen.
-   * @param {string} [options.caption] For screen readers.
-   * @param {function(number[], Object[])} [options.onFilter] Told the rows shown, and comparisons.
-   * @param {function(?number)} [options.onHover] Told the row below the pointer.
-   * @param {function(number[])} [options.onSelect] Told the rows that are chosen.
-   * @param {function()} [options.onChange] Told that the state has changed.
-   * @returns {{setFilter: function(string), replace: function(Object, Array), highlight:
-   *   function(?number), state: function(): Object, restore: function(Object)}}
+   * @param box What it is put into.
+   * @param data
+   * @param options
    */
   nbexp.table = function (box, data, options = {}) {
     const table = new Table(box, data, options);
-    const setFilter = (text) => table.controls.setText(text);
+    const setFilter = (/** @type {string} */ text) => table.controls.setText(text);
     return {
       setFilter,
       replace(column, comparisons) {
         const { columns } = table.set;
-        setFilter(nbexp.replaceConditions(table.filterText || "", columns, column, comparisons));
+        setFilter(nbexp.replaceConditions(table.filterText, columns, column, comparisons));
       },
       highlight: (row) => table.highlight(row),
       state: () => readState(table),
@@ -312,15 +377,20 @@
     };
   };
 
+  /** @param {Table} table */
   function readState(table) {
     const keys = table.visible.map((column) => column.key);
     return {
-      filter: table.filterText || "",
+      filter: table.filterText,
       sort: table.orders.map(({ column, isDown }) => (isDown ? "-" : "") + column.key),
       columns: String(keys) === String(table.defaults) ? [] : keys,
     };
   }
 
+  /**
+   * @param {Table} table
+   * @param {Partial<TableState>} state
+   */
   function restoreState(table, { filter, sort = [], columns = [] }) {
     if (columns.length) table.shown = new Set(columns);
     table.orders = sort.flatMap(function (key) {

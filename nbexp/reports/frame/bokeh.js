@@ -1,17 +1,23 @@
 // Draws a figure of bokeh, or of Panel: runs the script that came with it, once the libraries are there.
 (() => {
   "use strict";
-  const { html, libraries } = nbexp.data();
-  const place = document.getElementById("output");
+  const { html, libraries } = /** @type {BokehData} */ (nbexp.data());
+  const place = /** @type {HTMLElement} */ (document.getElementById("output"));
   window.addEventListener("unhandledrejection", (event) => nbexp.fail(event.reason));
 
-  /** Panel looks for the very version that wrote the figure; another one may do as well. */
+  /**
+   * Panel looks for the very version that wrote the figure; another one may do as well.
+   * @param {string[]} sources
+   */
   const offerAs = (sources) => {
     const wanted = /version = '([^']+)'/.exec(sources.join());
     if (wanted) Bokeh.versions = new Map([[wanted[1], Bokeh]]);
   };
 
-  /** Bokeh's elements are in an output before that of the script. */
+  /**
+   * Bokeh's elements are in an output before that of the script.
+   * @param {string} source
+   */
   const addPlaces = (source) => {
     for (const [, roots] of source.matchAll(/"roots":(\{[^{}]*\})/g)) {
       for (const id of Object.values(JSON.parse(roots))) {
@@ -24,7 +30,7 @@
   const draw = () => {
     place.innerHTML = html; // which runs no scripts
     const scripts = [...place.querySelectorAll("script")];
-    const sources = scripts.map((script) => script.textContent);
+    const sources = scripts.map((script) => script.textContent || "");
     for (const script of scripts) script.remove();
     offerAs(sources);
     for (const source of sources) {
@@ -33,6 +39,8 @@
     }
   };
 
-  const load = (names) => names.reduce((before, name) => before.then(() => nbexp.library(name)), Promise.resolve());
-  load(libraries).then(draw).then(nbexp.drawn).catch(nbexp.fail);
+  const load = async () => {
+    for (const name of libraries) await nbexp.library(name);
+  };
+  load().then(draw).then(nbexp.drawn).catch(nbexp.fail);
 })();

@@ -9,7 +9,11 @@
   }
   const root = document.documentElement;
   const tell = page.postMessage.bind(page);
+  /** @typedef {{promise: Promise<void>, resolve: () => void, reject: (error: Error) => void}} Answer */
+
+  /** @type {Map<string, Answer>} */
   const asked = new Map();
+  /** @type {(() => void)[]} */
   const followers = [];
   let told = 0;
   let isEmpty = false; // while something is still to be drawn, the height is the page's guess
@@ -26,6 +30,7 @@
     }
   };
 
+  /** @param {string} source */
   const run = (source) => {
     const script = document.createElement("script");
     script.textContent = source;
@@ -33,19 +38,22 @@
     script.remove();
   };
 
-  const library = (name) => {
-    if (!asked.has(name)) {
-      const answer = {};
-      answer.promise = new Promise((resolve, reject) => Object.assign(answer, { resolve, reject }));
-      asked.set(name, answer);
-      isEmpty = true;
-      tell({ nbexp: "library", name }, "*");
-    }
-    return asked.get(name).promise;
+  /** @param {string} name */
+  const ask = (name) => {
+    const answer = /** @type {Answer} */ ({});
+    answer.promise = new Promise((resolve, reject) => Object.assign(answer, { resolve, reject }));
+    asked.set(name, answer);
+    isEmpty = true;
+    tell({ nbexp: "library", name }, "*");
+    return answer;
   };
+
+  /** @param {string} name */
+  const library = (name) => (asked.get(name) || ask(name)).promise;
 
   const isDark = () => root.dataset.theme === "dark";
 
+  /** @param {string} name */
   const setTheme = (name) => {
     if (root.dataset.theme === name) return;
     root.dataset.theme = name;
@@ -56,8 +64,9 @@
     const message = event.source === page ? event.data || {} : {};
     if (message.nbexp === "theme") {
       setTheme(message.value === "dark" ? "dark" : "light");
-    } else if (message.nbexp === "library" && asked.has(message.name)) {
+    } else if (message.nbexp === "library") {
       const answer = asked.get(message.name);
+      if (!answer) return;
       if (typeof message.source !== "string") {
         answer.reject(new Error(`the report has no library ${message.name}`));
         return;
@@ -68,9 +77,9 @@
   });
 
   // A link to elsewhere would be refused, and leave the frame without its content.
-  const stay = (event) => {
-    const isLink = (each) => each.localName === "a" || each.localName === "area";
-    const link = event.composedPath().find(isLink);
+  const stay = (/** @type {Event} */ event) => {
+    const path = /** @type {Element[]} */ (event.composedPath()); // what else is in it has no names
+    const link = path.find(({ localName }) => localName === "a" || localName === "area");
     for (const name of ["href", "xlink:href"]) {
       const target = link && link.getAttribute(name);
       if (target && !/^(?:#|javascript:)/.test(target)) link.removeAttribute(name);
@@ -78,10 +87,10 @@
   };
   window.addEventListener("click", stay, true);
 
-  const fail = (error) => {
+  const fail = (/** @type {unknown} */ error) => {
     const note = document.createElement("p");
     note.className = "note";
-    note.textContent = `This output can't be drawn: ${(error && error.message) || error}`;
+    note.textContent = `This output can't be drawn: ${Object(error).message || error}`;
     document.body.append(note);
     isEmpty = false;
     measure();
@@ -97,9 +106,12 @@
     library,
     fail,
     isDark,
-    data: () => JSON.parse(document.getElementById("data").textContent),
+    data: () => {
+      const given = document.getElementById("data");
+      return given && JSON.parse(given.textContent);
+    },
     drawn,
-    onTheme: (follow) => followers.push(follow),
+    onTheme: (/** @type {() => void} */ follow) => followers.push(follow),
   };
   Object.defineProperty(window, "nbexp", { value: Object.freeze(nbexp) });
   document.addEventListener("DOMContentLoaded", () => {

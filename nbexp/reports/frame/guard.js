@@ -8,6 +8,10 @@
   const NAMES = ["iframe", "frame", "object", "embed", "portal", "fencedframe", "link", "meta"];
   const ABSENT = ["RTCPeerConnection", "webkitRTCPeerConnection", "XSLTProcessor"];
   const { apply } = Reflect;
+  /**
+   * @type {<Given extends unknown[], Result>(method: (...given: Given) => Result) =>
+   *   (target: unknown, ...given: Given) => Result}
+   */
   const taken = (method) => Function.prototype.call.bind(method);
   const indexOf = taken(String.prototype.indexOf);
   const lastIndexOf = taken(String.prototype.lastIndexOf);
@@ -16,10 +20,16 @@
   const find = taken(Document.prototype.querySelector);
   const selector = `${NAMES.join(",")},template`;
 
+  /**
+   * @param {object} target
+   * @param {string} name
+   * @param {unknown} value
+   */
   const fix = (target, name, value) => {
     Object.defineProperty(target, name, { value, writable: false, configurable: false });
   };
 
+  /** @param {string} name */
   const isBarred = (name) => {
     const known = lower(name);
     for (let number = 0; number < NAMES.length; number += 1) {
@@ -29,6 +39,7 @@
   };
 
   // A tag's name goes on to a space, a slash or its end: "i<frames.length" of a script is no tag.
+  /** @type {(text: string, start: number) => string} */
   const tagName = (text, start) => {
     let end = start;
     const most = start + 13; // the longest name has eleven letters
@@ -36,12 +47,14 @@
     return slice(text, start, end);
   };
 
+  /** @param {unknown} value */
   const tameName = (value) => {
     const name = `${value}`;
     const local = slice(name, lastIndexOf(name, ":") + 1);
     return isBarred(local) ? `nb-${local}` : name;
   };
 
+  /** @param {unknown} value */
   const tameHtml = (value) => {
     const text = `${value}`;
     let tame = "";
@@ -56,9 +69,15 @@
     return tame + slice(text, from);
   };
 
+  /**
+   * @template {string} Method
+   * @param {Record<Method, (...given: never[]) => unknown>} target
+   * @param {Method} method
+   * @param {number} position
+   */
   const tameArgument = (target, method, position) => {
     const original = target[method];
-    fix(target, method, function (...given) {
+    fix(target, method, /** @this {unknown} */ function (/** @type {unknown[]} */ ...given) {
       if (given.length > position) given[position] = tameName(given[position]);
       return apply(original, this, given);
     });
@@ -69,23 +88,27 @@
   tameArgument(DOMImplementation.prototype, "createDocument", 1);
 
   const { define } = CustomElementRegistry.prototype;
-  fix(CustomElementRegistry.prototype, "define", function (name, maker) {
+  /** @type {(this: unknown, name: string, maker: CustomElementConstructor) => void} */
+  const defineApart = function (name, maker) {
     return apply(define, this, [name, maker]); // none that extends an element of the browser's
-  });
+  };
+  fix(CustomElementRegistry.prototype, "define", defineApart);
 
   const { parseFromString } = DOMParser.prototype;
-  fix(DOMParser.prototype, "parseFromString", function (text, type) {
+  /** @type {(this: unknown, text: unknown, type: unknown) => Document} */
+  const parse = function (text, type) {
     const kind = `${type}`;
     const made = apply(parseFromString, this, [text, kind]);
     if (kind !== "text/html" && find(made, selector)) throw new TypeError("not in a report");
     return made;
-  });
+  };
+  fix(DOMParser.prototype, "parseFromString", parse);
 
   // What is written in pieces might be a name only when they are together.
-  for (const method of ["write", "writeln"]) {
+  for (const method of /** @type {const} */ (["write", "writeln"])) {
     const original = Document.prototype[method];
     let held = "";
-    fix(Document.prototype, method, function (...pieces) {
+    fix(Document.prototype, method, /** @this {unknown} */ function (/** @type {unknown[]} */ ...pieces) {
       let text = held;
       for (let number = 0; number < pieces.length; number += 1) text += `${pieces[number]}`;
       const last = lastIndexOf(text, "<");
@@ -108,7 +131,7 @@
 
   // All other ways from text to elements ask this policy, where the browser has Trusted Types.
   if (window.trustedTypes) {
-    const asIs = (text) => text;
+    const asIs = (/** @type {string} */ text) => text;
     window.trustedTypes.createPolicy("default", {
       createHTML: tameHtml,
       createScript: asIs,

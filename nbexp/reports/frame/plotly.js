@@ -4,10 +4,10 @@
   const WHITE = /^(?:white|#fff|#ffffff)$/i;
   const [TEXT, LINE, PLOT] = ["#d6dae2", "#3a404a", "#1e2127"];
 
-  const figure = nbexp.data();
-  const config = { ...figure.config, responsive: true, displaylogo: false };
+  const figure = /** @type {PlotlyFigure} */ (nbexp.data());
   // A frame can neither save files nor send any.
-  config.modeBarButtonsToRemove = ["toImage", "sendDataToCloud", "sendChartToCloud"];
+  const modeBarButtonsToRemove = ["toImage", "sendDataToCloud", "sendChartToCloud"];
+  const config = { ...figure.config, responsive: true, displaylogo: false, modeBarButtonsToRemove };
   const layout = figure.layout || {};
   const template = layout.template || {};
   const own = template.layout || {};
@@ -15,6 +15,7 @@
 
   const darkened = () => {
     const axis = { gridcolor: LINE, linecolor: LINE, zerolinecolor: LINE, tickcolor: LINE };
+    /** @type {(name: keyof PlotlyParts, more: JsonTable) => JsonTable} */
     const merged = (name, more) => ({ ...own[name], ...more });
     const side = { ...axis, backgroundcolor: PLOT };
     const scene = Object.fromEntries(
@@ -30,7 +31,7 @@
         font: merged("font", { color: TEXT }),
         xaxis: merged("xaxis", axis),
         yaxis: merged("yaxis", axis),
-        scene: merged("scene", scene),
+        scene: { ...own.scene, ...scene },
         polar: merged("polar", round),
         ternary: merged("ternary", { bgcolor: PLOT, aaxis: axis, baxis: axis, caxis: axis }),
         geo: merged("geo", { bgcolor: "transparent", lakecolor: "#1d2430", landcolor: "#2b313b" }),

@@ -3,10 +3,11 @@
   "use strict";
   const WHITE = /^(?:white|#fff|#ffffff)$/i;
   const DARK = { text: "#d6dae2", line: "#3a404a", mark: "#6ea8e5" };
-  const spec = nbexp.data();
+  const spec = /** @type {VegaSpec} */ (nbexp.data());
   const ground = spec.background || (spec.config && spec.config.background) || "white";
   const isPlain = WHITE.test(ground);
   if (isPlain) spec.background = "transparent";
+  /** @type {VegaView | null} */
   let view = null;
 
   const colours = () => {
@@ -28,7 +29,10 @@
     };
   };
 
-  /** Take out where data would be loaded from, and say so: nothing is loaded in a report. */
+  /**
+   * Take out where data would be loaded from, and say so: nothing is loaded in a report.
+   * @param {VegaPart} part
+   */
   const stayHere = (part) => {
     for (const data of [part.data].flat()) {
       if (!data || typeof data.url !== "string") continue;
