@@ -13,7 +13,7 @@ from typing import Any
 
 from nbexp import __version__
 from nbexp.errors import NbexpError, UsageError
-from nbexp.files import write_atomic
+from nbexp.files import read_bytes, write_atomic
 from nbexp.formats import read_notebook
 from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import render_notebook
@@ -49,7 +49,7 @@ def export_notebook(notebook: Path, kind: str, target: Path, title: str | None =
 
 def _read(path: Path) -> Any:
     try:
-        return read_notebook(path.read_bytes(), is_executed=False)
+        return read_notebook(read_bytes(path), is_executed=False)
     except Exception as error:  # a file of another kind, half a file, no file
         raise UsageError(f"{path} is not a readable notebook: {error}.") from error
 

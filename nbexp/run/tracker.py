@@ -59,13 +59,15 @@ class VariantRecord:
 
     @classmethod
     def read(cls, folder: Path) -> VariantRecord | None:
-        """Return the record in a variant's folder, or None where there is none."""
+        """Return the record in a variant's folder, or None where there is none of that variant."""
         try:
-            record = read_json(folder / "variant.json")
-            check(record, cls)
-            return cls(**record)
+            fields = read_json(folder / "variant.json")
+            check(fields, cls)
+            record = cls(**fields)
         except (OSError, ValueError, TypeError):
             return None
+        is_another = folder.parent.name == "variants" and folder.name != record.name
+        return None if is_another else record
 
 
 @dataclass(frozen=True)

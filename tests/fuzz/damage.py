@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -26,6 +27,7 @@ FILES = (
     "variants/train-1/artifacts", "variants/train-1/snapshots", "variants/train-1/figures",
 )  # fmt: skip
 LARGE = ("events.jsonl", "status.json", "variants/train-1/result.json")
+_HUGE = 2**31  # bytes, of which none is on the disk
 
 
 def _replaced(content: bytes) -> Callable[[Path, random.Random], None]:
@@ -43,24 +45,31 @@ def _away(path: Path) -> None:
 
 
 def _cut(path: Path, rng: random.Random) -> None:
-    if path.is_file() and path.stat().st_size:
+    if _is_small(path) and path.stat().st_size:
         data = path.read_bytes()
         path.write_bytes(data[: rng.randrange(len(data))])
 
 
 def _flip(path: Path, rng: random.Random) -> None:
-    if path.is_file() and path.stat().st_size:
+    if _is_small(path) and path.stat().st_size:
         data = bytearray(path.read_bytes())
         for _ in range(3):
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
         path.write_bytes(bytes(data))
 
 
+def _is_small(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size < _HUGE  # another damage may have made it huge
+
+
 def _retype(path: Path, rng: random.Random) -> None:
     """Put a value of another type in the place of one in each record."""
-    if path.is_file() and path.suffix in (".json", ".jsonl", ".ipynb"):
-        lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
-        path.write_text("\n".join(json.dumps(_altered(json.loads(x), rng)) for x in lines) + "\n")
+    if _is_small(path) and path.suffix in (".json", ".jsonl", ".ipynb"):
+        with contextlib.suppress(ValueError, RecursionError):  # it is no JSON any more
+            text = path.read_text()
+            lines = text.splitlines() if path.suffix == ".jsonl" else [text]
+            altered = [json.dumps(_altered(json.loads(line), rng)) for line in lines]
+            path.write_text("\n".join(altered) + "\n")
 
 
 def _altered(value: Any, rng: random.Random) -> Any:
@@ -89,7 +98,7 @@ def _pipe(path: Path, _: random.Random) -> None:
 def _huge(path: Path, _: random.Random) -> None:
     _away(path)
     with path.open("wb") as file:
-        file.truncate(2**31)
+        file.truncate(_HUGE)
 
 
 DAMAGE: dict[str, Callable[[Path, random.Random], None]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 from pathlib import Path
@@ -123,3 +124,9 @@ def test_markdown_of_a_malformed_notebook_is_refused(tmp_path: Path, metadata: d
     )
     with pytest.raises(UsageError, match=r"malformed: .*--format html"):
         exports.export_notebook(file, "md", tmp_path / "odd.md")
+
+
+def test_export_waits_for_no_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    with pytest.raises(UsageError, match="is not a readable notebook"):
+        exports.export_notebook(tmp_path / "pipe.ipynb", "html", tmp_path / "pipe.html")

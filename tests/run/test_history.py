@@ -1,5 +1,7 @@
 """What a run's folder tells of it, whatever happened to the run."""
 
+import shutil
+
 import pytest
 from run_folders import KEY, emit, leave_result, make_run, start_variant
 
@@ -136,6 +138,14 @@ def test_result_with_another_bit_is_not_known(tmp_path):
         file.write_bytes(file.read_bytes().replace(there, here))
     assert read_outcome(folder) is None
     assert VariantRecord.read(folder) is None
+
+
+def test_record_of_another_variant_is_not_taken_for_its_own(tmp_path):
+    run = make_run(tmp_path)
+    first, second = (start_variant(run, f"train-{n}") for n in (1, 2))
+    shutil.copy(second / "variant.json", first / "variant.json")
+    assert VariantRecord.read(first) is None
+    assert VariantRecord.read(second).name == "train-2"
 
 
 def test_event_with_another_bit_is_left_out_and_told(tmp_path):
