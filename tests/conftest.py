@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
     patch.setenv("RAY_ADDRESS", "local")  # one of the tests' own, whatever runs on the machine
     patch.setenv("MPLBACKEND", "agg")
     patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # Under nohup; what tests start would inherit it, but not a handler.
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

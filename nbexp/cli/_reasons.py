@@ -250,12 +250,22 @@ class _Now:
         if planned is None:
             if variant.stage in self._open:
                 return "open", [self._open[variant.stage]]
-            return "would not run", ["the pipeline, as it is written, has no such variant now"]
+            return "would not run", self._in_its_place(variant, record)
         if planned.state is State.CACHED:
             return "would be taken from the cache", []
         return "would run again" if variant.started else "would run", self._changes(
             planned, variant, record
         )
+
+    def _in_its_place(self, variant: VariantHistory, record: VariantRecord | None) -> list[str]:
+        """Return that a variant is none any more, and what the nearest one has that it had not."""
+        told = ["the pipeline, as it is written, has no such variant now"]
+        of_stage = [v for v in self._variants.values() if v.stage == variant.stage and v.parts]
+        if record is None or not of_stage:
+            return told
+        nearest = min(of_stage, key=lambda v: len(differences(record.parts, v.parts or {})))
+        changes = self._changes(nearest, variant, record)
+        return [*told, f"the nearest that it has is {nearest.name}:", *changes]
 
     def _take(self, plan: Plan) -> None:
         self._variants = {variant.name: variant for variant in plan.variants}

@@ -52,11 +52,15 @@ def resume(ctx: click.Context, run: str | None, *, root: Path, as_json: bool) ->
     from nbexp.cli._request import read_request
     from nbexp.cli._running import run_pipeline
     from nbexp.errors import UsageError
-    from nbexp.run import find_run
+    from nbexp.run import find_run, read_history
+    from nbexp.states import State
 
     folder = find_run(root, run)
     if folder.is_alive():
         raise UsageError(f"{folder.id} goes on still; nbexp continue ends a pause of it.")
+    if read_history(folder).state is State.FINISHED:
+        remedy = "nbexp run runs its pipeline again."
+        raise UsageError(f"{folder.id} has finished: there is nothing to go on with. {remedy}")
     ctx.exit(run_pipeline(read_request(folder), as_json=as_json))
 
 

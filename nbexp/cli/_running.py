@@ -19,6 +19,7 @@ from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text
 
 FAILED, HUNG_UP, CTRL_C, TERMINATED = 1, 129, 130, 143
+_SLOW_START_S = 5.0
 _SIGNALS = {
     "stopped by SIGHUP": HUNG_UP,
     "stopped by SIGINT": CTRL_C,
@@ -79,6 +80,8 @@ def _sum_up(
 ) -> None:
     state = tally.state or State.FAILED
     took = duration_text(time.time() - tally.began)
+    if tally.started_s > _SLOW_START_S:  # `show` and the report leave that out
+        took += f" ({duration_text(tally.started_s)} of it to start)"
     screen.line((state.value, STYLES[state]), f" in {took}: {counts_text(tally.counts)}")
     for stage in tally.stages.values():
         if stage.best is not None:

@@ -166,6 +166,7 @@ class Tally:
         self.run = ""
         self.stages: dict[str, StageTally] = {}
         self.began = time.time()
+        self.started_s = 0.0
         self.state: State | None = None
         self.stop_reason: str | None = None
         self.is_paused = False
@@ -194,6 +195,7 @@ class Tally:
         data = event.data
         if event.kind is EventKind.RUN_STARTED:
             self.run = data["run"]
+            self.started_s = event.time - self.began
             metrics = {name: _rules(*each) for name, each in data["metrics"].items()}
             self.stages = {n: StageTally(n, *metrics.get(n, ())) for n in data["stages"]}
         elif event.kind is EventKind.RUN_STOPPING:

@@ -24,6 +24,7 @@ _TRIES = 3
 _QUIET = {"namespace": "nbexp", "log_to_driver": False, "logging_level": "error"}
 _SPARED = ("start_monitor", "start_api_server", "start_log_monitor")
 _SETTINGS = {"RAY_prestart_worker_first_driver": "0", "RAY_worker_niceness": "0"}
+_BUSY = 3  # times as many that want to run as there are cores: Ray's own time limits may pass
 _ESSENTIAL = ("gcs_server", "raylet")  # without either, Ray neither goes on nor says so
 _SESSION = "r"
 _TOKEN = "token"
@@ -302,7 +303,9 @@ class Cluster:
 def _remedy(address: str | None) -> str:
     """Return what to do where a Ray can't be used."""
     if address is None or not answers(address):
-        return "`nbexp doctor` tells what Ray needs."
+        load, cores = os.getloadavg()[0], os.cpu_count() or 1
+        busy = f" This machine is busy (load {load:.0f} on {cores} cores): try again later."
+        return "`nbexp doctor` tells what Ray needs." + (busy if load > _BUSY * cores else "")
     return (
         "Something answers there: where the cluster was started with RAY_AUTH_MODE=token, set that "
         "for nbexp too, and its token (RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH)."

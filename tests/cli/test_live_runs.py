@@ -184,6 +184,23 @@ def test_why_tells_which_part_changed_after_an_edit(call, names, project: Path):
         template.write_text(before)
 
 
+def test_why_tells_what_is_in_the_place_of_a_variant_that_is_none_any_more(
+    call, names, project: Path
+):
+    file = project / "pipeline.toml"
+    before = file.read_text()
+    assert before.count("[1, 2, 3]") == 1
+    file.write_text(before.replace("[1, 2, 3]", "[1, 5, 3]"))
+    try:
+        why = json.loads(call("why", names["n=2"], "--json"))
+        assert why["next_run"] == "would not run"
+        assert why["next_why"][0] == "the pipeline, as it is written, has no such variant now"
+        assert why["next_why"][1].startswith("the nearest that it has is make-")
+        assert why["next_why"][2] in {f"parameter n changed from 2 to {n}" for n in (1, 3, 5)}
+    finally:
+        file.write_text(before)
+
+
 def write_slow(folder: Path) -> None:
     sleep = "import time\nprint('begun', n, flush=True)\ntime.sleep(600)"
     write_template(folder / "templates" / "slow.ipynb", "n = 1", sleep)

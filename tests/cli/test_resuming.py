@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_project import Nbexp, await_true, events, start, write_template
-from run_folders import make_run
+from run_folders import emit, make_run
 
 from nbexp.files import write_json
 
@@ -75,3 +75,11 @@ def test_run_of_which_nothing_is_known_can_not_be_resumed(
     done = nbexp("resume", "-C", tmp_path)
     assert done.exit_code == 2
     assert "is not known" in done.output
+
+
+def test_run_that_has_finished_is_not_gone_on_with(tmp_path: Path, nbexp: Nbexp) -> None:
+    run = make_run(tmp_path)
+    emit(run, "run_ended", state="finished")
+    result = nbexp("resume", "-C", tmp_path)
+    assert result.exit_code == 2
+    assert f"{run.id} has finished: there is nothing to go on with" in result.stderr
