@@ -141,10 +141,11 @@ class Observation:
     def look(self) -> None:
         """Look at all that was only read, of which there may be much, once no cell runs any more.
 
-        A file that is changed afterwards, by somebody else, is no longer what was read.
+        A file that is changed afterwards, by somebody else, is no longer what was read. What was
+        only looked for, such as the kernel's own files, may go with the kernel.
         """
         for path, use in self._seen.paths.items():
-            if not (use.is_written or use.is_deleted):
+            if use.is_read and not (use.is_written or use.is_deleted):
                 self._looked_at[path] = self._look(path, use)
 
     def to_record(self) -> dict[str, Any]:

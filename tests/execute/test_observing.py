@@ -250,3 +250,18 @@ def test_paths_that_hold_a_secret_are_written_nowhere(
     assert outcome.observed["unseen"] == [
         "it uses files whose paths hold a secret, which are not kept or checked"
     ]
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_what_goes_with_the_kernel_is_no_change(
+    executor: NotebookExecutor, make_job: MakeJob, files: Path, warm: bool
+) -> None:
+    job = make_job(
+        "import atexit, os, time\nfrom ipykernel import get_connection_file\n"
+        "assert os.path.exists(get_connection_file())\n"
+        "atexit.register(time.sleep, 0.3)  # meanwhile what was read is looked at",
+        warm=warm,
+    )
+    outcome = executor.execute(job)
+    assert outcome.state is State.FINISHED, outcome.error
+    assert list(Check(files, {}, Files()).changes(outcome.observed)) == []

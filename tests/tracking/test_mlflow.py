@@ -148,7 +148,7 @@ def test_failed_variant_is_failed_without_a_key(tracked):
 PLAN = """
 import sys, nbexp
 plan = nbexp.Pipeline.from_toml("pipeline.toml").plan()
-print(*{v.state.value for v in plan.stages[0].variants}, plan.stages[1].work_s > 0)
+print(*{v.state.value for v in plan.stages[0].variants}, plan.stages[1].work.mean > 0)
 print({"ray", "mlflow"} & set(sys.modules))
 """
 
