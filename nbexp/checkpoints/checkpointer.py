@@ -90,10 +90,7 @@ class Checkpointer:
 
     def entry(self) -> Any:
         """Return the states from which an iterable may draw while it is iterated over."""
-        objects = self._loops.objects(len(self._loops.frames) - 1)
-        kept = {
-            name: capture.captured(name, getattr(state, name)) for name, state in objects.items()
-        }
+        kept = self._kept(len(self._loops.frames) - 1)
         small = {name: each for name, each in kept.items() if each.kind.is_small}
         states = Copier().copy({name: each.state for name, each in small.items()})
         records = {name: {"kind": small[name].kind.value, "state": states[name]} for name in small}

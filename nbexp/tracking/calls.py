@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from nbexp.tracking.availability import Availability
@@ -82,12 +82,12 @@ class Client:
         if not callable(found):
             return found
 
+        limit_s = _LIMITS_S.get(name)
+
         @wraps(found)
         def call(*args: Any, **kwargs: Any) -> Any:
-            def make() -> Any:
-                with self._calls.made():
-                    return found(*args, **kwargs)
-
-            return self._calls.watch(make, limit_s=_LIMITS_S.get(name))
+            # Around the watch: a call that is given up may last, and its variables must not.
+            with self._calls.made():
+                return self._calls.watch(partial(found, *args, **kwargs), limit_s=limit_s)
 
         return call

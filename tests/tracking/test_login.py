@@ -47,7 +47,6 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 def test_server_is_told_who_asks_while_it_is_used(server, monkeypatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "another")
-    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
     connection = Connection(f"http://us%20er:pAs%40s@127.0.0.1:{server.server_port}")
     connection.client().search_experiments()
     assert Handler.asked[-1] == f"Basic {base64.b64encode(b'us er:pAs@s').decode()}"
