@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from nbexp.tracking import availability
 from nbexp.tracking.availability import Availability, AwayError
+from nbexp.tracking.calls import Calls, Client
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -80,3 +82,20 @@ def test_server_that_answers_errors_rests_and_is_asked_again(broken, monkeypatch
     broken._asking.join()
     with pytest.raises(ValueError, match="of one call alone"), broken.sparing():
         raise ValueError("of one call alone")
+
+
+def test_variables_of_a_call_that_is_given_up_are_put_back(silent, endless, monkeypatch):
+    monkeypatch.setattr(availability, "_LOOK_S", 0.0)
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+    seen = []
+
+    class Hangs:
+        def search_runs(self) -> None:
+            seen.append(os.environ["MLFLOW_TRACKING_PASSWORD"])
+            endless.wait()
+
+    client = Client(Hangs(), Calls({"MLFLOW_TRACKING_PASSWORD": "secret"}, silent))
+    with pytest.raises(AwayError):
+        client.search_runs()
+    assert seen == ["secret"]
+    assert "MLFLOW_TRACKING_PASSWORD" not in os.environ
