@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
 
 import nbexp.reports
 from nbexp.reports.pages import POLICY
@@ -17,6 +21,14 @@ _ASSETS = Path(nbexp.reports.__file__).parent / "assets"
 _INSTALLED = importlib.util.find_spec("playwright") is not None
 # NBEXP_CHROMIUM may name one that is not on the path.
 CHROMIUM = (os.environ.get("NBEXP_CHROMIUM") or shutil.which("chromium")) if _INSTALLED else None
+
+
+def executed(sources: Iterable[str]) -> Any:
+    """Return a notebook with these cells, as a kernel leaves it."""
+    cells = [nbformat.v4.new_code_cell(dedent(source).strip()) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    return notebook
 
 
 @contextmanager

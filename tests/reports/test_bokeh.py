@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
-from notebook_page import CHROMIUM, browser, write_page
+from notebook_page import CHROMIUM, browser, executed, write_page
 
 from nbexp.reports import outputs
 from nbexp.reports.frames import library_source
@@ -59,11 +56,7 @@ DRAWN = """() => {
 
 @pytest.fixture(scope="module")
 def notebook() -> Any:
-    v4 = nbformat.v4
-    cells = [v4.new_code_cell(dedent(source).strip()) for source in SOURCES.values()]
-    made = v4.new_notebook(cells=cells)
-    NotebookClient(made, timeout=120, kernel_name="python3").execute()
-    return made
+    return executed(SOURCES.values())
 
 
 def rendered_cell(notebook: Any, name: str, folder: Path) -> Any:

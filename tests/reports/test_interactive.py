@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
-from notebook_page import CHROMIUM, browser, write_page
+from notebook_page import CHROMIUM, browser, executed, write_page
 
 from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import render_notebook
@@ -113,11 +111,7 @@ class Opened:
 @pytest.fixture(scope="module")
 def notebook() -> Any:
     """Return the notebook as a kernel leaves it."""
-    v4 = nbformat.v4
-    cells = [v4.new_code_cell(dedent(source).strip()) for source in SOURCES.values()]
-    made = v4.new_notebook(cells=cells)
-    NotebookClient(made, timeout=120, kernel_name="python3").execute()
-    return made
+    return executed(SOURCES.values())
 
 
 @pytest.fixture(scope="module")
