@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from random import Random
@@ -16,11 +17,13 @@ from fuzz.projects import SETTINGS, write_project
 _COMMANDS = ("init", "plan", "ls", "show", "why", "logs", "stop", "add", "pause", "continue",
              "report", "export", "table", "run", "resume", "view")  # fmt: skip
 _STOPPED = {"run": ("--only", "nothing"), "resume": ("no-such-run",), "view": ("no/such/place",)}
+# A byte that is no UTF-8 comes as a surrogate from \udc80 to \udcff, and no other one can come.
+_UNPASSED = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
 _WORDS = (
     "digits-0", "digits", "last", "train-1", "train", "train-2", "pipeline.toml", "no-such", "",
     "-", "--", ".", "runs", "runs/digits-0", "pipeline.toml/x", "templates/train.ipynb",
     "--json", "--all", "--fresh", "--set", "--only", "--to", "-C", "--run", "-h", "--format", "csv",
-    "--reason", "--no-warm", "--lines", "-n", "9" * 30, "\ud800", "\x1b[2J", "é", "a" * 300,
+    "--reason", "--no-warm", "--lines", "-n", "9" * 30, "\udcff", "\x1b[2J", "é", "a" * 300,
     "lr=1", "s3://", "--port", "0", "runs/digits-0/variants/train-1/notebook.ipynb", "out.html",
 )  # fmt: skip
 
@@ -54,4 +57,4 @@ def _word(rng: Random) -> str:
     """Return a word that a shell can pass on, and that leads out of the folder to nowhere."""
     word = rng.choice((*_WORDS, *SETTINGS))
     word = mutated_text(word, rng) if rng.random() < 0.2 else word
-    return word.replace("\0", "").lstrip("/")
+    return _UNPASSED.sub("", word).lstrip("/")
