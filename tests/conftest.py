@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 # Of a shell in which nbexp, MLflow or Ray is used; they would lead the tests to its servers.
 _FOREIGN = (
@@ -35,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     patch.setenv("RAY_ADDRESS", "local")  # one of the tests' own, whatever runs on the machine
     patch.setenv("MPLBACKEND", "agg")
     patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    expect.set_options(timeout=120_000)  # the machine may be busy
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # Under nohup; what tests start would inherit it, but not a handler.
         signal.signal(signal.SIGHUP, lambda *_: None)

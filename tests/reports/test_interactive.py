@@ -139,7 +139,7 @@ def open_page(chromium: Any, file: Path, theme: str = "light") -> Opened:
         if not is_local:
             opened.requests.append(request.url)
 
-    opened.page.set_default_timeout(10_000)
+    opened.page.set_default_timeout(0)  # the test's own limit holds
     opened.page.on("request", on_request)
     opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
     opened.page.goto(file.as_uri())
