@@ -25,7 +25,8 @@ def read_notebook(content: bytes, *, is_executed: bool = True) -> Any:
 
     Args:
         content: The file.
-        is_executed: Whether it is to be executed, rather than shown as far as that can be done.
+        is_executed: Whether it is to be executed, without the outputs that it was saved with,
+            rather than shown as far as that can be done.
 
     Raises:
         FormatError: It can't be made a notebook of format 4.
@@ -40,7 +41,8 @@ def parse_notebook(content: bytes, *, is_executed: bool = True) -> dict[str, Any
 
     Args:
         content: The file.
-        is_executed: Whether cells of unknown types are refused.
+        is_executed: Whether cells of unknown types are refused, and outputs, which an execution
+            begins without, left out.
 
     Raises:
         FormatError: It can't be made a notebook of format 4.
@@ -58,6 +60,9 @@ def parse_notebook(content: bytes, *, is_executed: bool = True) -> dict[str, Any
     notebook = _mended(notebook)
     if is_executed:
         _check_cells(notebook["cells"])
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                cell["outputs"], cell["execution_count"] = [], None
     return notebook
 
 

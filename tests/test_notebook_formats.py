@@ -67,7 +67,10 @@ SHAPES = {
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_notebook_of_any_shape_is_read(name: str) -> None:
-    read = parse_notebook(json.dumps(SHAPES[name]).encode("utf-8-sig"))
+    content = json.dumps(SHAPES[name]).encode("utf-8-sig")
+    executed = parse_notebook(content)
+    read = parse_notebook(content, is_executed=False)
+    assert [each["source"] for each in executed["cells"]] == [c["source"] for c in read["cells"]]
     assert (read["nbformat"], read["cells"][0]["source"]) == (4, "a = 1")
     for each in read["cells"]:
         assert isinstance(each["source"], str)
@@ -84,7 +87,14 @@ def test_notebook_in_order_is_read_as_it_is() -> None:
     )
     given["cells"][0]["id"] = "a"
     nbformat.validate(nbformat.from_dict(given))
-    assert parse_notebook(json.dumps(given).encode()) == given
+    assert parse_notebook(json.dumps(given).encode(), is_executed=False) == given
+
+
+def test_saved_outputs_are_no_part_of_what_is_executed() -> None:
+    lines = {"output_type": "stream", "name": "stdout", "text": "x\n" * 1_000}
+    given = notebook(cell("x", id="b", outputs=[lines], execution_count=7))
+    saved = parse_notebook(json.dumps(given).encode())["cells"][1]
+    assert (saved["outputs"], saved["execution_count"]) == ([], None)
 
 
 def test_cell_of_an_unknown_type_is_shown_but_not_executed() -> None:
