@@ -24,7 +24,6 @@ import shutil
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -198,15 +197,19 @@ def read_json(path: Path) -> Any:
     return from_checked_json(read_bytes(path))
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path, *, most: int | None = _LARGEST) -> BinaryIO:
     """Open a file of a run: not what waits for a writer, nor what no memory holds.
 
+    Args:
+        path: The file.
+        most: Bytes that it may have; None where it is read in parts.
+
     Raises:
-        OSError: It can't be read, is no file, or is larger than 1 GiB.
+        OSError: It can't be read, is no file, or is larger.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     found = os.fstat(handle)
-    if stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST:
+    if stat.S_ISREG(found.st_mode) and (most is None or found.st_size <= most):
         return open(handle, "rb")  # noqa: PTH123 - no path, but what has been opened
     os.close(handle)
     if not stat.S_ISREG(found.st_mode):
@@ -298,32 +301,6 @@ def append_line(path: Path, value: Any) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     finally:
         os.close(handle)
-
-
-def read_lines(path: Path, damage: list[str] | None = None) -> Iterator[Any]:
-    """Yield the values of a file of JSON lines; a line that was cut off is left out.
-
-    Args:
-        path: The file; none has no lines.
-        damage: Takes what is wrong with lines that are left out, in words.
-
-    Raises:
-        OSError: The file can't be read.
-    """
-    if not path.exists():
-        return
-    lines = read_bytes(path).split(b"\n")[:-1]  # what follows the last break is unfinished
-    for number, line in enumerate(lines, 1):
-        try:
-            value = from_checked_json(line)
-        except ChecksumError:
-            if damage is not None:
-                damage.append(f"line {number} is not what was written")
-        except ValueError:
-            if damage is not None and line:
-                damage.append(f"line {number} is no JSON")
-        else:
-            yield value
 
 
 def to_float(value: float) -> float:

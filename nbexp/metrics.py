@@ -23,13 +23,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import from_checked_json
+from nbexp.lines import JsonLines
 from nbexp.records import check
 
 METRICS = "metrics.jsonl"
 MEDIA = "media"  # folder of the files that lines refer to, beside the file of lines
 _RETURN = "return"
-_LARGEST = 2**30  # bytes that are read at a time
 
 
 class Tracked(StrEnum):
@@ -116,8 +115,7 @@ class Tail:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = 0
+        self._file = JsonLines(path)
         self._seen: set[tuple[str, int, bool]] = set()
 
     def take(self) -> list[Entry]:
@@ -134,21 +132,11 @@ class Tail:
                 yield fresh
 
     def _lines(self) -> Iterator[Entry | int]:
-        try:
-            if self._path.stat().st_size <= self._offset:
-                return
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                data = file.read(_LARGEST)
-        except OSError:
-            return
-        whole = data[: data.rfind(b"\n") + 1]  # what follows the last break is unfinished
-        self._offset += len(whole)
-        for line in whole.splitlines():
-            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                record = from_checked_json(line)
-                is_return = _RETURN in record
-                yield int(record[_RETURN]) if is_return else Entry.from_record(record)
+        with contextlib.suppress(OSError):
+            for record in self._file.take():
+                with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+                    is_return = _RETURN in record
+                    yield int(record[_RETURN]) if is_return else Entry.from_record(record)
 
     def _fresh(self, entry: Entry) -> Entry:
         values = {name: v for name, v in entry.values.items() if self._is_new(name, entry)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 from nbexp.cli._finding import find
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
+from nbexp.lines import GrowingFile
 from nbexp.run import RunFolder, RunHistory, VariantHistory, read_history, variants_of
 from nbexp.wording import counted
 
@@ -126,23 +128,19 @@ class _Tail:
     """The part of a log that has not been printed yet; whole lines, until the last."""
 
     def __init__(self, folder: RunFolder, variant: str) -> None:
-        self._path = folder.variant(variant) / "log.txt"
-        self._position = 0
+        self._file = GrowingFile(folder.variant(variant) / "log.txt")
         self.has_written = False
 
     def write(self, echo: Callable[[str], None], *, is_last: bool) -> None:
-        if not self._path.is_file():
-            return
-        if self._path.stat().st_size < self._position:  # a retry began anew
-            self._position = 0
-        with self._path.open("rb") as log:
-            log.seek(self._position)
-            fresh = log.read()
-        whole = fresh if is_last else fresh[: fresh.rfind(b"\n") + 1]
-        self._position += len(whole)
-        self.has_written = self.has_written or bool(whole)
-        lines = whole.decode(errors="replace").removesuffix("\n").split("\n") if whole else []
-        for line in lines:
+        with contextlib.suppress(OSError):
+            while whole := self._file.take():
+                self._echo(whole, echo)
+            if is_last and self._file.rest:
+                self._echo(self._file.rest, echo)
+
+    def _echo(self, data: bytes, echo: Callable[[str], None]) -> None:
+        self.has_written = True
+        for line in data.decode(errors="replace").removesuffix("\n").split("\n"):
             echo(line)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import UsageError
-from nbexp.files import read_json, read_lines, write_json
+from nbexp.files import read_json, write_json
+from nbexp.lines import read_lines
 from nbexp.records import Name, fits
 from nbexp.run import Event, EventKind, RunFolder, send
 from nbexp.run import Request as Addition

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 from nbexp.execute.cwd import WORK, cwd_of
 from nbexp.execute.job import OBSERVED, Job
+from nbexp.lines import GrowingFile
 from nbexp.masks import MASKED, Mask
 from nbexp.observe.check import Check
 from nbexp.observe.hook import VARIABLE
-from nbexp.observe.lines import Event, observe_lines, read_events
+from nbexp.observe.lines import Event, take_events
 from nbexp.observe.names import installed_prefixes
 from nbexp.observe.record import Observation, Place
 from nbexp.observe.states import Files
@@ -64,7 +65,7 @@ class Observer:
         self._job = job
         self._mask = mask
         self._events: list[Event] = []
-        self._taken = 0  # bytes
+        self._heard = GrowingFile(job.folder / OBSERVED)
         self._has_ended = False
         self._early: Observation | None = None  # while nothing more is heard
 
@@ -96,7 +97,7 @@ class Observer:
         observation.take_files(open_files)
         code = (cell.source for cell in notebook.cells if cell.cell_type == "code")
         observation.take_texts(code, language)
-        if not self._taken:
+        if not self._heard.offset:
             observation.note(
                 "its kernel's environment has no nbexp, so only the files that its code names are "
                 "seen"
@@ -110,11 +111,9 @@ class Observer:
 
     def _hear(self) -> list[Event]:
         """Return what the kernel has told since the last time."""
-        lines = observe_lines(self._job.folder / OBSERVED, self._taken)
-        if not lines:
+        events = take_events(self._heard)
+        if not events:
             return []
-        events = [*read_events(lines)]
-        self._taken += sum(map(len, lines))
         self._events += events
         self._early = None  # what is told late may have happened early
         return events
@@ -150,7 +149,7 @@ def is_as_it_was(job: Job, variables: Mapping[str, str]) -> bool:
         variables: The environment that its kernel would have now.
     """
     observation = Observation(place_of(job), _FILES)
-    observation.take(read_events(observe_lines(job.folder / OBSERVED)))
+    observation.take(take_events(GrowingFile(job.folder / OBSERVED)))
     record = _without_secrets(observation.to_record(), Mask(job.secrets.values()))
     if any(state.get("is_changing") for state in record["inputs"].values()):
         return False

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
+
+from nbexp.lines import GrowingFile
 
 Event = tuple[float, list[Any]]  # with its time
 
 _ODD = re.compile(r"/(\.|/|$)")  # what a plain path doesn't have
 
 
-def observe_lines(file: Path, start: int = 0) -> list[bytes]:
-    """Return the lines that the hook has written into a file; none where it isn't there.
-
-    Args:
-        file: The file.
-        start: Number of bytes that are passed over.
-    """
-    try:
-        with file.open("rb") as stream:
-            stream.seek(start)
-            return [line for line in stream if line.endswith(b"\n")]
-    except OSError:
-        return []
+def take_events(file: GrowingFile) -> list[Event]:
+    """Return what the hook has written into a file since the last call; none if it isn't there."""
+    events: list[Event] = []
+    with contextlib.suppress(OSError):
+        while lines := file.take():
+            events += _events(lines)
+    return events
 
 
-def read_events(lines: Iterable[bytes]) -> Iterator[Event]:
+def _events(lines: bytes) -> Iterator[Event]:
     """Yield events with whole paths, and the times of them, or of those before that have one."""
-    for line in lines:
+    for line in lines.split(b"\n"):
         folder, at = "", 0.0
         try:
             events = json.loads(line)

@@ -10,10 +10,10 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from nbexp.files import append_line, from_checked_json, to_json
+from nbexp.files import append_line, to_json
+from nbexp.lines import JsonLines
 from nbexp.run.events import EventKind
 from nbexp.run.folder import RunFolder
 
@@ -93,10 +93,10 @@ def await_reply(
         timeout_s: How long to wait.
         since: What `send` returned: no event before that is read.
     """
-    deadline, events = time.monotonic() + timeout_s, _Lines(folder.events, since)
+    deadline, events = time.monotonic() + timeout_s, JsonLines(folder.events, since)
     while True:
         is_alive = folder.is_alive()
-        for event in events.take():
+        for event in _tables(events):
             if event.get("event") == EventKind.REPLIED.value and event["id"] == request.id:
                 return Reply(event["is_done"], event["message"])
         if not is_alive or time.monotonic() > deadline:
@@ -112,40 +112,19 @@ class ControlFile:
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._lines = _Lines(folder.control)
+        self._lines = JsonLines(folder.control)
 
     def take(self) -> list[Request | Malformed]:
         """Return the new requests; a line that is no table is left out."""
-        return [_read(record) for record in self._lines.take()]
+        return [_read(record) for record in _tables(self._lines)]
 
 
-class _Lines:
-    """The tables that are appended to a file of JSON lines, each taken once."""
-
-    def __init__(self, path: Path, offset: int = 0) -> None:
-        self._path = path
-        self._offset = offset
-
-    def take(self) -> list[dict[str, Any]]:
-        """Return the new ones."""
-        try:
-            if self._path.stat().st_size <= self._offset:
-                return []
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                data = file.read()
-        except OSError:  # it is not there yet, or no file
-            return []
-        whole = data[: data.rfind(b"\n") + 1]  # what follows the last break is unfinished
-        self._offset += len(whole)
-        return [record for line in whole.split(b"\n") if isinstance(record := _value(line), dict)]
-
-
-def _value(line: bytes) -> Any:
+def _tables(lines: JsonLines) -> list[dict[str, Any]]:
+    """Return the new tables of a file; none while it can't be read."""
     try:
-        return from_checked_json(line)
-    except (ValueError, RecursionError):  # the latter where it is nested thousands deep
-        return None
+        return [record for record in lines.take() if isinstance(record, dict)]
+    except OSError:
+        return []
 
 
 def _read(record: Mapping[str, Any]) -> Request | Malformed:

@@ -37,11 +37,11 @@ from nbexp.files import (
     copy_file,
     link_or_copy,
     read_json,
-    read_lines,
     to_json,
     write_atomic,
     write_json,
 )
+from nbexp.lines import read_lines
 from nbexp.manifest import MANIFEST
 from nbexp.pipeline import Pipeline, Template
 from nbexp.records import fits

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import LinkError
-from nbexp.files import append_line, canonical_json, digest, read_lines
+from nbexp.files import append_line, canonical_json, digest
+from nbexp.lines import read_lines
 from nbexp.pipeline import Stage
 from nbexp.pipeline.values import plain
 from nbexp.plan import Graph, Node, OpenSearch, identity, key_of, pruned_key, score_of

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from nbexp.lines import GrowingFile
 from nbexp.reports.ansi import settle, to_html
 from nbexp.reports.data import Run
 from nbexp.reports.site import PAGES_AMONG_RUNS, Site
@@ -155,16 +157,18 @@ class LiveRun:
         size, _ = _stamp(path)
         is_new = offset is None or offset > size  # a retry begins a new log
         start = max(0, size - _CHUNK) if is_new else offset or 0
-        data = _bytes(path, start)
-        whole = data if len(data) == _CHUNK else data[: data.rfind(b"\n") + 1]
+        log = GrowingFile(path, start, most=_CHUNK)
+        whole = b""
+        with contextlib.suppress(OSError):
+            whole = log.take()
         shown = _last_lines(whole, cut=start > 0) if is_new else whole
-        rest = data[len(whole) :].decode(errors="replace")[-_UNFINISHED:]
+        rest = log.rest.decode(errors="replace")[-_UNFINISHED:]
         return {
             "html": to_html(settle(shown.decode(errors="replace"))),
             "rest": to_html(settle(rest)),
-            "offset": start + len(whole),
+            "offset": log.offset,
             "is_new": is_new,
-            "left_out": is_new and len(shown) < start + len(whole),
+            "left_out": is_new and len(shown) < log.offset,
             "state": state,
             "is_alive": not state.is_final and history.state is None,
         }
@@ -224,17 +228,6 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return about.st_size, about.st_mtime_ns
-
-
-def _bytes(path: Path, start: int) -> bytes:
-    if not path.is_file():  # a pipe would wait for its writer
-        return b""
-    try:
-        with path.open("rb") as file:
-            file.seek(start)
-            return file.read(_CHUNK)
-    except OSError:
-        return b""
 
 
 def _last_lines(data: bytes, *, cut: bool) -> bytes:

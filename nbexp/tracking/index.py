@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nbexp.files import append_line, read_lines
+from nbexp.files import append_line
+from nbexp.lines import read_lines
 
 _FEW = 50
 _PAGE = 1000

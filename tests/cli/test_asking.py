@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from cli_project import Nbexp, await_true
 
-from nbexp.files import append_line, read_lines, write_json
+from nbexp.files import append_line, write_json
+from nbexp.lines import read_lines
 from nbexp.run import RunFolder
 
 

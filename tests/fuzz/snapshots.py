@@ -16,7 +16,7 @@ from fuzz.physical import damage_files
 from nbexp.checkpoints import writer
 from nbexp.checkpoints.snapshots import read
 from nbexp.errors import CheckpointError
-from nbexp.files import read_lines
+from nbexp.lines import read_lines
 from nbexp.notebook import session
 from nbexp.run.progress import newest_snapshot, snapshot_after
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nbexp.lines import GrowingFile
 from nbexp.observe.check import Check
 from nbexp.observe.hook import VARIABLE
-from nbexp.observe.lines import observe_lines, read_events
+from nbexp.observe.lines import take_events
 from nbexp.observe.record import Observation, Place
 from nbexp.observe.states import Files
 
@@ -43,7 +44,7 @@ class Project:
         assert done.returncode == 0, done.stderr
         place = Place(self.root, self.root.parent / "variant", self.nbs)
         observation = Observation(place, self.files)
-        observation.take(read_events(observe_lines(lines)))
+        observation.take(take_events(GrowingFile(lines)))
         return observation.to_record()
 
     def changes(

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from nbexp import State
-from nbexp.files import read_lines
+from nbexp.lines import read_lines
 from nbexp.results import RunResult
 
 VARIANTS = 50

@@ -9,7 +9,8 @@ import pytest
 
 import nbexp
 from nbexp import State
-from nbexp.files import read_json, read_lines
+from nbexp.files import read_json
+from nbexp.lines import read_lines
 
 SECRET = "tops3cret-value"
 

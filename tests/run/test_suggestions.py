@@ -11,7 +11,8 @@ from test_runner import Case, OneWorker, ends, notebook
 import nbexp
 from nbexp import State
 from nbexp.execute import Job, Outcome
-from nbexp.files import append_line, read_lines, write_json
+from nbexp.files import append_line, write_json
+from nbexp.lines import read_lines
 from nbexp.pipeline import Resources
 from nbexp.run import RunFolder, read_history
 from nbexp.run.pool import Done, Slot

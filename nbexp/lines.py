@@ -1,0 +1,107 @@
+"""Files that grow by lines: logs, events, metrics, requests. What is appended is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nbexp.files import ChecksumError, from_checked_json, open_file
+
+_MOST = 2**30
+
+
+class GrowingFile:
+    """The lines of a file that others append to, each returned once.
+
+    Args:
+        path: The file; it need not be there yet.
+        offset: Number of bytes that are passed over.
+        most: Number of bytes that are read at a time.
+
+    Attributes:
+        offset: Number of bytes that have been returned.
+        rest: What follows the last line break: a line that has no end yet.
+    """
+
+    def __init__(self, path: Path, offset: int = 0, most: int = _MOST) -> None:
+        self.path = path
+        self.offset = offset
+        self.rest = b""
+        self._most = most
+
+    def take(self) -> bytes:
+        """Return the whole lines since the last call; none while there is no file.
+
+        A file that has become shorter began anew, and so do its lines. A line that is longer than
+        what is read at a time comes in pieces.
+
+        Raises:
+            OSError: The file is there, but can't be read.
+        """
+        try:
+            size = self.path.stat().st_size
+            if size < self.offset:
+                self.offset, self.rest = 0, b""
+            if size <= self.offset:
+                return b""
+            with open_file(self.path, most=None) as file:
+                file.seek(self.offset)
+                data = file.read(self._most)
+        except FileNotFoundError:
+            return b""
+        end = data.rfind(b"\n") + 1
+        if not end and len(data) == self._most:
+            end = len(data)
+        self.offset += end
+        self.rest = data[end:]
+        return data[:end]
+
+
+class JsonLines:
+    """The values of a growing file of JSON lines, each returned once.
+
+    Args:
+        path: The file; it need not be there yet.
+        offset: Number of bytes that are passed over.
+        damage: Takes what is wrong with lines that are left out, in words.
+    """
+
+    def __init__(self, path: Path, offset: int = 0, damage: list[str] | None = None) -> None:
+        self._file = GrowingFile(path, offset)
+        self._damage = [] if damage is None else damage
+        self._number = 0  # of the last line
+
+    def take(self) -> Iterator[Any]:
+        """Yield the values of the whole lines since the last call; damaged lines are left out.
+
+        Raises:
+            OSError: The file is there, but can't be read.
+        """
+        while data := self._file.take():
+            if len(data) == self._file.offset:
+                self._number = 0
+            for line in data.split(b"\n")[:-1]:
+                self._number += 1
+                try:
+                    value = from_checked_json(line)
+                except ChecksumError:
+                    self._damage.append(f"line {self._number} is not what was written")
+                except ValueError:
+                    if line:
+                        self._damage.append(f"line {self._number} is no JSON")
+                else:
+                    yield value
+
+
+def read_lines(path: Path, damage: list[str] | None = None) -> Iterator[Any]:
+    """Yield the values of a file of JSON lines, as `JsonLines` does; none if there is no file.
+
+    Args:
+        path: The file.
+        damage: Takes what is wrong with lines that are left out, in words.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    return JsonLines(path, damage=damage).take()
