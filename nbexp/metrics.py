@@ -162,18 +162,18 @@ def read_metrics(path: Path) -> list[Entry]:
     return _counted(Tail(path).take())
 
 
-def read_course(path: Path) -> list[Entry]:
+def read_lineage(path: Path) -> list[Entry]:
     """Return the entries of a file that led to where the variant came.
 
     What it had logged after a step at which it took over another one's snapshot is left out.
     """
-    course: list[Entry] = []
+    lineage: list[Entry] = []
     for each in Tail(path).follow():
         if isinstance(each, int):
-            course = [entry for entry in course if entry.step <= each]
+            lineage = [entry for entry in lineage if entry.step <= each]
         else:
-            course.append(each)
-    return _counted(course)
+            lineage.append(each)
+    return _counted(lineage)
 
 
 def _counted(entries: list[Entry]) -> list[Entry]:

@@ -20,8 +20,8 @@ from nbexp.cli._failure import headline, show_failure
 from nbexp.cli._screen import STYLES, Part, Screen, text
 from nbexp.cli._tally import StageTally, Tally, VariantTally
 from nbexp.cli._terminal import guard_streams
-from nbexp.course import changes_text
 from nbexp.files import shown_json
+from nbexp.lineage import changes_text
 from nbexp.run import Event, EventKind
 from nbexp.states import State
 from nbexp.wording import counted, counts_text, duration_text, number_text

@@ -10,8 +10,8 @@ import click
 
 from nbexp.cli._failure import short_path, show_failure
 from nbexp.cli._screen import Part, Screen, state_part
-from nbexp.course import course_of, descent, exploits, last_step, reason_of
 from nbexp.files import shown_json
+from nbexp.lineage import descent, exploits, last_step, lineage_events, reason_of
 from nbexp.pipeline import Mode
 from nbexp.results import RunResult, best_first, run_duration_s, run_state
 from nbexp.run import RunFolder, RunHistory, VariantHistory
@@ -66,7 +66,7 @@ def _row(
     folder: RunFolder, metric: str, variant: VariantHistory, lineage: Sequence[str]
 ) -> tuple[Part, ...]:
     step = last_step(folder, variant.name, metric) if variant.started or variant.source else None
-    course = course_of(folder, variant)
+    events = lineage_events(folder, variant)
     return (
         variant.name,
         state_part(variant.state),
@@ -75,9 +75,9 @@ def _row(
         ("kept", "green") if variant.is_kept else "",
         duration_text(variant.duration_s),
         variant.label,
-        " ".join(f"{event['donor']}@{event['step']}" for event in exploits(course)),
+        " ".join(f"{event['donor']}@{event['step']}" for event in exploits(events)),
         (" ".join(variant.lineage.get(stage, "") for stage in lineage[-_NEAREST:]), "dim"),
-        (reason_of(variant, course), "dim"),
+        (reason_of(variant, events), "dim"),
     )
 
 
@@ -119,7 +119,7 @@ def _absolute(folder: RunFolder, variant: str) -> Path:
 
 def _record(folder: RunFolder, history: RunHistory) -> dict[str, Any]:
     results = {variant.name: variant for variant in RunResult.read(folder.path).variants}
-    courses = {name: course_of(folder, each) for name, each in history.variants.items()}
+    events = {name: lineage_events(folder, each) for name, each in history.variants.items()}
     return {
         "run": folder.id,
         "pipeline": history.pipeline,
@@ -141,8 +141,8 @@ def _record(folder: RunFolder, history: RunHistory) -> dict[str, Any]:
                 "scraps": dict(results[variant.name].scraps),
                 "artifacts": dict(results[variant.name].artifacts),
                 "folder": str(_absolute(folder, variant.name)),
-                "course": courses[variant.name],
-                "descent": [vars(origin) for origin in descent(courses, variant.name)],
+                "course": events[variant.name],
+                "descent": [vars(origin) for origin in descent(events, variant.name)],
             }
             for variant in history.variants.values()
             if variant.name in results  # one may have come into being just now

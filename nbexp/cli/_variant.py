@@ -10,16 +10,16 @@ import click
 
 from nbexp.cli._failure import short_path, show_failure
 from nbexp.cli._screen import Screen, state_part
-from nbexp.course import (
+from nbexp.files import shown_json, value_text
+from nbexp.lineage import (
     Origin,
     changes_text,
-    course_of,
     descent,
     descent_text,
+    lineage_events,
     logged_by,
     reason_of,
 )
-from nbexp.files import shown_json, value_text
 from nbexp.metrics import summary
 from nbexp.run import RunFolder, RunHistory, VariantHistory, VariantRecord, read_outcome
 from nbexp.states import State
@@ -80,16 +80,16 @@ def _record(folder: RunFolder, history: RunHistory, variant: VariantHistory) -> 
     place = folder.variant(variant.name).absolute()
     record, outcome = VariantRecord.read(place), read_outcome(place)
     artifacts = outcome.artifacts if outcome else {}
-    courses = {name: course_of(folder, each) for name, each in history.variants.items()}
+    events = {name: lineage_events(folder, each) for name, each in history.variants.items()}
     return {
         **vars(variant),
         "run": folder.id,
         "state": variant.state.value,
-        "reason": reason_of(variant, courses[variant.name]),
+        "reason": reason_of(variant, events[variant.name]),
         "metric_name": history.metrics.get(variant.stage, [None])[0],
         "reported": {k: asdict(v) for k, v in summary(logged_by(folder, variant.name)).items()},
-        "course": courses[variant.name],
-        "descent": [asdict(origin) for origin in descent(courses, variant.name)],
+        "course": events[variant.name],
+        "descent": [asdict(origin) for origin in descent(events, variant.name)],
         "params": dict(record.params) if record else {},
         "scraps": dict(outcome.scraps) if outcome else {},
         "artifacts": {name: str(place / "artifacts" / name) for name in artifacts},

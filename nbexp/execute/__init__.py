@@ -1,15 +1,15 @@
 """Execution of one notebook: papermill, an engine and a kernel of its own."""
 
 from nbexp.execute.executor import NotebookExecutor
+from nbexp.execute.fork_servers import HeldForkServer, hold_fork_server
 from nbexp.execute.job import CellError, Job, Outcome, Report
-from nbexp.execute.parents import HeldParent, hold_parent
 
 __all__ = [
     "CellError",
-    "HeldParent",
+    "HeldForkServer",
     "Job",
     "NotebookExecutor",
     "Outcome",
     "Report",
-    "hold_parent",
+    "hold_fork_server",
 ]

@@ -24,7 +24,7 @@ from nbexp.execute.job import OBSERVED, CellError, Job, Outcome, Report
 from nbexp.files import to_json, with_checksum, write_atomic
 from nbexp.formats import FormatError, read_notebook
 from nbexp.manifest import MANIFEST
-from nbexp.metrics import METRICS, read_course, summary
+from nbexp.metrics import METRICS, read_lineage, summary
 from nbexp.notebook.session import CUT
 from nbexp.notebook.tracked import other_params
 from nbexp.states import State
@@ -266,7 +266,7 @@ def _outcome(execution: Execution, started: float) -> Outcome:
         cells=execution.cells,
         error=execution.error,
         note="; ".join(note for note in notes if note),
-        reported=summary(read_course(job.folder / METRICS)),
+        reported=summary(read_lineage(job.folder / METRICS)),
     )
     with execution.timed("save"):
         outcome = _with_outputs(outcome, execution)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbexp.notebook.checkpointing import checkpoint
     from nbexp.notebook.gluing import glue
+    from nbexp.notebook.importance_table import importance
     from nbexp.notebook.logged import curves
     from nbexp.notebook.looping import loop
     from nbexp.notebook.reporting import log
     from nbexp.notebook.saving import load, save
-    from nbexp.notebook.weighing import importance
 
 __all__ = ["checkpoint", "curves", "glue", "importance", "load", "log", "loop", "save"]
 
@@ -23,7 +23,7 @@ _PLACES = {
     "checkpoint": "checkpointing",
     "curves": "logged",
     "glue": "gluing",
-    "importance": "weighing",
+    "importance": "importance_table",
     "load": "saving",
     "log": "reporting",
     "loop": "looping",

@@ -124,8 +124,8 @@ def make_variant(
     direct = {each.stage: each.name for each in upstream}
     content = _content(option, direct)
     name = f"{stage}-{content[:_DIGITS]}"
-    rival = taken.get(name)
-    if rival is not None and _content(rival.option, rival.upstream) != content:
+    other = taken.get(name)
+    if other is not None and _content(other.option, other.upstream) != content:
         name = f"{stage}-{content[: 2 * _DIGITS]}"
     return Variant(name, stage, option, lineage, direct, inherited)
 

@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nbexp.course import Course, course_of, reason_of
 from nbexp.execute.job import Outcome
 from nbexp.files import read_json
+from nbexp.lineage import LineageEvents, lineage_events, reason_of
 from nbexp.metrics import METRICS, Entry, read_metrics
 from nbexp.pipeline import Mode
 from nbexp.records import fits
@@ -38,14 +38,14 @@ class Variant:
         folder: Its folder.
         record: What was written before it ran, or None.
         outcome: How it ended, or None.
-        course: Where it was paused, and from whom it went on.
+        lineage_events: Where it was paused, and from whom it went on.
     """
 
     history: VariantHistory
     folder: Path
     record: VariantRecord | None
     outcome: Outcome | None
-    course: Course
+    lineage_events: LineageEvents
 
     @property
     def name(self) -> str:
@@ -70,7 +70,7 @@ class Variant:
     @property
     def reason(self) -> str:
         """Why it stands as it does, where there is something to say."""
-        return reason_of(self.history, self.course) or self.history.note
+        return reason_of(self.history, self.lineage_events) or self.history.note
 
     @property
     def notebook(self) -> Path | None:
@@ -202,7 +202,7 @@ class Run:
         """Return a variant whose events have been read."""
         folder = self.folder.variant(history.name)
         record, outcome = VariantRecord.read(folder), read_outcome(folder)
-        return Variant(history, folder, record, outcome, course_of(self.folder, history))
+        return Variant(history, folder, record, outcome, lineage_events(self.folder, history))
 
 
 def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

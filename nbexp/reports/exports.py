@@ -15,9 +15,9 @@ from nbexp import __version__
 from nbexp.errors import NbexpError, UsageError
 from nbexp.files import read_bytes, write_atomic
 from nbexp.formats import read_notebook
-from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import render_notebook
 from nbexp.reports.pages import Pages, asset, library_script
+from nbexp.reports.sandbox import library_source
 from nbexp.scrapbook_format import is_value
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "microsoft-edge", "brave")
@@ -60,7 +60,9 @@ def _write_html(notebook: Any, title: str, target: Path) -> None:
 
 def _page(notebook: Any, title: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        rendered = render_notebook(notebook, aside=Path(folder), aside_url="", inline_bytes=_WHOLE)
+        rendered = render_notebook(
+            notebook, attachments=Path(folder), attachments_url="", inline_bytes=_WHOLE
+        )
     pages = Pages({"version": __version__, "now": time.time()})
     styles = [asset(name) for name in ("report.css", "notebook.css")]
     known = {name: library_source(name) for name in sorted(rendered.libraries)}

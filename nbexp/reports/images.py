@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from nbexp.reports.aside import Aside, decoded
+from nbexp.reports.attachments import Attachments, decoded
 from nbexp.reports.texts import joined
 
 # How their files begin, and the suffixes of those.
@@ -31,21 +31,21 @@ class Image:
     sides: str = ""
 
 
-def image_of(mime: str, value: Any, aside: Aside) -> Image | None:
+def image_of(mime: str, value: Any, attachments: Attachments) -> Image | None:
     """Return an image that is given in base64, or None where it is broken.
 
     Args:
         mime: One of `IMAGES`.
         value: The base64, as text or lines of it.
-        aside: Where it goes if it is big.
+        attachments: Where it goes if it is big.
     """
     text = joined(value)
     content = decoded(text)
     magic, suffix = IMAGES[mime]
     if content is None or not content.startswith(magic):
         return None
-    if aside.is_big(len(text)):
-        return Image(aside.write(suffix, content), _sides(content))
+    if attachments.is_big(len(text)):
+        return Image(attachments.write(suffix, content), _sides(content))
     return Image(f"data:{mime};base64,{''.join(text.split())}", _sides(content))
 
 

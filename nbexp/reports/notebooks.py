@@ -9,10 +9,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from nbexp.reports.aside import Aside
+from nbexp.reports.attachments import Attachments
 from nbexp.reports.highlighting import focusable, highlight, language_of
 from nbexp.reports.images import IMAGES, image_of
-from nbexp.reports.markup import Anchors, Heading, prose
+from nbexp.reports.markdown import Anchors, Heading, prose
 from nbexp.reports.outputs import Outputs
 from nbexp.reports.texts import joined
 
@@ -57,7 +57,7 @@ class RenderedNotebook:
         html: Its cells, each an ``<article class="nb-cell" id="cell-N">``.
         headings: Its headings, in order.
         libraries: Names of the libraries that the page must bring for its frames, such as
-            ``plotly``; see `nbexp.reports.frames.library_source`.
+            ``plotly``; see `nbexp.reports.sandbox.library_source`.
         cells: What is known of each cell.
     """
 
@@ -70,8 +70,8 @@ class RenderedNotebook:
 def render_notebook(
     notebook: Mapping[str, Any],
     *,
-    aside: Path,
-    aside_url: str,
+    attachments: Path,
+    attachments_url: str,
     inline_bytes: int = 256_000,
     whole_url: str = "",
 ) -> RenderedNotebook:
@@ -79,16 +79,18 @@ def render_notebook(
 
     Args:
         notebook: The notebook, in format 4. What is malformed in it is left out, or said to be.
-        aside: Folder for outputs that are too big for the page; made when it is needed.
-        aside_url: Where that folder is, seen from the page; a quoted, relative URL.
+        attachments: Folder for outputs that are too big for the page; made when it is needed.
+        attachments_url: Where that folder is, seen from the page; a quoted, relative URL.
         inline_bytes: Size up to which an output stands in the page itself.
         whole_url: Where the notebook's own file is, seen from the page; it has what is too large
             for a report.
 
     Raises:
-        OSError: A file can't be written into `aside`.
+        OSError: A file can't be written into `attachments`.
     """
-    rendering = _Rendering(notebook, Aside(aside, aside_url, inline_bytes, whole_url))
+    rendering = _Rendering(
+        notebook, Attachments(attachments, attachments_url, inline_bytes, whole_url)
+    )
     html = "\n".join(rendering.pieces())
     return RenderedNotebook(
         html=html,
@@ -101,15 +103,15 @@ def render_notebook(
 class _Rendering:
     """Goes through a notebook once."""
 
-    def __init__(self, notebook: Mapping[str, Any], aside: Aside) -> None:
+    def __init__(self, notebook: Mapping[str, Any], attachments: Attachments) -> None:
         metadata = _table(notebook, "metadata")
         cells = notebook.get("cells")
         self.headings: list[Heading] = []
         self.cells: list[CellInfo] = []
-        self.outputs = Outputs(aside, metadata.get("widgets"))
+        self.outputs = Outputs(attachments, metadata.get("widgets"))
         self._sources = [cell for cell in cells or () if isinstance(cell, Mapping)]
         self._language = language_of(metadata)
-        self._aside = aside
+        self._attachments = attachments
         self._anchors = Anchors()
         self._keys: dict[str, int] = {}
 
@@ -124,7 +126,7 @@ class _Rendering:
             yield self._cell(number, cell)
 
     def _cell(self, number: int, cell: Mapping[str, Any]) -> str:
-        self._aside.cell = number
+        self._attachments.cell = number
         source = joined(cell.get("source"))
         about = self._about(number, cell, source)
         self.cells.append(about)
@@ -207,7 +209,7 @@ class _Rendering:
         for name, bundle in _table(cell, "attachments").items():
             for mime in IMAGES:
                 value = bundle.get(mime) if isinstance(bundle, Mapping) else None
-                image = image_of(mime, value, self._aside) if value else None
+                image = image_of(mime, value, self._attachments) if value else None
                 if image:
                     found[str(name)] = image.url
         return found

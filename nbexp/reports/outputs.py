@@ -9,10 +9,14 @@ from html import escape, unescape
 from typing import Any
 
 from nbexp.reports.ansi import plain, settle, to_html
-from nbexp.reports.aside import Aside, decoded
+from nbexp.reports.attachments import Attachments, decoded
 from nbexp.reports.bokeh import html_of, is_loading, libraries_of
-from nbexp.reports.cleaning import is_lively
-from nbexp.reports.frames import (
+from nbexp.reports.glued import scrap_lines
+from nbexp.reports.highlighting import focusable
+from nbexp.reports.images import image_of
+from nbexp.reports.markdown import prose, sanitize_html
+from nbexp.reports.mathml import to_mathml
+from nbexp.reports.sandbox import (
     LIBRARIES,
     bokeh_frame,
     html_frame,
@@ -22,11 +26,7 @@ from nbexp.reports.frames import (
     vega_frame,
     widgets_frame,
 )
-from nbexp.reports.glued import scrap_lines
-from nbexp.reports.highlighting import focusable
-from nbexp.reports.images import image_of
-from nbexp.reports.markup import clean_html, prose
-from nbexp.reports.mathml import to_mathml
+from nbexp.reports.sanitize import needs_sandbox
 from nbexp.reports.texts import ends, joined, size_text
 from nbexp.reports.widgets import Widgets
 from nbexp.scrapbook_format import about
@@ -53,16 +53,16 @@ class Outputs:
     """Renders the outputs of a notebook's cells.
 
     Args:
-        aside: Where big ones go.
+        attachments: Where big ones go.
         widgets: The saved state of widgets, as notebooks have it in their metadata.
 
     Attributes:
         libraries: Names of the libraries that frames so far ask the page for.
     """
 
-    def __init__(self, aside: Aside, widgets: Any) -> None:
+    def __init__(self, attachments: Attachments, widgets: Any) -> None:
         self.libraries: set[str] = set()
-        self._aside = aside
+        self._attachments = attachments
         self._widgets = Widgets(widgets, self._nested)
         self._depth = 0
         self._forms: tuple[tuple[re.Pattern[str], Callable[[str, Any, Table], str | None]], ...] = (
@@ -112,8 +112,8 @@ class Outputs:
     def text(self, text: str, name: str = "nb-plain") -> str:
         """Return text as in a terminal; of long text the start, the end and a link to all of it."""
         text = settle(text)
-        is_large = self._aside.is_too_large(len(text))
-        if not is_large and not self._aside.is_big(len(text)):
+        is_large = self._attachments.is_too_large(len(text))
+        if not is_large and not self._attachments.is_big(len(text)):
             return _block(text, name)
         head, tail = ends(text)
         lines = text.count("\n") + 1
@@ -126,9 +126,9 @@ class Outputs:
 
     def _all(self, text: str, lines: int) -> str:
         """Return a link to all of a long text."""
-        if self._aside.is_too_large(len(text)):
-            return f"All {lines:,} lines are in {self._aside.whole()}"
-        url = self._aside.write(".txt", plain(text) if "\x1b" in text else text)
+        if self._attachments.is_too_large(len(text)):
+            return f"All {lines:,} lines are in {self._attachments.whole()}"
+        url = self._attachments.write(".txt", plain(text) if "\x1b" in text else text)
         return f'<a href="{escape(url)}">Show all {lines:,} lines</a>'
 
     def _error(self, output: Table) -> str:
@@ -173,35 +173,35 @@ class Outputs:
             return still
         self.libraries.add("widgets")
         still = still or f'<div class="nb-widget">{_words(output)}</div>'
-        return f'<div class="nb-live">{still}{widgets_frame(view, self._aside)}</div>'
+        return f'<div class="nb-live">{still}{widgets_frame(view, self._attachments)}</div>'
 
     def _plotly(self, _: str, value: Any, __: Table) -> str | None:
         self.libraries.add("plotly")
-        return plotly_frame(value, self._aside)
+        return plotly_frame(value, self._attachments)
 
     def _vega(self, _: str, value: Any, __: Table) -> str | None:
         self.libraries.add("vega")
-        return vega_frame(value, self._aside)
+        return vega_frame(value, self._attachments)
 
     def _bokeh(self, _: str, __: Any, output: Table) -> str | None:
         libraries = libraries_of(output["data"])
         if not libraries or any(library_source(name) is None for name in libraries):
             return None
         self.libraries.update(libraries)
-        return bokeh_frame(html_of(output["data"]), libraries, self._aside)
+        return bokeh_frame(html_of(output["data"]), libraries, self._attachments)
 
     def _html(self, mime: str, value: Any, output: Table) -> str | None:
         text = joined(value)
-        if self._aside.is_too_large(len(text)):
-            return self._aside.left_out(len(text))
+        if self._attachments.is_too_large(len(text)):
+            return self._attachments.left_out(len(text))
         text = _unframed(text)
         if not text.strip():
             return None
         if chart := _altair(text):
             return self._vega(mime, chart, output)
-        if is_lively(text) or self._aside.is_big(len(text)):
-            return html_frame(text, self._aside) + _absent(text)
-        return f'<div class="nb-html">{clean_html(text)}</div>'
+        if needs_sandbox(text) or self._attachments.is_big(len(text)):
+            return html_frame(text, self._attachments) + _absent(text)
+        return f'<div class="nb-html">{sanitize_html(text)}</div>'
 
     def _svg(self, mime: str, value: Any, output: Table) -> str | None:
         from base64 import b64encode
@@ -210,12 +210,12 @@ class Outputs:
         source = f"data:image/svg+xml;base64,{b64encode(text.encode()).decode()}"
         image = _picture(source, output, _sides(mime, output))
         # Opened by itself, a file of SVG would run its scripts; as an image it never does.
-        if self._aside.is_big(len(source)):
-            return html_frame(image, self._aside, height=480)
+        if self._attachments.is_big(len(source)):
+            return html_frame(image, self._attachments, height=480)
         return f'<div class="nb-image">{image}</div>'
 
     def _image(self, mime: str, value: Any, output: Table) -> str | None:
-        image = image_of(mime, value, self._aside)
+        image = image_of(mime, value, self._attachments)
         if image is None:
             return _note(f"This image can't be shown: its data is no {mime} in base64.")
         sides = _sides(mime, output) or image.sides
@@ -240,7 +240,7 @@ class Outputs:
         return f'<details class="nb-json"{unfolded}><summary>JSON, {kind}</summary>{body}</details>'
 
     def _script(self, _: str, value: Any, __: Table) -> str | None:
-        return script_frame(joined(value), self._aside)
+        return script_frame(joined(value), self._attachments)
 
     def _plain(self, _: str, value: Any, __: Table) -> str | None:
         return self.text(joined(value))
@@ -256,9 +256,9 @@ class Outputs:
         content = decoded(text) or text.encode(errors="replace")
         suffix = _SUFFIXES.get(mime) or (".json" if mime.endswith("json") else ".bin")
         url = f"data:application/octet-stream;base64,{b64encode(content).decode()}"
-        if self._aside.is_big(len(url)):
-            url = self._aside.write(suffix, content)
-        name = f"cell-{self._aside.cell}{suffix}"
+        if self._attachments.is_big(len(url)):
+            url = self._attachments.write(suffix, content)
+        name = f"cell-{self._attachments.cell}{suffix}"
         link = (
             f'<a href="{escape(url)}" download="{name}">download it</a> ({size_text(len(content))})'
         )

@@ -12,15 +12,15 @@ from typing import Any
 
 from nbexp import __version__
 from nbexp.files import read_bytes
-from nbexp.forest import importance
 from nbexp.metrics import Entry as Logged
-from nbexp.reports.chronicle import Entry, chronicle, code_of, metrics_of
+from nbexp.permutation_importance import importance
+from nbexp.reports.comparison import ComparedRun, Places, comparison_data, find_compared_runs
 from nbexp.reports.data import Run, Stage, Variant
 from nbexp.reports.diagram import draw
+from nbexp.reports.leaderboard import leaderboards
 from nbexp.reports.pages import CHART_SCRIPTS, Pages, script_json
-from nbexp.reports.rivals import Places, Rival, compared, find_rivals
-from nbexp.reports.standings import standings
 from nbexp.reports.tables import stage_table, varying_params
+from nbexp.reports.timeline import TimelineEntry, code_of, metrics_of, timeline
 from nbexp.reports.variants import VariantPages
 from nbexp.states import State
 from nbexp.wording import counted, counts_text, duration_text, time_text
@@ -46,7 +46,7 @@ class Site:
         elsewhere: Where the reports of the runs beside it are, seen from its own root, such as
             ``../``. Then what variants left is not brought into the folder either, but to be found
             at the same addresses by other means.
-        has_rivals: Whether other runs can be compared with it.
+        has_compared_runs: Whether other runs can be compared with it.
         read_other: Returns another run by its folder.
     """
 
@@ -57,13 +57,13 @@ class Site:
         shared: Mapping[str, Any] | None = None,
         *,
         elsewhere: str | None = None,
-        has_rivals: bool = True,
+        has_compared_runs: bool = True,
         read_other: Callable[[Path], Run] = Run.read,
     ) -> None:
         self._run = run
         self._folder = folder
         self._places = Places(run, elsewhere)
-        self._has_rivals = has_rivals
+        self._has_compared_runs = has_compared_runs
         self._read_other = read_other
         self._stages = {stage.name: stage for stage in run.stages}
         self._of = {each.name: (stage, each) for stage in run.stages for each in stage.variants}
@@ -92,7 +92,7 @@ class Site:
         kind, _, file = path.rpartition("/")
         name = file.rpartition(".")[0]
         if kind.startswith("runs/"):
-            return self._variant_of_rival(path, *self._foreign[path])
+            return self._variant_of_compared_run(path, *self._foreign[path])
         if kind == "variants":
             return self._variant(path, *self._of[name])
         if kind == "stages":
@@ -108,29 +108,29 @@ class Site:
         return make[path](path)
 
     @cached_property
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> list[TimelineEntry]:
         """The runs of the same task."""
-        return chronicle(self._run, self._read_other)
+        return timeline(self._run, self._read_other)
 
     @cached_property
-    def _history_entries(self) -> list[Entry]:
+    def _history_entries(self) -> list[TimelineEntry]:
         """Those of the same pipeline."""
         own = self._run.history.pipeline
         return [entry for entry in self._entries if entry.history.pipeline == own]
 
     @cached_property
-    def _rivals(self) -> list[Rival]:
-        if not self._has_rivals:
+    def _compared_runs(self) -> list[ComparedRun]:
+        if not self._has_compared_runs:
             return []
-        return find_rivals(self._places, self._entries)
+        return find_compared_runs(self._places, self._entries)
 
     @cached_property
-    def _foreign(self) -> dict[str, tuple[Rival, str]]:
+    def _foreign(self) -> dict[str, tuple[ComparedRun, str]]:
         """The pages of other runs' variants, with their stages."""
         return {
-            path: (rival, stage)
-            for rival in self._rivals
-            for stage, path in rival.pages.items()
+            path: (other, stage)
+            for other in self._compared_runs
+            for stage, path in other.pages.items()
             if path.startswith("runs/")
         }
 
@@ -158,14 +158,16 @@ class Site:
 
     def _variant(self, path: str, stage: Stage, variant: Variant) -> str:
         values = self._variants.values(stage, variant)
-        return self._page("variant.html", path, page=f"stage {stage.name}", rival=None, **values)
+        return self._page(
+            "variant.html", path, page=f"stage {stage.name}", compared_run=None, **values
+        )
 
-    def _variant_of_rival(self, path: str, rival: Rival, stage: str) -> str:
-        run = rival.entry.run
+    def _variant_of_compared_run(self, path: str, other: ComparedRun, stage: str) -> str:
+        run = other.entry.run
         folder = self._folder / "runs" / run.id
         pages = VariantPages(run, folder, assets=self._folder / "assets", is_guest=True)
-        values = pages.values(run.stage(stage), rival.best[stage])
-        return self._page("variant.html", path, page="compare.html", rival=run, **values)
+        values = pages.values(run.stage(stage), other.best[stage])
+        return self._page("variant.html", path, page="compare.html", compared_run=run, **values)
 
     def _stage(self, path: str, stage: Stage) -> str:
         return self._page(
@@ -192,7 +194,7 @@ class Site:
         return f"{_DATA}nbexp.data[{script_json(stage.name)}] = {script_json(data)};\n"
 
     def _history(self, path: str) -> str:
-        entries, known = self._history_entries, {rival.entry.id for rival in self._rivals}
+        entries, known = self._history_entries, {each.entry.id for each in self._compared_runs}
         metrics = metrics_of(entries)
         charts = [
             {
@@ -217,7 +219,7 @@ class Site:
         )
 
     def _leaderboard(self, path: str) -> str:
-        boards = standings(self._entries, self._find)
+        boards = leaderboards(self._entries, self._find)
         return self._page("leaderboard.html", path, boards=boards)
 
     def _find(self, run: Run, variant: Variant) -> tuple[str | None, bool]:
@@ -225,11 +227,14 @@ class Site:
         page = self._places.of_variant(run, variant)
         if page is None or page.startswith("variants/"):
             return page, page is not None
-        is_there = page in self._foreign if self._places.elsewhere is None else self._has_rivals
+        is_there = (
+            page in self._foreign if self._places.elsewhere is None else self._has_compared_runs
+        )
         return page if is_there else None, False
 
     def _compare(self, path: str) -> str:
-        runs = compared(self._run, self._rivals) if len(self._rivals) > 1 else None
+        others = self._compared_runs
+        runs = comparison_data(self._run, others) if len(others) > 1 else None
         scripts = (*_STAGE_SCRIPTS, "compare.js")
         return self._page("compare.html", path, runs=runs, scripts=scripts)
 

@@ -121,11 +121,11 @@ def curves(logged: Sequence[list[Entry]]) -> dict[str, list[Any]]:
         for entry in entries:
             for name, value in entry.values.items():
                 points.setdefault(name, {})[entry.step] = value
-        for name, course in points.items():
+        for name, values in points.items():
             lines = found.setdefault(name, [None] * len(logged))
-            steps = sorted(course)
-            lines[row] = [steps, [_plain(course[step]) for step in steps]]
-    return {name: _thinned(lines) for name, lines in found.items() if _is_course(lines)}
+            steps = sorted(values)
+            lines[row] = [steps, [_plain(values[step]) for step in steps]]
+    return {name: _thinned(lines) for name, lines in found.items() if _is_curve(lines)}
 
 
 def _columns(stage: Stage, logged: Sequence[list[Entry]]) -> Columns:
@@ -219,7 +219,7 @@ def _varies(cells: Sequence[Any]) -> bool:
     return len({to_json(cell) for cell in cells if cell is not None}) > 1
 
 
-def _is_course(lines: Sequence[Any]) -> bool:
+def _is_curve(lines: Sequence[Any]) -> bool:
     """Whether any variant logged a value more than once."""
     return any(line is not None and len(line[0]) > 1 for line in lines)
 

@@ -13,9 +13,9 @@ from urllib.parse import quote
 from nbexp.files import link_or_copy, open_file, read_bytes, write_atomic
 from nbexp.formats import read_notebook
 from nbexp.reports.data import Run, Stage, Variant, flat
-from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
 from nbexp.reports.pages import CHART_SCRIPTS, library_script
+from nbexp.reports.sandbox import library_source
 from nbexp.reports.tables import curves, text_of
 from nbexp.states import State
 from nbexp.wording import duration_text, number_text, time_text
@@ -116,10 +116,12 @@ class VariantPages:
             notebook = read_notebook(read_bytes(variant.notebook), is_executed=False)
         except Exception as error:  # half a file, or no notebook at all
             return None, f"Its notebook can't be read: {error}"
-        aside = self._folder / "variants" / variant.name
+        attachments = self._folder / "variants" / variant.name
         name = quote(variant.name)
         whole = f"../files/{name}/notebook.ipynb"
-        rendered = render_notebook(notebook, aside=aside, aside_url=name, whole_url=whole)
+        rendered = render_notebook(
+            notebook, attachments=attachments, attachments_url=name, whole_url=whole
+        )
         return replace(rendered, html=_TO_NOTEBOOK.sub(self._to_page, rendered.html)), ""
 
     def _to_page(self, link: re.Match[str]) -> str:
@@ -158,7 +160,9 @@ class VariantPages:
 
     def _lineage(self, variant: Variant) -> list[tuple[str, list[str]]]:
         exploited = [
-            str(event["donor"]) for event in variant.course if event.get("event") == "exploited"
+            str(event["donor"])
+            for event in variant.lineage_events
+            if event.get("event") == "exploited"
         ]
         found = [
             ("from", list(variant.history.lineage.values())),

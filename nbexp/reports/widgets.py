@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any
 
-from nbexp.reports.markup import clean_html
+from nbexp.reports.markdown import sanitize_html
 
 _STATE = "application/vnd.jupyter.widget-state+json"
 _MODEL = "IPY_MODEL_"
@@ -145,7 +145,7 @@ def _control(name: str, state: Mapping[str, Any]) -> str:
     label = _label(state)
     value = state.get("value")
     if name in _HTML:
-        return f"<div>{label}{clean_html(str(value or ''))}</div>"
+        return f"<div>{label}{sanitize_html(str(value or ''))}</div>"
     if name in _PROGRESS:
         return _progress(label, state)
     if name in _CHECKS:

@@ -15,7 +15,7 @@ from typing import Any
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.execute.job import Report
 from nbexp.files import canonical_json, digest
-from nbexp.metrics import METRICS, read_course
+from nbexp.metrics import METRICS, read_lineage
 from nbexp.pipeline import Distribution, Stage
 from nbexp.plan import Graph, Node, Resolved, score_of
 from nbexp.plan.options import expand_points
@@ -62,7 +62,7 @@ class Schedulers:
         scheduler, metric = self._of.get(node.variant.name), self._stage(node).metric
         if scheduler is None or metric is None:
             return
-        entries = [entry for entry in read_course(folder / METRICS) if metric in entry.values]
+        entries = [entry for entry in read_lineage(folder / METRICS) if metric in entry.values]
         if entries:
             points = [(entry.step, float(entry.values[metric])) for entry in entries]
             with self._bearing(node.variant.name):
@@ -186,8 +186,8 @@ class Schedulers:
         stage, variant = self._stage(node), node.variant
         if stage.scheduler is None:
             return None
-        rivals = (node.origin,) if node.origin else tuple(sorted(variant.upstream.values()))
-        key = (stage.name, *rivals, *self._unalterable(stage, node))
+        competitors = (node.origin,) if node.origin else tuple(sorted(variant.upstream.values()))
+        key = (stage.name, *competitors, *self._unalterable(stage, node))
         if key not in self._schedulers:
             self._schedulers[key] = make_scheduler(
                 stage.scheduler,

@@ -32,7 +32,7 @@ _WARM = 200  # earlier results at most, for a warm start
 
 
 @dataclass(eq=False)
-class _Course:
+class _RunningSearch:
     """A search on its way: how far it has been suggested, settled and told."""
 
     search: OpenSearch
@@ -75,43 +75,43 @@ class Searches:
         self._run = run
         self._tracker = tracker
         self._fresh = fresh
-        self._courses: dict[str, _Course] = {}
+        self._running: dict[str, _RunningSearch] = {}
         self.has_failed = False
 
     def searcher_of(self, node: Node) -> Searcher | None:
         """Return the algorithm that suggested a variant, if one did."""
-        course = self._courses.get(node.origin)
-        return course.searcher if course else None
+        running = self._running.get(node.origin)
+        return running.searcher if running else None
 
     def name_of(self, node: Node) -> str:
         """Return the name of the search that suggested a variant; empty if none did."""
-        course = self._courses.get(node.origin)
-        return course.file.stem if course else ""
+        running = self._running.get(node.origin)
+        return running.file.stem if running else ""
 
     def advance(self) -> None:
         """Tell results, and make the suggestions whose time has come."""
         for search in self._graph.take_searches():
             self._open_safely(search)
-        for course in list(self._courses.values()):
-            if course.search.node.state is State.PENDING:
-                self._advance_safely(course)
+        for running in list(self._running.values()):
+            if running.search.node.state is State.PENDING:
+                self._advance_safely(running)
 
     def _open_safely(self, search: OpenSearch) -> None:
         """Begin a search; one whose algorithm can't begin ends without a suggestion."""
         try:
-            self._courses[search.name] = self._open(search)
+            self._running[search.name] = self._open(search)
         except Exception as error:
             self._fail(search, f"the search {search.name} can't begin", error)
 
-    def _advance_safely(self, course: _Course) -> None:
+    def _advance_safely(self, running: _RunningSearch) -> None:
         """Advance a search; one whose algorithm fails ends with what it has suggested."""
         try:
-            self._advance(course)
+            self._advance(running)
         except Exception as error:
-            name, algorithm = course.search.name, course.stage.search.algorithm
-            made = f"{len(course.search.suggested)} of {course.search.samples} suggestions"
+            name, algorithm = running.search.name, running.stage.search.algorithm
+            made = f"{len(running.search.suggested)} of {running.search.samples} suggestions"
             self._fail(
-                course.search, f"the search {name} failed in {algorithm} after {made}", error
+                running.search, f"the search {name} failed in {algorithm} after {made}", error
             )
 
     def _fail(self, search: OpenSearch, message: str, error: Exception) -> None:
@@ -122,19 +122,19 @@ class Searches:
 
     def report(self, node: Node, step: int, value: float) -> None:
         """Tell the algorithm what a variant reports on its way."""
-        course = self._courses.get(node.origin)
-        if course is not None and node.number is not None and node.number not in course.foreign:
+        running = self._running.get(node.origin)
+        if running is not None and node.number is not None and node.number not in running.foreign:
             try:
-                course.searcher.report(node.number, step, value)
+                running.searcher.report(node.number, step, value)
             except Exception as error:  # what runs goes on, and the search ends
-                course.error = error
+                running.error = error
 
     def paused(self, node: Node) -> None:
         """Note that a variant has paused, so that another may be suggested in its place."""
-        if node.origin in self._courses:
-            self._courses[node.origin].was_paused.add(node.variant.name)
+        if node.origin in self._running:
+            self._running[node.origin].was_paused.add(node.variant.name)
 
-    def _open(self, search: OpenSearch) -> _Course:
+    def _open(self, search: OpenSearch) -> _RunningSearch:
         stage = self._graph.stages[search.node.variant.stage]
         name = search_name(search, self._graph)
         searcher = make_searcher(
@@ -147,29 +147,29 @@ class Searches:
         file = self._run / _FOLDER / f"{name}.jsonl"
         file.parent.mkdir(exist_ok=True)
         warm, recorded = ([], []) if self._fresh else read_search(self._earlier(), name)
-        course = _Course(search, stage, searcher, file, recorded)
+        running = _RunningSearch(search, stage, searcher, file, recorded)
         if stage.search.warm_start:
-            self._warm(course, name, warm)
-        return course
+            self._warm(running, name, warm)
+        return running
 
     def _earlier(self) -> list[Path]:
         return [run.path for run in reversed(list_runs(self._run.parent)) if run.path != self._run]
 
-    def _warm(self, course: _Course, name: str, recorded: Sequence[Sequence[Any]]) -> None:
+    def _warm(self, running: _RunningSearch, name: str, recorded: Sequence[Sequence[Any]]) -> None:
         """Tell the algorithm what earlier runs found; a search that goes on, what it was told."""
         points = [(values, value) for values, value in recorded]
-        if not points and not course.recorded:
-            points = self._known(course, name)
-        append_line(course.file, {"warm": points})
+        if not points and not running.recorded:
+            points = self._known(running, name)
+        append_line(running.file, {"warm": points})
         try:
             for values, value in points:
-                course.searcher.add(values, value)
+                running.searcher.add(values, value)
         except Exception as error:  # it knows less, and can suggest all the same
             self._warn(f"the search {name} can't take earlier results: {error_text(error)}")
 
-    def _known(self, course: _Course, name: str) -> list[tuple[dict[str, Any], float]]:
+    def _known(self, running: _RunningSearch, name: str) -> list[tuple[dict[str, Any], float]]:
         """Return what earlier runs found; nothing where that can't be looked up."""
-        stage, space = course.stage, course.search.point.space
+        stage, space = running.stage, running.search.point.space
         try:
             known = self._tracker.results(stage.name, stage.metric or "", _WARM)
         except Exception as error:  # what tracks a run can't break it
@@ -178,56 +178,56 @@ class Searches:
             return []
         return list(_points(known, space, name))
 
-    def _advance(self, course: _Course) -> None:
-        if course.error is not None:
-            raise course.error
-        search = course.search
+    def _advance(self, running: _RunningSearch) -> None:
+        if running.error is not None:
+            raise running.error
+        search = running.search
         while (number := len(search.suggested)) < search.samples:
-            known = max(number + 1 - course.stage.search.concurrent, 0)
-            self._settle(course, known)
-            if course.settled < known:
+            known = max(number + 1 - running.stage.search.concurrent, 0)
+            self._settle(running, known)
+            if running.settled < known:
                 return
-            values = self._suggestion(course)
+            values = self._suggestion(running)
             if values is None:  # it has no more, or waits for results
-                told = course.told
-                self._settle(course, number)
-                if course.told == told:
+                told = running.told
+                self._settle(running, number)
+                if running.told == told:
                     break
                 continue
-            append_line(course.file, {"values": plain(dict(values))})
+            append_line(running.file, {"values": plain(dict(values))})
             self._graph.suggest(search, values)
-        self._settle(course, number)
-        if course.told == number:
+        self._settle(running, number)
+        if running.told == number:
             self._graph.close_search(search)
 
-    def _suggestion(self, course: _Course) -> Mapping[str, Any] | None:
+    def _suggestion(self, running: _RunningSearch) -> Mapping[str, Any] | None:
         """Return the next suggestion; as it was made before, where the search goes on from that."""
-        number = len(course.search.suggested)
-        values = course.searcher.suggest(number)
-        before = course.recorded[number] if number < len(course.recorded) else None
+        number = len(running.search.suggested)
+        values = running.searcher.suggest(number)
+        before = running.recorded[number] if number < len(running.recorded) else None
         written = canonical_json(plain(dict(values or {})))
         if before is None or (values and canonical_json(before) == written):
             return values
-        course.foreign.add(number)
+        running.foreign.add(number)
         if values is not None:
-            course.searcher.complete(number, None)
-        return course.searcher.restored(before)
+            running.searcher.complete(number, None)
+        return running.searcher.restored(before)
 
-    def _settle(self, course: _Course, count: int) -> None:
+    def _settle(self, running: _RunningSearch, count: int) -> None:
         """Tell the results of the first suggestions, as far as they are known, and no others."""
-        suggested = course.search.suggested
+        suggested = running.search.suggested
         count = min(count, len(suggested))
-        while course.told < count and suggested[course.told].state.is_final:
-            node = suggested[course.told]
-            if course.told not in course.foreign:
-                value = score_of(course.stage, node) if node.state.is_success else None
-                course.searcher.complete(course.told, value)
-            course.told += 1
-        while course.settled < count and (
-            suggested[course.settled].state.is_final
-            or suggested[course.settled].variant.name in course.was_paused
+        while running.told < count and suggested[running.told].state.is_final:
+            node = suggested[running.told]
+            if running.told not in running.foreign:
+                value = score_of(running.stage, node) if node.state.is_success else None
+                running.searcher.complete(running.told, value)
+            running.told += 1
+        while running.settled < count and (
+            suggested[running.settled].state.is_final
+            or suggested[running.settled].variant.name in running.was_paused
         ):
-            course.settled += 1
+            running.settled += 1
 
 
 def search_name(search: OpenSearch, graph: Graph) -> str:

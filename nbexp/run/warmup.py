@@ -10,7 +10,7 @@ from nbexp.pipeline import Pipeline, Stage
 from nbexp.run.worker import kernel_environment, python_path
 
 if TYPE_CHECKING:
-    from nbexp.execute import HeldParent
+    from nbexp.execute import HeldForkServer
 
 
 class Warmup:
@@ -22,12 +22,12 @@ class Warmup:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._held: list[HeldParent] = []
+        self._held: list[HeldForkServer] = []
         self._inherited = dict(os.environ)  # before Ray adds its own
 
     def begin(self, stages: Iterable[Stage]) -> None:
         """Start what the kernels of stages are forked from on this machine."""
-        from nbexp.execute import hold_parent
+        from nbexp.execute import hold_fork_server
 
         for stage in stages:
             template = stage.templates[0]
@@ -43,7 +43,7 @@ class Warmup:
                 str(max(1, int(stage.resources.cpu))),
             )
             secrets = self._pipeline.secrets
-            parent = hold_parent(
+            parent = hold_fork_server(
                 stage.kernel or template.kernel,
                 {name: value for name, value in environment.items() if name not in secrets},
                 template.imports,

@@ -116,7 +116,7 @@ class Page(RequestHandler):
                 return
             at += len(chunk)
 
-    def send_aside(self, name: str, content: bytes) -> None:
+    def send_attachment(self, name: str, content: bytes) -> None:
         """Send a big output of a notebook, which is not trusted."""
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         self.set_header("Content-Type", f"{kind}; charset=utf-8" if "text" in kind else kind)
@@ -183,12 +183,12 @@ class Asset(Page):
         await self.send_asset(name)
 
 
-class Aside(Page):
+class Attachment(Page):
     """A big output of a notebook."""
 
     async def get(self, path: str) -> None:
         """Send it."""
-        self.send_aside(path, await self.make(self.view.aside, path))
+        self.send_attachment(path, await self.make(self.view.attachment, path))
 
 
 class Run(Page):
@@ -207,7 +207,7 @@ class Run(Page):
         elif kind == "files":
             await self.send_file(f"{own}/variants/{rest}".lstrip("/"))
         elif kind == "variants" and "/" in rest:
-            self.send_aside(page, await self.make(self.view.run_aside, path))
+            self.send_attachment(page, await self.make(self.view.run_attachment, path))
         elif page.endswith(".json"):
             data = await self.make(self.view.run_data, path, self._argument)
             self.finish(dict(data))
@@ -243,7 +243,7 @@ def handlers(view: View, authorised: Authorised) -> list[tuple[str, Any, dict[st
         "/raw/(.+)": Raw,
         "/run/(.*)": Run,
         "/assets/(.+)": Asset,
-        "/aside/(.+)": Aside,
+        "/aside/(.+)": Attachment,
         "(?:/.*)?": Missing,
     }
     given = {"view": view, "authorised": authorised}

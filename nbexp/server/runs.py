@@ -81,7 +81,7 @@ class LiveRun:
 
     Args:
         folder: The run's folder.
-        aside: Where files go that its pages refer to.
+        attachments: Where files go that its pages refer to.
         shared: Values for all its pages; ``live`` among them, a table.
         histories: Where it is kept what happened in this run, and in those beside it.
         has_neighbours: Whether the runs beside it can be looked at, too.
@@ -90,14 +90,14 @@ class LiveRun:
     def __init__(
         self,
         folder: Path,
-        aside: Path,
+        attachments: Path,
         shared: Mapping[str, Any],
         histories: Histories,
         *,
         has_neighbours: bool,
     ) -> None:
         self.folder = RunFolder(folder)
-        self.aside = aside
+        self.attachments = attachments
         self._shared = shared
         self._histories = histories
         self._has_neighbours = has_neighbours
@@ -195,10 +195,10 @@ class LiveRun:
             self._run = (version, self._read(self.folder.path))
         return Site(
             self._run[1],
-            self.aside,
+            self.attachments,
             {**self._shared, "live": live},
             elsewhere="../",
-            has_rivals=self._has_neighbours,
+            has_compared_runs=self._has_neighbours,
             read_other=self._read,
         )
 

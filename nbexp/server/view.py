@@ -19,9 +19,9 @@ from urllib.parse import quote
 from nbexp import __version__
 from nbexp.errors import UsageError
 from nbexp.formats import read_notebook
-from nbexp.reports.frames import LIBRARIES, library_source
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
 from nbexp.reports.pages import POLICY, Pages, asset, library_script
+from nbexp.reports.sandbox import LIBRARIES, library_source
 from nbexp.run import RUNS, list_runs
 from nbexp.server.boards import Boards, is_installed
 from nbexp.server.contents import Catalogue
@@ -71,7 +71,7 @@ class View:
         self.base_url = base_url.rstrip("/")
         self.boards = Boards() if has_boards and is_installed() else None
         self._folder = tempfile.TemporaryDirectory(prefix="nbexp-view-")
-        self._aside = Path(self._folder.name)
+        self._attachments = Path(self._folder.name)
         self._catalogue = Catalogue(store)
         self._runs: dict[str, LiveRun] = {}
         self._histories = Histories()
@@ -216,25 +216,25 @@ class View:
             raise KeyError(path)
         return self.boards.address(run.folder.path / "tensorboard")
 
-    def aside(self, path: str) -> bytes:
+    def attachment(self, path: str) -> bytes:
         """Return a big output of a notebook.
 
         Raises:
             KeyError: There is none.
         """
-        file = (self._aside / path).resolve()
-        if not file.is_relative_to(self._aside.resolve()) or not file.is_file():
+        file = (self._attachments / path).resolve()
+        if not file.is_relative_to(self._attachments.resolve()) or not file.is_file():
             raise KeyError(path)
         return file.read_bytes()
 
-    def run_aside(self, path: str) -> bytes:
+    def run_attachment(self, path: str) -> bytes:
         """Return a big output of a variant's notebook.
 
         Raises:
             KeyError: There is none.
         """
         run, _, page = self.run(path)
-        return self.aside(f"{run.aside.name}/{page}")
+        return self.attachment(f"{run.attachments.name}/{page}")
 
     def asset(self, name: str) -> str:
         """Return a style sheet, a script, or a library for the frames of outputs.
@@ -298,11 +298,11 @@ class View:
             return None
         with self._lock:
             if path not in self._runs:
-                aside = self._aside / f"run-{_short_hash(path)}"
-                aside.mkdir()
+                attachments = self._attachments / f"run-{_short_hash(path)}"
+                attachments.mkdir()
                 shared = self._shared(path, folder)
                 self._runs[path] = LiveRun(
-                    folder, aside, shared, self._histories, has_neighbours=bool(path)
+                    folder, attachments, shared, self._histories, has_neighbours=bool(path)
                 )
             return self._runs[path]
 
@@ -330,11 +330,11 @@ class View:
         except Exception as error:  # half a file, or no notebook at all
             raise UsageError(f"{entry.path} can't be read as a notebook: {error}") from error
         name = f"notebook-{_short_hash(repr(entry))}"
-        aside_url = f"{self.base_url}/aside/{name}"
+        attachments_url = f"{self.base_url}/aside/{name}"
         rendered = render_notebook(
             content,
-            aside=self._aside / name,
-            aside_url=aside_url,
+            attachments=self._attachments / name,
+            attachments_url=attachments_url,
             whole_url=self._at("raw", entry.path),
         )
         with self._lock:

@@ -43,7 +43,7 @@ class Availability:
         self._asking: threading.Thread | None = None
 
     @contextmanager
-    def sparing(self) -> Iterator[None]:
+    def circuit_breaker(self) -> Iterator[None]:
         """Leave a server or database alone for a while that is away; the run must go on.
 
         Raises:

@@ -105,7 +105,7 @@ class Connection:
         Raises:
             RunError: MLflow can't be reached.
         """
-        with self.told():
+        with self.translate_errors():
             return self.begin().result()
 
     def begin(self) -> Future[Any]:
@@ -137,7 +137,7 @@ class Connection:
             return str(found.experiment_id)
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Turn an error of MLflow's into one that says what to do."""
         try:
             yield

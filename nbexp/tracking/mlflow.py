@@ -75,7 +75,7 @@ class MlflowTracker:
         """
         client = self._client()
         if self._connection.database is None:  # a server may not be there
-            with self._connection.told():
+            with self._connection.translate_errors():
                 client.search_experiments(max_results=1)
         else:
             note_folder(self._connection.database, self._pipeline.folder)
@@ -128,7 +128,7 @@ class MlflowTracker:
         Raises:
             RunError: MLflow can't be reached.
         """
-        with self._connection.availability.sparing(), self._connection.told():
+        with self._connection.availability.circuit_breaker(), self._connection.translate_errors():
             return self._keys().find(keys)
 
     def results(self, stage: str, metric: str, limit: int) -> list[KnownResult]:
@@ -138,7 +138,7 @@ class MlflowTracker:
             RunError: MLflow can't be reached.
         """
         name = fit_name(metric)
-        with self._connection.told():
+        with self._connection.translate_errors():
             known = (
                 KnownResult(
                     values_of(run.data.params),
@@ -157,7 +157,7 @@ class MlflowTracker:
             RunError: MLflow can't be reached.
         """
         client = self._client()
-        with self._connection.told():
+        with self._connection.translate_errors():
             self._experiment_id = self._connection.submit(
                 self._connection.make_experiment, self.experiment
             ).result()
@@ -171,7 +171,7 @@ class MlflowTracker:
             **source,
         }
         tags = {**self._tags, "nbexp.folder": str(run)}
-        with self._connection.told():
+        with self._connection.translate_errors():
             parent = client.create_run(self._experiment_id, run_name=run.name, tags=tags)
         self._parent = parent.info.run_id
         write_json(
@@ -198,7 +198,7 @@ class MlflowTracker:
                 "mlflow.parentRunId": self._parent or "",
             }
             name = f"{record.name} {record.label}".strip()
-            with self._connection.availability.sparing():
+            with self._connection.availability.circuit_breaker():
                 run = client.create_run(self._experiment_id, run_name=name[:250], tags=tags)
         except Exception as error:
             self._unbegun[record.name] = self._connection.shown(f"{record.name}: {error}")
@@ -254,7 +254,7 @@ class MlflowTracker:
         Raises:
             RunError: MLflow can't be reached, or not all could be written.
         """
-        with self._connection.told():
+        with self._connection.translate_errors():
             return self._recovery(run).complete()
 
     def knows(self, run: Path) -> bool | None:
@@ -263,7 +263,7 @@ class MlflowTracker:
         Raises:
             RunError: MLflow can't be reached.
         """
-        with self._connection.told():
+        with self._connection.translate_errors():
             return self._recovery(run).is_known()
 
     def close(self) -> None:
@@ -281,7 +281,7 @@ class MlflowTracker:
         if entries is None:  # an earlier call has taken them along
             return
         try:
-            with self._connection.availability.sparing():
+            with self._connection.availability.circuit_breaker():
                 self._writer.series.append(run_id, folder, entries)
         except Exception as error:
             self._writer.series.forget(run_id)
@@ -310,7 +310,7 @@ class MlflowTracker:
     def _attempt(self, what: str, action: Callable[..., None], *arguments: Any) -> bool:
         """Do something; note if it can't be done, and return whether it could."""
         try:
-            with self._connection.availability.sparing():
+            with self._connection.availability.circuit_breaker():
                 action(*arguments)
         except Exception as error:
             self._note(what, error)

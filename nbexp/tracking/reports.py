@@ -54,7 +54,7 @@ def log_report(run: Path, report: Path, uri: str | None = None) -> None:
     )
     try:
         client = connection.client()
-        with connection.told():
+        with connection.translate_errors():
             client.log_artifacts(run_id, str(report), PLACE)
     finally:
         connection.close()

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
-from nbexp.warm.parent import Launch
+from nbexp.warm.fork_server import Launch
 from nbexp.warm.placeholders import Placeholders
 from nbexp.warm.traces import Traces
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbexp.warm.parent import locked
+from nbexp.warm.fork_server import locked
 from nbexp.warm.watching import in_thread, until_readable
 
 _PROGRAM = Path(__file__).with_name("program.py")
@@ -38,7 +38,7 @@ _NAMES_OF_ITS_OWN = ("_", "PWD", "SHLVL")
 _LIMITS = [number for name, number in vars(resource).items() if name.startswith("RLIMIT_")]
 
 
-class ParentLostError(Exception):
+class ForkServerLostError(Exception):
     """No parent can be had."""
 
 
@@ -132,7 +132,7 @@ def connect(kind: Kind) -> socket.socket:
     """Return a connection to the parent of a kind, which is started if there is none.
 
     Raises:
-        ParentLostError: It can't be started.
+        ForkServerLostError: It can't be started.
     """
     try:
         folder = _folder()
@@ -140,14 +140,14 @@ def connect(kind: Kind) -> socket.socket:
         with locked(folder):
             return _connected(path) or _start(kind, path)
     except OSError as error:
-        raise ParentLostError(str(error)) from error
+        raise ForkServerLostError(str(error)) from error
 
 
 def hold(kind: Kind) -> socket.socket:
     """Start the parent of a kind, and keep it alive until the connection is closed.
 
     Raises:
-        ParentLostError: It can't be started.
+        ForkServerLostError: It can't be started.
     """
     connection = connect(kind)
     _send(connection, {"hold": True, "linger_s": 0.0}, [])
@@ -167,7 +167,7 @@ class Holds:
         if held is not None and not _is_open(held):
             held.close()
             held = None
-        with contextlib.suppress(ParentLostError):
+        with contextlib.suppress(ForkServerLostError):
             self._held[key] = held or hold(kind)
         while len(self._held) > _HELD:
             self._held.pop(next(iter(self._held))).close()
@@ -230,7 +230,7 @@ def _start(kind: Kind, path: Path) -> socket.socket:
         )
     connection = _connected(path)
     if connection is None:
-        raise ParentLostError("it ended at once")
+        raise ForkServerLostError("it ended at once")
     return connection
 
 
@@ -321,7 +321,7 @@ async def launch(kind: Kind, request: Request) -> WarmProcess:
     """Have a kernel forked, and return it once it listens, or has ended.
 
     Raises:
-        ParentLostError: No parent can be had, or it can't fork.
+        ForkServerLostError: No parent can be had, or it can't fork.
     """
     for _ in range(_TRIES):
         connection = await in_thread(lambda: connect(kind))
@@ -336,15 +336,15 @@ async def launch(kind: Kind, request: Request) -> WarmProcess:
         except BaseException as error:  # also where it is no longer wanted
             process.close()
             if isinstance(error, TimeoutError):
-                raise ParentLostError(f"it is silent for {_READY_S:g} s") from error
+                raise ForkServerLostError(f"it is silent for {_READY_S:g} s") from error
             raise
         if process.pid:
             return process
         process.close()
         if process.refusal:
-            raise ParentLostError(process.refusal)
+            raise ForkServerLostError(process.refusal)
         # That parent was about to end.
-    raise ParentLostError("it ends again and again")
+    raise ForkServerLostError("it ends again and again")
 
 
 def _send(connection: socket.socket, request: Mapping[str, Any], files: Sequence[int]) -> None:

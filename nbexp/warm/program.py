@@ -27,8 +27,8 @@ if __name__ == "__main__":
 from nbexp.files import cache_folder, write_json
 from nbexp.observe.beforehand import prepare_observation
 from nbexp.warm.child import KERNEL_MODULE, become_kernel, file_of
-from nbexp.warm.fitness import Fingerprint, UnfitError, import_fit, installed_folders
-from nbexp.warm.parent import Launch, Parent
+from nbexp.warm.fork_safety import Fingerprint, ForkUnsafeError, import_fork_safe, installed_folders
+from nbexp.warm.fork_server import ForkServer, Launch
 from nbexp.warm.placeholders import CLASSES, Placeholders
 from nbexp.warm.traces import Traces, forget_handlers
 
@@ -53,7 +53,7 @@ def main() -> None:
     try:
         with _folder_of_its_own(Path(settings["path"]).parent):
             own, placeholders, traces = _import_all(settings["imports"], left_out, before)
-    except UnfitError as error:
+    except ForkUnsafeError as error:
         left_out.add(error)
         os.execve(sys.executable, command, before)
     launch = _serve(settings, traces)
@@ -75,11 +75,11 @@ def _folder_of_its_own(parent: Path) -> Iterator[None]:
 
 
 def _serve(settings: dict[str, Any], traces: Traces) -> Launch | None:
-    """Serve as `Parent.serve` does."""
+    """Serve as `ForkServer.serve` does."""
     listener = socket.socket(fileno=settings["listener"])
     listener.set_inheritable(False)
     freshness = Fingerprint(installed_folders())
-    parent = Parent(Path(settings["path"]), listener, freshness, traces.refusal)
+    parent = ForkServer(Path(settings["path"]), listener, freshness, traces.refusal)
     prepare_observation()
     _spare_finalizers()
     gc.collect()
@@ -115,17 +115,17 @@ def _import_all(
         stood for a kernel meanwhile, and what they keep.
 
     Raises:
-        UnfitError: One of them must not be imported here.
+        ForkUnsafeError: One of them must not be imported here.
     """
     folders = installed_folders()
     for name, value in _NO_THREADS.items():
         os.environ.setdefault(name, value)
-    import_fit("ipykernel.kernelapp", folders)
+    import_fork_safe("ipykernel.kernelapp", folders)
     found = _scout()
     os.environ.update(found["environment"])
     for name in found["files"]:
         if name not in left_out:
-            import_fit(name, folders)
+            import_fork_safe(name, folders)
     logging.shutdown()  # as a kernel does when it sets its own handlers
     forget_handlers()
     _take_command_line()
@@ -133,7 +133,7 @@ def _import_all(
     sys.path.insert(found["at"], "")
     for name in [*_MORE, *names]:
         if name not in left_out:
-            import_fit(name, folders, placeholders, traces)
+            import_fork_safe(name, folders, placeholders, traces)
     sys.path.remove("")
     traces.find()
     own = {name: SimpleNamespace(__file__=file) for name, file in found["files"].items()}
@@ -174,7 +174,7 @@ class LeftOut:
         known = self._known.get(sys.prefix, {})
         return {name: each["why"] for name, each in known.items() if name in self}
 
-    def add(self, error: UnfitError) -> None:
+    def add(self, error: ForkUnsafeError) -> None:
         """Leave a module out from now on."""
         known = {"changed": _version(error.module), "rules": self._rules, "why": error.reason}
         self._known.setdefault(sys.prefix, {})[error.module] = known

@@ -17,9 +17,9 @@ from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Float, List, Unicode
 
 from nbexp.warm.client import (
+    ForkServerLostError,
     Holds,
     Kind,
-    ParentLostError,
     Request,
     WarmProcess,
     interpreter,
@@ -76,7 +76,7 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc] # it is untyped
             kind = Kind.of(python, [name for name in imports if name], environment)
             try:
                 self.process = await launch(kind, request)
-            except ParentLostError as error:
+            except ForkServerLostError as error:
                 self.log.warning("No warm kernel, but an ordinary one: %s", error)
                 return await super().launch_kernel(cmd, **kwargs | {"env": environment})
         if self.holds:

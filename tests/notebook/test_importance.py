@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import nbexp
-from nbexp.forest import importance
+from nbexp.permutation_importance import importance
 
 
 def record(params: dict[str, Any], **metrics: float) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import pytest
 from notebook_page import CHROMIUM, browser, executed, write_page
 
 from nbexp.reports import outputs
-from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import render_notebook
 from nbexp.reports.pages import library_script
+from nbexp.reports.sandbox import library_source
 
 PACKAGES = ("bokeh", "panel", "holoviews")
 MISSING = [package for package in PACKAGES if find_spec(package) is None]
@@ -61,7 +61,9 @@ def notebook() -> Any:
 
 def rendered_cell(notebook: Any, name: str, folder: Path) -> Any:
     cells = [notebook.cells[list(SOURCES).index(name)]]
-    return render_notebook({**notebook, "cells": cells}, aside=folder / "a", aside_url="a")
+    return render_notebook(
+        {**notebook, "cells": cells}, attachments=folder / "a", attachments_url="a"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def write_report(folder: Path, host: str, spare: str) -> Path:
     state = {"state": {"evil": with_address(EVIL_WIDGET, host, spare)}}
     widgets = {"application/vnd.jupyter.widget-state+json": state}
     notebook = {"cells": cells, "metadata": {"widgets": widgets}}
-    rendered = render_notebook(notebook, aside=folder / FOLDER, aside_url=quote(FOLDER))
+    rendered = render_notebook(notebook, attachments=folder / FOLDER, attachments_url=quote(FOLDER))
     return write_page(folder, rendered.html)
 
 
@@ -217,7 +217,7 @@ def test_frame_that_never_ends_does_not_hold_up_the_page(tmp_path: Path) -> None
     output = {"output_type": "display_data", "data": {"application/javascript": endless}}
     cell = {"cell_type": "code", "source": "", "outputs": [output]}
     notebook = {"cells": [cell], "metadata": {}}
-    html = render_notebook(notebook, aside=tmp_path, aside_url="aside").html
+    html = render_notebook(notebook, attachments=tmp_path, attachments_url="aside").html
     note = "<script>onmessage = (event) => { window.begun ||= event.data === 'begun' }</script>"
     with browser() as chromium:
         page = chromium.new_page()
@@ -233,7 +233,9 @@ def test_big_output_shows_nothing_when_it_is_opened_by_itself(tmp_path: Path) ->
     script = f"<script>document.title = 'ran'; location = 'http://{trap.host}'</script>"
     output = {"output_type": "display_data", "data": {"text/html": script + "x" * 300_000}}
     cell = {"cell_type": "code", "source": "", "outputs": [output]}
-    render_notebook({"cells": [cell], "metadata": {}}, aside=tmp_path, aside_url="aside")
+    render_notebook(
+        {"cells": [cell], "metadata": {}}, attachments=tmp_path, attachments_url="aside"
+    )
     (file,) = tmp_path.iterdir()
     with browser() as chromium:
         page = chromium.new_page()

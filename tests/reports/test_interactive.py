@@ -12,9 +12,9 @@ import nbformat
 import pytest
 from notebook_page import CHROMIUM, browser, executed, write_page
 
-from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import render_notebook
 from nbexp.reports.pages import library_script
+from nbexp.reports.sandbox import library_source
 
 PACKAGES = ("plotly", "vl_convert", "altair", "ipywidgets")
 MISSING = [package for package in PACKAGES if find_spec(package) is None]
@@ -121,7 +121,7 @@ def chromium() -> Iterator[Any]:
 
 
 def write(folder: Path, notebook: Any, *, has_libraries: bool = True) -> Path:
-    rendered = render_notebook(notebook, aside=folder / "aside", aside_url="aside")
+    rendered = render_notebook(notebook, attachments=folder / "aside", attachments_url="aside")
     scripts = ""
     for name in rendered.libraries if has_libraries else ():
         source = library_source(name)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
-from nbexp.reports.frames import library_source
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
+from nbexp.reports.sandbox import library_source
 
 
 def png(size: int) -> str:
@@ -32,7 +32,10 @@ def render(
 ) -> RenderedNotebook:
     notebook = {"cells": list(cells), "metadata": metadata}
     return render_notebook(
-        notebook, aside=folder / "aside", aside_url="pages/aside", inline_bytes=inline_bytes
+        notebook,
+        attachments=folder / "aside",
+        attachments_url="pages/aside",
+        inline_bytes=inline_bytes,
     )
 
 
@@ -99,7 +102,7 @@ def test_cells_are_numbered_and_described(tmp_path: Path) -> None:
 def test_keys_of_cells_are_unique_and_do_without_ids(tmp_path: Path) -> None:
     cells = [{"cell_type": "code", "source": "x", "outputs": [], "metadata": {}}] * 2
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
-    page = render_notebook(notebook, aside=tmp_path, aside_url="a")
+    page = render_notebook(notebook, attachments=tmp_path, attachments_url="a")
     first, second = (cell.key for cell in page.cells)
     assert second == f"{first}--2"
 
@@ -116,7 +119,7 @@ def test_keys_of_cells_are_unique_and_do_without_ids(tmp_path: Path) -> None:
 )
 def test_source_is_highlighted_in_any_language(tmp_path, metadata, html) -> None:
     notebook = {"cells": [new_code_cell("if x")], "metadata": metadata}
-    page = render_notebook(notebook, aside=tmp_path, aside_url="a").html
+    page = render_notebook(notebook, attachments=tmp_path, attachments_url="a").html
     assert html in page
 
 
@@ -288,7 +291,7 @@ def test_malformed_output_stops_nothing(tmp_path, output) -> None:
     cell = {"cell_type": "code", "source": ["a", 3], "outputs": [output, after], "metadata": []}
     cells = [cell, 3, {}, new_code_cell("the end")]
     notebook = {"cells": cells, "metadata": None}
-    page = render_notebook(notebook, aside=tmp_path, aside_url="a")
+    page = render_notebook(notebook, attachments=tmp_path, attachments_url="a")
     page.html.encode()
     assert ">after</pre>" in page.html
     assert "the end" in page.html or '<span class="n">the</span>' in page.html
@@ -420,7 +423,9 @@ def test_notebook_of_100_mb_takes_little_memory(tmp_path: Path) -> None:
     lines = new_output("stream", text="0123456789\n" * 500_000)
     cell = {"cell_type": "code", "source": "", "outputs": [*outputs, lines], "metadata": {}}
     tracemalloc.start()
-    page = render_notebook({"cells": [cell], "metadata": {}}, aside=tmp_path, aside_url="a")
+    page = render_notebook(
+        {"cells": [cell], "metadata": {}}, attachments=tmp_path, attachments_url="a"
+    )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(page.html) < 100_000
@@ -446,10 +451,10 @@ def test_notebooks_alike_are_rendered_quickly(tmp_path: Path) -> None:
         return json.loads(json.dumps(new_notebook(cells=cells)))
 
     notebooks = [notebook(number) for number in range(30)]
-    render_notebook(notebooks[0], aside=tmp_path, aside_url="a")
+    render_notebook(notebooks[0], attachments=tmp_path, attachments_url="a")
     started = time.perf_counter()
     for each in notebooks:
-        render_notebook(each, aside=tmp_path, aside_url="a")
+        render_notebook(each, attachments=tmp_path, attachments_url="a")
     assert (time.perf_counter() - started) / len(notebooks) < 0.03  # it takes a tenth of that
 
 

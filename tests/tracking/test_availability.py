@@ -55,11 +55,14 @@ def endless() -> Iterator[threading.Event]:
 
 
 def test_call_is_given_up_where_the_server_does_not_answer(silent, endless):
-    with pytest.raises(AwayError, match="can't be reached: no answer within 3 s"), silent.sparing():
+    with (
+        pytest.raises(AwayError, match="can't be reached: no answer within 3 s"),
+        silent.circuit_breaker(),
+    ):
         silent.watch(endless.wait)
     assert silent.is_doubtful
     made = []
-    with pytest.raises(AwayError), silent.sparing():
+    with pytest.raises(AwayError), silent.circuit_breaker():
         made.append("it is left alone")
     assert made == []
 
@@ -73,14 +76,14 @@ def test_call_lasts_as_long_as_it_takes_where_the_server_answers(broken, endless
 
 
 def test_server_that_answers_errors_rests_and_is_asked_again(broken, monkeypatch):
-    with pytest.raises(AwayError, match="it answers 500"), broken.sparing():
+    with pytest.raises(AwayError, match="it answers 500"), broken.circuit_breaker():
         raise ValueError
     monkeypatch.setattr(broken, "_rests_until", 0.0)
     monkeypatch.setattr(Handler, "status", 200)
-    with pytest.raises(AwayError), broken.sparing():
+    with pytest.raises(AwayError), broken.circuit_breaker():
         pass
     broken._asking.join()
-    with pytest.raises(ValueError, match="of one call alone"), broken.sparing():
+    with pytest.raises(ValueError, match="of one call alone"), broken.circuit_breaker():
         raise ValueError("of one call alone")
 
 

@@ -282,7 +282,7 @@ def test_parent_without_clients_ends_at_once_among_many(sockets: Path) -> None:
     code = """
 import socket, sys
 from pathlib import Path
-from nbexp.warm.parent import Parent
+from nbexp.warm.fork_server import ForkServer
 def listen(name):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(f"{sys.argv[1]}/{name}.sock")
@@ -290,7 +290,7 @@ def listen(name):
     return listener
 others = [listen(number) for number in range(5)]
 others.pop().close()
-Parent(Path(sys.argv[1], "own.sock"), listen("own"), None).serve()
+ForkServer(Path(sys.argv[1], "own.sock"), listen("own"), None).serve()
 """
     subprocess.run([sys.executable, "-c", code, str(sockets)], timeout=5, check=True)
 

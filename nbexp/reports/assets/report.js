@@ -51,7 +51,7 @@
     nbexp.remember("theme", theme);
   }
 
-  // Frames: the protocol is in frames.py. Nothing in a message is believed.
+  // Frames: the protocol is in sandbox.py. Nothing in a message is believed.
 
   /** @typedef {{given: Map<string, number>, height: number | null}} Told */
 

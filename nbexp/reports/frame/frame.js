@@ -1,4 +1,4 @@
-// Runs in every frame, before what the frame shows. The protocol is in frames.py.
+// Runs in every frame, before what the frame shows. The protocol is in sandbox.py.
 (() => {
   "use strict";
   const page = window.parent;

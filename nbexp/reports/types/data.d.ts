@@ -24,7 +24,7 @@ interface Column {
   mode: Mode | "";
 }
 
-/** Rows with their columns; each row is a variant, or a run (rivals.py). */
+/** Rows with their columns; each row is a variant, or a run (comparison.py). */
 interface TableData {
   stage: string;
   /** The key or the title of the metric's column; empty where there is none. */
@@ -43,7 +43,7 @@ interface TableData {
 /** Steps, and the value at each. */
 type Curve = [steps: number[], values: (number | NotFinite | null)[]];
 
-/** How much a parameter matters, as a share of one: forest.py. */
+/** How much a parameter matters, as a share of one: permutation_importance.py. */
 interface Importance {
   param: string;
   value: number;
@@ -76,12 +76,12 @@ interface StageData extends CurvesData {
   importance_note?: string;
 }
 
-/** The best variants of a stage, one for each of `runs`: `_best_of` of rivals.py. */
+/** The best variants of a stage, one for each of `runs`: `_best_of` of comparison.py. */
 interface BestData extends StageData {
   runs: string[];
 }
 
-/** Runs that can be compared: `compared` of rivals.py. */
+/** Runs that can be compared: `comparison_data` of comparison.py. */
 interface RunsData {
   table: TableData;
   best: Record<string, BestData>;

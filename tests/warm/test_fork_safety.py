@@ -13,7 +13,7 @@ import pytest
 TRY = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from nbexp.warm.fitness import UnfitError, import_fit, installed_folders
+from nbexp.warm.fork_safety import ForkUnsafeError, import_fork_safe, installed_folders
 from nbexp.warm.placeholders import CLASSES, Placeholders
 from nbexp.warm.traces import Traces
 import os, tempfile
@@ -22,8 +22,8 @@ folders = installed_folders()
 if sys.argv[3] == "installed":
     folders = (*folders, sys.argv[1] + "/")
 try:
-    import_fit(sys.argv[2], folders, Placeholders(CLASSES, {}), Traces(os.environ))
-except UnfitError as error:
+    import_fork_safe(sys.argv[2], folders, Placeholders(CLASSES, {}), Traces(os.environ))
+except ForkUnsafeError as error:
     print(json.dumps(str(error)))
 else:
     print(json.dumps(sys.argv[2] in sys.modules))

@@ -18,7 +18,7 @@ _MAX_TEXT = 80  # characters
 
 
 @dataclass(frozen=True)
-class Entry:
+class TimelineEntry:
     """A run among others.
 
     Attributes:
@@ -53,14 +53,14 @@ class Entry:
         return self.best[key].metric if key in self.best else None
 
 
-def chronicle(run: Run, read: Callable[[Path], Run] = Run.read) -> list[Entry]:
+def timeline(run: Run, read: Callable[[Path], Run] = Run.read) -> list[TimelineEntry]:
     """Return the runs of the same task that lie beside a run, itself included, oldest first.
 
     Args:
         run: The run.
         read: Returns another run by its folder.
     """
-    entries: list[Entry] = []
+    entries: list[TimelineEntry] = []
     last: dict[str, Run] = {}  # of each pipeline
     for folder in list_runs(run.folder.path.parent):
         now = run if folder.id == run.id else read(folder.path)
@@ -73,12 +73,12 @@ def chronicle(run: Run, read: Callable[[Path], Run] = Run.read) -> list[Entry]:
             (stage, history.metrics[stage][0]): variant
             for stage, variant in best_by_stage(history).items()
         }
-        entries.append(Entry(now, best, before.id if before else None, changes))
+        entries.append(TimelineEntry(now, best, before.id if before else None, changes))
         last[history.pipeline] = now
     return entries
 
 
-def metrics_of(entries: Sequence[Entry]) -> list[tuple[str, str]]:
+def metrics_of(entries: Sequence[TimelineEntry]) -> list[tuple[str, str]]:
     """Return the stages that have a best value in any run, with their metrics."""
     return list(dict.fromkeys(key for entry in entries for key in entry.best))
 

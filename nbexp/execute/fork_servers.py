@@ -8,16 +8,16 @@ from typing import Protocol
 from nbexp.errors import UsageError
 
 
-class HeldParent(Protocol):
+class HeldForkServer(Protocol):
     """A warm parent that lives at least until it is let go of."""
 
     def close(self) -> None:
         """Let go of it."""
 
 
-def hold_parent(
+def hold_fork_server(
     kernel: str, environment: Mapping[str, str], imports: Sequence[str]
-) -> HeldParent | None:
+) -> HeldForkServer | None:
     """Start what kernels are going to be forked from; return None where they can't be.
 
     Args:
@@ -26,7 +26,7 @@ def hold_parent(
         imports: What the notebooks import at their top level, by dotted name.
     """
     from nbexp.execute.specs import command, find_kernel
-    from nbexp.warm.client import Kind, ParentLostError, hold, interpreter
+    from nbexp.warm.client import ForkServerLostError, Kind, hold, interpreter
 
     try:
         spec = find_kernel(kernel)
@@ -34,5 +34,5 @@ def hold_parent(
         if python is None:
             return None
         return hold(Kind.of(python, imports, {**environment, **spec.env}))
-    except (UsageError, ParentLostError):
+    except (UsageError, ForkServerLostError):
         return None  # whoever needs it will say so

@@ -13,9 +13,9 @@ from html import escape, unescape
 from typing import Any
 from urllib.parse import unquote
 
-from nbexp.reports.cleaning import clean
 from nbexp.reports.highlighting import focusable, highlight
 from nbexp.reports.mathml import to_mathml
+from nbexp.reports.sanitize import sanitize
 
 _LONGEST = 50_000  # characters of Markdown; more is shown as it was written
 _SHIFT = 2  # a notebook stands under its page's h1 and h2
@@ -96,7 +96,7 @@ def prose(source: str, pictures: Mapping[str, str] | None = None) -> Prose:
     return _cached_prose(source)
 
 
-def clean_html(source: str) -> str:
+def sanitize_html(source: str) -> str:
     """Return HTML of which only what is safe is left."""
     return _fitted(source, {}, is_prose=False).html
 
@@ -136,7 +136,7 @@ def _formula(latex: str, options: Mapping[str, Any]) -> str:
 
 def _fitted(html: str, pictures: Mapping[str, str], *, is_prose: bool) -> Prose:
     fitting = _Fitting(pictures, is_prose)
-    return Prose("".join(fitting.pieces(clean(html))), tuple(fitting.headings))
+    return Prose("".join(fitting.pieces(sanitize(html))), tuple(fitting.headings))
 
 
 class _Fitting:

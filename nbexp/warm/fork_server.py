@@ -1,12 +1,12 @@
-"""The warm parent: a single-threaded process that imports, and then forks a kernel on request.
+"""The fork server: a single-threaded process that imports, and then forks a kernel on request.
 
-Clients connect to its Unix socket; a connection stands for a kernel, or holds the parent alive. A
-client sends one line of JSON with three files (standard input, output and error), and is sent
-lines: ``{"pid": …}`` once the kernel is forked, or ``{"refused": …}`` with the reason why it must
-not be, ``{"ready": true}`` by the kernel itself once it listens, and ``{"exit": …}`` when it has
-ended, which is the last. When a client closes its connection, or dies, its kernel is killed. When
-the last connection is closed, the parent ends after a while, and at once where there are many. If
-the parent itself is killed, the system kills its kernels.
+It is the warm parent of the kernels. Clients connect to its Unix socket; a connection stands for a
+kernel, or holds the parent alive. A client sends one line of JSON with three files (standard input,
+output and error), and is sent lines: ``{"pid": …}`` once the kernel is forked, or ``{"refused":
+…}`` with the reason why it must not be, ``{"ready": true}`` by the kernel itself once it listens,
+and ``{"exit": …}`` when it has ended, which is the last. When a client closes its connection, or
+dies, its kernel is killed. When the last connection is closed, the parent ends after a while, and
+at once where there are many. If the parent itself is killed, the system kills its kernels.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class _Connection:
             self.socket.sendall(json.dumps(message).encode() + b"\n")
 
 
-class Parent:
+class ForkServer:
     """The loop: takes requests, forks, and tells how children end.
 
     Args:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from notebook_page import CHROMIUM, browser, write_page
 
-from nbexp.reports import frames
-from nbexp.reports.aside import Aside
-from nbexp.reports.frames import html_frame, plotly_frame, script_frame, vega_frame
+from nbexp.reports import sandbox
+from nbexp.reports.attachments import Attachments
 from nbexp.reports.pages import library_script
+from nbexp.reports.sandbox import html_frame, plotly_frame, script_frame, vega_frame
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="playwright or chromium is missing")
 
@@ -54,8 +54,8 @@ def height_of(page: Any, height: int) -> None:
 
 @pytest.mark.parametrize("inline_bytes", [256_000, 10])
 def test_figure_of_plotly_is_drawn_as_tall_as_it_is(chromium, tmp_path, inline_bytes) -> None:
-    aside = Aside(tmp_path / "aside", "aside", inline_bytes)
-    html = plotly_frame({"data": [], "layout": {"height": 321}}, aside)
+    attachments = Attachments(tmp_path / "aside", "aside", inline_bytes)
+    html = plotly_frame({"data": [], "layout": {"height": 321}}, attachments)
     page, frame = opened(chromium, tmp_path, html, library(tmp_path, "plotly", PLOTLY))
     frame.locator("svg.plot").wait_for()
     height_of(page, 329)  # and the line that it stands on
@@ -63,10 +63,10 @@ def test_figure_of_plotly_is_drawn_as_tall_as_it_is(chromium, tmp_path, inline_b
 
 
 def test_frame_keeps_its_place_until_something_is_drawn(chromium, tmp_path) -> None:
-    aside = Aside(tmp_path, "", 256_000)
+    attachments = Attachments(tmp_path, "", 256_000)
     slow = PLOTLY.replace('new Function("return Promise.resolve()")()', "new Promise(() => {})")
-    html = plotly_frame({"data": [], "layout": {"height": 321}}, aside)
-    grown = html_frame("<p>first</p>", aside) + html
+    html = plotly_frame({"data": [], "layout": {"height": 321}}, attachments)
+    grown = html_frame("<p>first</p>", attachments) + html
     page, _ = opened(chromium, tmp_path, grown, library(tmp_path, "plotly", slow))
     frames = page.locator("iframe.nb-frame")
     frames.nth(1).content_frame.locator("svg.plot").wait_for()
@@ -76,21 +76,21 @@ def test_frame_keeps_its_place_until_something_is_drawn(chromium, tmp_path) -> N
 
 
 def test_chart_of_vega_is_drawn(chromium, tmp_path) -> None:
-    html = vega_frame({"mark": "</script>"}, Aside(tmp_path, "", 256_000))
+    html = vega_frame({"mark": "</script>"}, Attachments(tmp_path, "", 256_000))
     page, frame = opened(chromium, tmp_path, html, library(tmp_path, "vega", VEGA))
     frame.get_by_text("mark </script>").wait_for()
     page.close()
 
 
 def test_frame_says_so_where_its_library_is_missing(chromium, tmp_path) -> None:
-    html = vega_frame({"mark": "bar"}, Aside(tmp_path, "", 256_000))
+    html = vega_frame({"mark": "bar"}, Attachments(tmp_path, "", 256_000))
     page, frame = opened(chromium, tmp_path, html)
     frame.get_by_text("the report has no library vega").wait_for()
     page.close()
 
 
 def test_script_finds_its_place(chromium, tmp_path) -> None:
-    html = script_frame("element.append('written </script>')", Aside(tmp_path, "", 256_000))
+    html = script_frame("element.append('written </script>')", Attachments(tmp_path, "", 256_000))
     page, frame = opened(chromium, tmp_path, html)
     frame.get_by_text("written </script>").wait_for()
     page.close()
@@ -114,7 +114,7 @@ TEXTS = """
 
 
 def test_text_of_scripts_and_styles_stays_as_it_is(chromium, tmp_path) -> None:
-    html = html_frame(TEXTS, Aside(tmp_path, "", 256_000))
+    html = html_frame(TEXTS, Attachments(tmp_path, "", 256_000))
     page, frame = opened(chromium, tmp_path, html)
     frame.get_by_text('i<frames.length a<metadata> "i<frames"').wait_for()
     assert frame.locator("#p").inner_text() == "3 truex"
@@ -123,14 +123,16 @@ def test_text_of_scripts_and_styles_stays_as_it_is(chromium, tmp_path) -> None:
 
 
 def test_script_that_fails_says_why(chromium, tmp_path) -> None:
-    html = script_frame("nothing.there()", Aside(tmp_path, "", 256_000))
+    html = script_frame("nothing.there()", Attachments(tmp_path, "", 256_000))
     page, frame = opened(chromium, tmp_path, html)
     frame.get_by_text("nothing is not defined").wait_for()
     page.close()
 
 
 def test_frame_follows_the_theme(chromium, tmp_path) -> None:
-    page, frame = opened(chromium, tmp_path, html_frame("<p>x</p>", Aside(tmp_path, "", 256_000)))
+    page, frame = opened(
+        chromium, tmp_path, html_frame("<p>x</p>", Attachments(tmp_path, "", 256_000))
+    )
     frame.locator(':root[data-theme="light"]').wait_for()
     for _ in range(2):  # auto, light, dark
         page.locator('button[data-action="theme"]').click()
@@ -142,7 +144,7 @@ def test_frame_grows_and_shrinks_with_its_content(chromium, tmp_path) -> None:
     html = html_frame(
         "<style>p { margin: 0; height: 40px } .tall { height: 400px }</style>"
         "<p onclick='this.classList.toggle(`tall`)'>x</p>",
-        Aside(tmp_path, "", 256_000),
+        Attachments(tmp_path, "", 256_000),
     )
     page, frame = opened(chromium, tmp_path, html)
     for height in (42, 402, 42):
@@ -152,7 +154,7 @@ def test_frame_grows_and_shrinks_with_its_content(chromium, tmp_path) -> None:
 
 
 def test_link_in_a_frame_leaves_it_as_it_is(chromium, tmp_path) -> None:
-    html = html_frame("<a href='https://example.org'>away</a>", Aside(tmp_path, "", 256_000))
+    html = html_frame("<a href='https://example.org'>away</a>", Attachments(tmp_path, "", 256_000))
     page, frame = opened(chromium, tmp_path, html)
     frame.get_by_text("away").click()
     frame.get_by_text("away").click()
@@ -161,4 +163,4 @@ def test_link_in_a_frame_leaves_it_as_it_is(chromium, tmp_path) -> None:
 
 
 def test_names_of_libraries_have_packages() -> None:
-    assert frames.LIBRARIES.keys() == {"plotly", "vega", "widgets", "bokeh", "panel"}
+    assert sandbox.LIBRARIES.keys() == {"plotly", "vega", "widgets", "bokeh", "panel"}

@@ -60,7 +60,7 @@ _WILD = re.compile(
     r"(?<![#\w.])(?:\d{4}|[\d.]+e[+-]?\d)|(?<!rgb)(?<!rgba)(?<!hsl)(?<!hsla)\(|\\|-[\d.]",
     re.IGNORECASE,
 )
-_LIVELY = re.compile(
+_INTERACTIVE = re.compile(
     r"<(?:script|style|svg|canvas|iframe|embed|object|form|input|button|select|textarea|link|meta"
     r"|base|template|dialog|portal|applet|frame|frameset|map|progress|meter|[a-z]+-[\w-]+)\b"
     r"|[\s/\"']on[a-z]+\s*=|position\s*:|background(?:-image)?\s*:[^;\"']*(?:url|gradient)",
@@ -70,18 +70,18 @@ _LIVELY = re.compile(
 _PANDAS = re.compile(r"<style scoped>\s*\.dataframe[^<]*</style>")
 
 
-def is_lively(source: str) -> bool:
+def needs_sandbox(source: str) -> bool:
     """Whether HTML has scripts, styles or forms, which it would lose if it were cleaned."""
-    return _LIVELY.search(_PANDAS.sub("", source)) is not None
+    return _INTERACTIVE.search(_PANDAS.sub("", source)) is not None
 
 
-def clean(source: str) -> str:
+def sanitize(source: str) -> str:
     """Return the safe part of HTML, as nh3 (Ammonia) writes it: well-formed, ids with a prefix."""
-    return str(_cleaner().clean(_PANDAS.sub("", source)))
+    return str(_sanitizer().clean(_PANDAS.sub("", source)))
 
 
 @lru_cache(maxsize=1)
-def _cleaner() -> Any:
+def _sanitizer() -> Any:
     import nh3
 
     return nh3.Cleaner(

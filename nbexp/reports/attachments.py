@@ -1,4 +1,7 @@
-"""Files beside a page, for outputs that are too big to stand in it."""
+"""Files beside a page, for outputs that are too big to stand in it.
+
+The attachments of nbformat are others: images in a Markdown cell.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _STRICTER = 16
 _LARGEST = 20_000_000  # bytes of an output; more would double the notebook, and no browser likes it
 
 
-class Aside:
+class Attachments:
     """The folder of a page's big outputs.
 
     Args:

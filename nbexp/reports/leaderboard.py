@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nbexp.pipeline import Mode
-from nbexp.reports.chronicle import Entry
 from nbexp.reports.data import Run, Variant, flat
 from nbexp.reports.tables import text_of
+from nbexp.reports.timeline import TimelineEntry
 from nbexp.results import best_first
 from nbexp.run import VariantHistory
 
@@ -17,7 +17,7 @@ Find = Callable[[Run, Variant], tuple[str | None, bool]]
 
 
 @dataclass(frozen=True)
-class Place:
+class RankedVariant:
     """A place on the leaderboard.
 
     Attributes:
@@ -30,7 +30,7 @@ class Place:
     """
 
     rank: int
-    entry: Entry
+    entry: TimelineEntry
     variant: VariantHistory
     params: str
     link: str | None
@@ -38,7 +38,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Board:
+class Leaderboard:
     """The best variants by one metric.
 
     Attributes:
@@ -53,12 +53,12 @@ class Board:
     stage: str
     metric: str
     mode: Mode
-    places: tuple[Place, ...]
+    places: tuple[RankedVariant, ...]
     count: int
     pipelines: frozenset[str]
 
 
-def standings(entries: Sequence[Entry], find: Find) -> list[Board]:
+def leaderboards(entries: Sequence[TimelineEntry], find: Find) -> list[Leaderboard]:
     """Return a leaderboard for each metric of any run of a task.
 
     A variant that was taken from an earlier run counts once, as that run's.
@@ -72,8 +72,10 @@ def standings(entries: Sequence[Entry], find: Find) -> list[Board]:
     return [board for board in boards if board.count]
 
 
-def _board(entries: Sequence[Entry], find: Find, stage: str, metric: str, mode: Mode) -> Board:
-    first: dict[tuple[str, float], tuple[Entry, VariantHistory]] = {}
+def _board(
+    entries: Sequence[TimelineEntry], find: Find, stage: str, metric: str, mode: Mode
+) -> Leaderboard:
+    first: dict[tuple[str, float], tuple[TimelineEntry, VariantHistory]] = {}
     for entry in entries:
         if entry.history.metrics.get(stage) != [metric, mode.value]:
             continue
@@ -83,16 +85,16 @@ def _board(entries: Sequence[Entry], find: Find, stage: str, metric: str, mode: 
     ordered = best_first([variant for _, variant in first.values()], mode)
     origin = {id(variant): entry for entry, variant in first.values()}
     best = [(origin[id(each)], origin[id(each)].run.variant(each)) for each in ordered[:_PLACES]]
-    places: list[Place] = []
+    places: list[RankedVariant] = []
     for number, ((entry, found), label) in enumerate(zip(best, _labels(best), strict=True), 1):
         is_tie = bool(places) and places[-1].variant.metric == found.history.metric
         rank = places[-1].rank if is_tie else number
-        places.append(Place(rank, entry, found.history, label, *find(entry.run, found)))
+        places.append(RankedVariant(rank, entry, found.history, label, *find(entry.run, found)))
     pipelines = frozenset(entry.history.pipeline for entry, _ in first.values())
-    return Board(stage, metric, mode, tuple(places), len(ordered), pipelines)
+    return Leaderboard(stage, metric, mode, tuple(places), len(ordered), pipelines)
 
 
-def _labels(best: Sequence[tuple[Entry, Variant]]) -> Iterator[str]:
+def _labels(best: Sequence[tuple[TimelineEntry, Variant]]) -> Iterator[str]:
     """Yield for each variant those of its parameters in which any differ."""
     params = [
         {name: text_of(value) for name, value in flat(variant.params).items()}

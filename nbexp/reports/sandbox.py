@@ -44,7 +44,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from nbexp.reports.aside import Aside
+from nbexp.reports.attachments import Attachments
 
 # And the packages that bring them.
 LIBRARIES = {
@@ -72,63 +72,65 @@ _TAME = r"<\1nb-"
 _AXIS = 70  # pixels that a chart of Vega has below and above what it tells as its height
 
 
-def html_frame(content: str, aside: Aside, *, height: int = 160) -> str:
+def html_frame(content: str, attachments: Attachments, *, height: int = 160) -> str:
     """Return a frame with HTML as a notebook gave it.
 
     Args:
         content: The HTML.
-        aside: Where it goes if it is big.
+        attachments: Where it goes if it is big.
         height: Its height in pixels until it tells its own.
     """
-    if aside.is_too_large(len(content)):
-        return aside.left_out(len(content))
+    if attachments.is_too_large(len(content)):
+        return attachments.left_out(len(content))
     document = _document(content)
     attributes = (
         f'class="nb-frame" sandbox="allow-scripts" loading="lazy" referrerpolicy="no-referrer" '
-        f'title="Output of cell {aside.cell}" style="height:{height}px"'
+        f'title="Output of cell {attachments.cell}" style="height:{height}px"'
     )
-    if aside.is_big(len(document)):
-        return f'<iframe {attributes} src="{escape(aside.write(".html", document))}"></iframe>'
+    if attachments.is_big(len(document)):
+        return (
+            f'<iframe {attributes} src="{escape(attachments.write(".html", document))}"></iframe>'
+        )
     return f'<iframe {attributes} srcdoc="{escape(document)}"></iframe>'
 
 
-def plotly_frame(figure: Any, aside: Aside) -> str:
+def plotly_frame(figure: Any, attachments: Attachments) -> str:
     """Return a frame that draws a figure of plotly."""
     layout = figure.get("layout") if isinstance(figure, dict) else None
-    return html_frame(_drawing(figure, "plotly"), aside, height=_height(layout, 450))
+    return html_frame(_drawing(figure, "plotly"), attachments, height=_height(layout, 450))
 
 
-def vega_frame(spec: Any, aside: Aside) -> str:
+def vega_frame(spec: Any, attachments: Attachments) -> str:
     """Return a frame that draws a chart of Vega or Vega-Lite."""
-    return html_frame(_drawing(spec, "vega"), aside, height=_height(spec, 300) + _AXIS)
+    return html_frame(_drawing(spec, "vega"), attachments, height=_height(spec, 300) + _AXIS)
 
 
-def widgets_frame(view: Mapping[str, Any], aside: Aside) -> str:
+def widgets_frame(view: Mapping[str, Any], attachments: Attachments) -> str:
     """Return a frame that shows a widget.
 
     Args:
         view: The id of its ``model``, and the ``state`` of all that it consists of.
-        aside: Where it goes if it is big.
+        attachments: Where it goes if it is big.
     """
     place = '<div hidden><p><i id="help_menu"></i></p></div>'  # their bundle adds to a menu
-    return html_frame(place + _drawing(view, "widgets"), aside, height=40)
+    return html_frame(place + _drawing(view, "widgets"), attachments, height=40)
 
 
-def bokeh_frame(html: str, libraries: Sequence[str], aside: Aside) -> str:
+def bokeh_frame(html: str, libraries: Sequence[str], attachments: Attachments) -> str:
     """Return a frame in which bokeh draws.
 
     Args:
         html: The script that draws, and its element if it is there.
         libraries: Names of the libraries that it needs, in order.
-        aside: Where it goes if it is big.
+        attachments: Where it goes if it is big.
     """
     content = _drawing({"html": html, "libraries": libraries}, "bokeh")
-    return html_frame(content, aside, height=400)
+    return html_frame(content, attachments, height=400)
 
 
-def script_frame(source: str, aside: Aside) -> str:
+def script_frame(source: str, attachments: Attachments) -> str:
     """Return a frame that runs JavaScript, which finds its place in ``element``."""
-    return html_frame(_drawing(source, "script"), aside, height=60)
+    return html_frame(_drawing(source, "script"), attachments, height=60)
 
 
 @lru_cache(maxsize=len(LIBRARIES))

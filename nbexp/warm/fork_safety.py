@@ -33,7 +33,7 @@ _FILES = "/proc/self/fd"
 _IN_KERNEL = ("matplotlib_inline.backend_inline", "ipykernel.pylab.backend_inline")
 
 
-class UnfitError(Exception):
+class ForkUnsafeError(Exception):
     """A module that must not be imported before a fork; this process is spoilt by it.
 
     Attributes:
@@ -70,7 +70,7 @@ def is_installed(name: str, folders: tuple[str, ...]) -> bool:
     return bool(places) and all(_lies_in(str(place), folders) for place in places)
 
 
-def import_fit(
+def import_fork_safe(
     name: str,
     folders: tuple[str, ...],
     placeholders: Placeholders | None = None,
@@ -86,7 +86,7 @@ def import_fit(
         traces: Takes note of what it keeps of this process.
 
     Raises:
-        UnfitError: It must not be imported here, but has been.
+        ForkUnsafeError: It must not be imported here, but has been.
     """
     if name in sys.modules or not is_installed(name.partition(".")[0], folders):
         return
@@ -98,23 +98,23 @@ def import_fit(
             importlib.import_module(name)
         except BaseException as error:
             if uses := asked():
-                raise UnfitError(name, uses[0][:_SHOWN]) from error
+                raise ForkUnsafeError(name, uses[0][:_SHOWN]) from error
             if set(sys.modules) - before:
-                raise UnfitError(name, f"{type(error).__name__}: {error}") from error
+                raise ForkUnsafeError(name, f"{type(error).__name__}: {error}") from error
             return
         if why := reason():
-            raise UnfitError(name, why)
+            raise ForkUnsafeError(name, why)
     if (text := written()) and placeholders is not None:
-        raise UnfitError(name, f"prints when it is imported: {text}")
+        raise ForkUnsafeError(name, f"prints when it is imported: {text}")
     if uses := asked():
-        raise UnfitError(name, uses[0][:_SHOWN])
+        raise ForkUnsafeError(name, uses[0][:_SHOWN])
     if _open_files() != files:
-        raise UnfitError(name, "opens files")
+        raise ForkUnsafeError(name, "opens files")
     if _has_threads():
-        raise UnfitError(name, "starts threads")
+        raise ForkUnsafeError(name, "starts threads")
     for module in set(sys.modules) - before - {"__mp_main__"}:  # a name for this program
         if not _is_module_installed(sys.modules[module], folders):
-            raise UnfitError(name, f"imports {module}, which is local")
+            raise ForkUnsafeError(name, f"imports {module}, which is local")
     for module in _IN_KERNEL:
         _forget(module)
 

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import pytest
 
 from nbexp.reports.ansi import plain, settle, to_html
-from nbexp.reports.cleaning import is_lively
-from nbexp.reports.markup import Anchors, clean_html, prose
+from nbexp.reports.markdown import Anchors, prose, sanitize_html
 from nbexp.reports.mathml import to_mathml
+from nbexp.reports.sanitize import needs_sandbox
 
 FORBIDDEN = {"script", "style", "svg", "iframe", "form", "input", "base", "meta", "link", "mglyph"}
 
@@ -134,7 +134,7 @@ def test_attached_images_are_shown() -> None:
         "$\\href{javascript:x}{y}\\style{position:fixed}{y}\\class{nb-cell}{y}\\rule{99em}{999em}$",
     ],
 )
-@pytest.mark.parametrize("way", [lambda source: prose(source).html, clean_html])
+@pytest.mark.parametrize("way", [lambda source: prose(source).html, sanitize_html])
 def test_nothing_runs_loads_or_covers(source, way) -> None:
     found = Tags()
     found.feed(way(source))
@@ -166,7 +166,7 @@ def test_tags_within_attributes_do_not_break_out() -> None:
     ],
 )
 def test_html_that_cleaning_would_change_is_known(source: str, is_so: bool) -> None:
-    assert is_lively(source) is is_so
+    assert needs_sandbox(source) is is_so
 
 
 @pytest.mark.parametrize(

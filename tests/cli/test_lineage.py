@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cli_project import Nbexp, write_template
 
-from nbexp.course import changes_text, descent, descent_text
 from nbexp.files import append_line, write_json
+from nbexp.lineage import changes_text, descent, descent_text
 from nbexp.metrics import METRICS
 from nbexp.run import RunFolder, VariantRecord
 
@@ -136,7 +136,7 @@ def test_show_of_a_variant_has_the_chain_of_those_that_it_went_on_from(written, 
     assert "\n  train-a ← train-b (step 4) ← train-c (step 2)\n" in shown
 
 
-def test_json_has_courses_chains_and_what_was_logged(written, call):
+def test_json_has_lineages_chains_and_what_was_logged(written, call):
     record = json.loads(call("show", "train-a", "--json"))
     chain = [{"donor": "train-b", "step": 4}, {"donor": "train-c", "step": 2}]
     assert record["descent"] == chain
@@ -168,7 +168,7 @@ def at(time: float, donor: str, step: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("courses", "chain"),
+    ("events", "chain"),
     [
         ({}, ""),
         ({"a": [at(2, "b", 3)]}, "← b (step 3)"),
@@ -178,8 +178,8 @@ def at(time: float, donor: str, step: int) -> dict[str, Any]:
     ],
     ids=["none", "one", "the donor's later ones don't count", "in turn", "the last one counts"],
 )
-def test_a_descent_goes_back_in_time(courses: Mapping[str, Any], chain: str):
-    assert descent_text(descent(courses, "a")) == chain
+def test_a_descent_goes_back_in_time(events: Mapping[str, Any], chain: str):
+    assert descent_text(descent(events, "a")) == chain
 
 
 def test_changes_show_old_and_new_values_by_key():

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbexp.files import value_text
-from nbexp.reports.chronicle import Entry, code_of, metrics_of, settings_of
 from nbexp.reports.data import Run, Stage, Variant
 from nbexp.reports.tables import Columns, stage_table
+from nbexp.reports.timeline import TimelineEntry, code_of, metrics_of, settings_of
 from nbexp.results import best_by_stage
 from nbexp.run import RunHistory, VariantHistory
 from nbexp.states import State
@@ -19,7 +19,7 @@ _LARGEST = 5_000_000  # bytes of a notebook of another run that is brought along
 
 
 @dataclass(frozen=True)
-class Rival:
+class ComparedRun:
     """A run among those that are compared, with the variants that stand for it.
 
     Attributes:
@@ -29,7 +29,7 @@ class Rival:
         page: Where the run's own page is; None if the report has none.
     """
 
-    entry: Entry
+    entry: TimelineEntry
     best: Mapping[str, Variant]
     pages: Mapping[str, str]
     page: str | None
@@ -70,7 +70,7 @@ class Places:
         return f"runs/{run.id}/{page}" if _is_small(variant) else None
 
 
-def find_rivals(places: Places, entries: Sequence[Entry]) -> list[Rival]:
+def find_compared_runs(places: Places, entries: Sequence[TimelineEntry]) -> list[ComparedRun]:
     """Return a run and the others of its pipeline that are compared with it, the newest first.
 
     Args:
@@ -80,28 +80,28 @@ def find_rivals(places: Places, entries: Sequence[Entry]) -> list[Rival]:
     run = places.own
     same = [each for each in entries[::-1] if each.history.pipeline == run.history.pipeline]
     others = {each.id for each in [each for each in same if each.id != run.id][:_MOST]}
-    return [_rival(places, each) for each in same if each.id == run.id or each.id in others]
+    return [_compared_run(places, each) for each in same if each.id == run.id or each.id in others]
 
 
-def compared(run: Run, rivals: Sequence[Rival]) -> dict[str, Any]:
+def comparison_data(run: Run, compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
     """Return what the page that compares runs loads, for JSON.
 
     ``table`` and each of ``best``, by stage, have the form of a stage's data; a row of the latter
     is the variant that stands for the run named by ``runs``.
     """
-    found = {stage.name: _best_of(stage, rivals) for stage in run.stages}
+    found = {stage.name: _best_of(stage, compared_runs) for stage in run.stages}
     return {
-        "table": _table(rivals),
+        "table": _table(compared_runs),
         "best": {stage: data for stage, data in found.items() if len(data["runs"]) > 1},
     }
 
 
-def _rival(places: Places, entry: Entry) -> Rival:
+def _compared_run(places: Places, entry: TimelineEntry) -> ComparedRun:
     run = entry.run
     best = {stage: run.variant(each) for stage, each in _standing_for(run.history).items()}
     found = {stage: places.of_variant(run, variant) for stage, variant in best.items()}
     pages = {stage: page for stage, page in found.items() if page}
-    return Rival(entry, best, pages, places.of_run(run))
+    return ComparedRun(entry, best, pages, places.of_run(run))
 
 
 def _standing_for(history: RunHistory) -> dict[str, VariantHistory]:
@@ -118,8 +118,8 @@ def _is_small(variant: Variant) -> bool:
     return variant.notebook is not None and variant.notebook.stat().st_size <= _LARGEST
 
 
-def _table(rivals: Sequence[Rival]) -> dict[str, Any]:
-    entries = [rival.entry for rival in rivals]
+def _table(compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
+    entries = [each.entry for each in compared_runs]
     runs = [entry.run for entry in entries]
     columns = Columns()
     columns.add("fact", "variant", (run.id for run in runs), kind="text")
@@ -139,7 +139,7 @@ def _table(rivals: Sequence[Rival]) -> dict[str, Any]:
         "metric": "",
         "mode": "max",
         **columns.data(),
-        "links": [rival.page and f"../{rival.page}" for rival in rivals],
+        "links": [each.page and f"../{each.page}" for each in compared_runs],
         "labels": [entry.counts for entry in entries],
     }
 
@@ -151,20 +151,20 @@ def _add_all(columns: Columns, role: str, tables: Sequence[Mapping[str, Any]]) -
         columns.add(role, name, texts, kind="text")
 
 
-def _best_of(stage: Stage, rivals: Sequence[Rival]) -> dict[str, Any]:
+def _best_of(stage: Stage, compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
     """Return the variants that stand for runs in a stage, if they have the same metric."""
     fit = [
-        rival
-        for rival in rivals
-        if stage.name in rival.best
-        and rival.entry.history.metrics.get(stage.name, ("",))[0] == stage.metric
+        each
+        for each in compared_runs
+        if stage.name in each.best
+        and each.entry.history.metrics.get(stage.name, ("",))[0] == stage.metric
     ]
-    variants = tuple(rival.best[stage.name] for rival in fit)
+    variants = tuple(each.best[stage.name] for each in fit)
     pseudo = Stage(stage.name, stage.metric, stage.mode, stage.notebooks, variants, stage.sources)
     data = stage_table(pseudo, [variant.logged() for variant in variants]) if variants else {}
-    runs = [rival.entry.id for rival in fit]
+    runs = [each.entry.id for each in fit]
     for run, row in zip(runs, data.get("rows", ()), strict=True):
         row[0] = f"{run}: {row[0]}"
-    pages = [rival.pages.get(stage.name) for rival in fit]
+    pages = [each.pages.get(stage.name) for each in fit]
     links = [page and f"../{page}" for page in pages]
     return {**data, "runs": runs, "links": links, "matrices": []}

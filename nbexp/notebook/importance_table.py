@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nbexp import forest
+from nbexp import permutation_importance
 from nbexp.errors import UsageError, did_you_mean
 from nbexp.notebook.records import checked
 
@@ -45,7 +45,9 @@ def importance(records: Iterable[Mapping[str, Any]], metric: str) -> pd.DataFram
         raise UsageError(f"nbexp.importance: no variant has the metric {metric!r}. {remedy}")
     params = pd.json_normalize([dict(each["params"]) for each in variants]).to_dict("list")
     varying = {str(name): values for name, values in params.items() if _varies(values)}
-    rows, note = forest.importance(varying, [each["metrics"].get(metric) for each in variants])
+    rows, note = permutation_importance.importance(
+        varying, [each["metrics"].get(metric) for each in variants]
+    )
     renamed = [(row["param"], row["value"], row["error"]) for row in rows or ()]
     table = pd.DataFrame(renamed, columns=list(COLUMNS))
     table.attrs["note"] = note

@@ -13,7 +13,7 @@ from nbexp.run.progress import history_of
 from nbexp.states import State
 from nbexp.wording import number_text
 
-Course = Sequence[Mapping[str, Any]]
+LineageEvents = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -41,44 +41,44 @@ def last_step(folder: RunFolder, variant: str, metric: str) -> int | None:
     return max(with_metric or [entry.step for entry in entries], default=None)
 
 
-def course_of(folder: RunFolder, variant: VariantHistory) -> Course:
+def lineage_events(folder: RunFolder, variant: VariantHistory) -> LineageEvents:
     """Return what happened to a variant on its way, also in the runs that it was taken from."""
     return history_of(folder.variant(variant.name)) or variant.course
 
 
-def reason_of(variant: VariantHistory, course: Course) -> str:
+def reason_of(variant: VariantHistory, events: LineageEvents) -> str:
     """Return why a variant stands as it does; not why it once was paused, if it is no longer."""
     if variant.state is State.PRUNED:
         return variant.note
-    was_paused = {event.get("reason") for event in course}
+    was_paused = {event.get("reason") for event in events}
     is_past = variant.state is not State.PAUSED and variant.reason in was_paused
     return "" if is_past else variant.reason
 
 
-def exploits(course: Course) -> Course:
+def exploits(events: LineageEvents) -> LineageEvents:
     """Return where a variant went on from others."""
     return [
         event
-        for event in course
+        for event in events
         if event.get("event") == "exploited" and isinstance(event.get("step"), int)
         if "donor" in event
     ]
 
 
-def descent(courses: Mapping[str, Course], name: str) -> list[Origin]:
+def descent(events_of: Mapping[str, LineageEvents], name: str) -> list[Origin]:
     """Return from whom a variant's state comes, from the last one backwards.
 
     What a variant was before it went on from another one is lost, so that each has one donor;
     what counts of the donor is what happened to it before.
 
     Args:
-        courses: What happened to each variant of the run.
+        events_of: What happened to each variant of the run.
         name: Name of the variant.
     """
     found: list[Origin] = []
     before = float("inf")
     while True:
-        earlier = [e for e in exploits(courses.get(name, ())) if e["time"] < before]
+        earlier = [e for e in exploits(events_of.get(name, ())) if e["time"] < before]
         if not earlier:
             return found
         last = max(earlier, key=lambda event: float(event["time"]))
