@@ -27,21 +27,14 @@ import nbexp
 from nbexp.cli._progress import PlainProgress
 from nbexp.cli._screen import Screen
 from nbexp.cli._tally import Tally
-from nbexp.execute.job import Job, Outcome
+from nbexp.execute.job import Job
 from nbexp.files import write_json
-from nbexp.run import (
-    Event,
-    EventKind,
-    EventLog,
-    Events,
-    Parts,
-    RunFolder,
-    RunHistory,
-    RunIndex,
-    Runner,
-    StatusFile,
-)
+from nbexp.run import Parts, RunIndex, Runner, StatusFile
 from nbexp.run.pool import Done, Slot
+from nbexp.run.writer import RunWriter
+from nbexp.runs.events import Event, EventKind, EventLog, Events
+from nbexp.runs.history import RunHistory
+from nbexp.runs.outcome import Outcome
 from nbexp.states import State
 from nbexp.tracking import MlflowTracker, TensorboardListener
 
@@ -125,7 +118,7 @@ def pipeline(folder: Path, count: int) -> nbexp.Pipeline:
 
 def drive(spec: Any, pool: TwoWorkers, meter: Meter) -> None:
     """Run a pipeline as `nbexp run` does, but for the workers."""
-    tracker, folder = MlflowTracker(spec), RunFolder.create(spec)
+    tracker, folder = MlflowTracker(spec), RunWriter.create(spec)
     index = RunIndex(folder.path.parent)
     history, log, tally = RunHistory(), EventLog(folder), Tally()
     status, progress = StatusFile(folder, history), PlainProgress(Screen(), tally)

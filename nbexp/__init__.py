@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         secret,
         uniform,
     )
-    from nbexp.results import RunResult, VariantResult
+    from nbexp.runs.results import RunResult, VariantResult
     from nbexp.states import State
 
 __version__ = "0.1.0"
@@ -42,7 +42,7 @@ _HOMES = {
         "choice", "grid", "lograndint", "loguniform", "normal", "qlograndint", "qloguniform",
         "qnormal", "qrandint", "quniform", "randint", "secret", "uniform",
     ),
-    "nbexp.results": ("RunResult", "VariantResult"),
+    "nbexp.runs.results": ("RunResult", "VariantResult"),
     "nbexp.states": ("State",),
 }  # fmt: skip
 

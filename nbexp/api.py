@@ -27,17 +27,11 @@ from nbexp.plan import (
     make_plan,
     stages_needed,
 )
-from nbexp.results import RunResult
-from nbexp.run import (
-    RUNS,
-    Listener,
-    PastResults,
-    RunIndex,
-    expected_overlap,
-    list_runs,
-    read_search,
-    search_name,
-)
+from nbexp.run import PastResults, RunIndex, expected_overlap, read_search, search_name
+from nbexp.runs.events import Listener
+from nbexp.runs.finding import list_runs
+from nbexp.runs.folder import RUNS
+from nbexp.runs.results import RunResult
 from nbexp.tracking import LazyTracker
 
 _log = logging.getLogger(__name__)

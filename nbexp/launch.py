@@ -17,18 +17,11 @@ from nbexp.files import write_json
 from nbexp.machine import check_nodes
 from nbexp.pipeline import Pipeline, Resources
 from nbexp.plan import Graph, identify
-from nbexp.results import RunResult
 from nbexp.run import (
-    RUNS,
     Cluster,
-    EventLog,
-    Events,
-    Listener,
     Parts,
     PastResults,
     Pool,
-    RunFolder,
-    RunHistory,
     RunIndex,
     Runner,
     StatusFile,
@@ -36,8 +29,13 @@ from nbexp.run import (
     cluster_address,
     complete_runs,
     hand_over_runs,
-    list_runs,
 )
+from nbexp.run.writer import RunWriter
+from nbexp.runs.events import EventLog, Events, Listener
+from nbexp.runs.finding import list_runs
+from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.history import RunHistory
+from nbexp.runs.results import RunResult
 from nbexp.states import State
 from nbexp.tracking import LazyTracker, TensorboardListener, log_report
 
@@ -73,13 +71,13 @@ class Launch:
             PipelineError: No node has the resources of a stage.
             RunError: Ray or MLflow can't be used, or the folder can't be written; nothing has been.
         """
-        RunFolder.check_place(self._spec)
+        RunWriter.check_place(self._spec)
         tracker, pool = LazyTracker(self._spec), Pool(self._cluster)
         try:
             cut_off = set(self._look())
             self._start(tracker, pool)
             complete_runs(run for run in list_runs(self._spec.folder) if run.id in cut_off)
-            folder = RunFolder.create(self._spec)
+            folder = RunWriter.create(self._spec)
             try:
                 self._run_in(folder, tracker, pool)
             finally:
@@ -147,7 +145,7 @@ class Launch:
             if next(past.usable(each, found), None) is None
         )
 
-    def _run_in(self, folder: RunFolder, tracker: LazyTracker, pool: Pool) -> None:
+    def _run_in(self, folder: RunWriter, tracker: LazyTracker, pool: Pool) -> None:
         history = RunHistory()
         status = StatusFile(folder, history)
         log = EventLog(folder)
@@ -155,7 +153,7 @@ class Launch:
         events = Events([log, history, status, boards, *self._listeners])
         parts = Parts(folder, tracker, pool, events, self._index, status.catch_up)
         runner = Runner(self._spec, parts, only=self._stages, fresh=self._fresh)
-        write_json(folder.path / "plan.json", _planned(runner.graph))
+        write_json(folder.plan, _planned(runner.graph))
         tracker.open_run(folder.path)
         with _stopping(runner):
             runner.run()

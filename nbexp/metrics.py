@@ -26,8 +26,6 @@ from typing import Any
 from nbexp.lines import JsonLines
 from nbexp.records import check
 
-METRICS = "metrics.jsonl"
-MEDIA = "media"  # folder of the files that lines refer to, beside the file of lines
 _RETURN = "return"
 
 

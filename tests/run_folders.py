@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from nbexp import manifest
-from nbexp.execute import CellError, Outcome
 from nbexp.files import append_line, write_json
-from nbexp.run import RunFolder, VariantRecord
+from nbexp.run.writer import RunWriter
+from nbexp.runs import manifest
+from nbexp.runs.outcome import CellError, Outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.states import State
 
 KEY = "0" * 64
 
 
-def make_run(root: Path, name: str = "digits-1") -> RunFolder:
+def make_run(root: Path, name: str = "digits-1") -> RunWriter:
     """Return the folder of a run that has begun, and that no process works on."""
-    run = RunFolder(root / "runs" / name)
+    run = RunWriter(root / "runs" / name)
     run.variants.mkdir(parents=True)
     (run.path / "driver.lock").touch()
     emit(run, "run_started", run=name, pipeline="digits", stages=["train"],
@@ -22,15 +23,15 @@ def make_run(root: Path, name: str = "digits-1") -> RunFolder:
     return run
 
 
-def emit(run: RunFolder, event: str, /, **data: Any) -> None:
+def emit(run: RunWriter, event: str, /, **data: Any) -> None:
     append_line(run.events, {"time": 1.0, "event": event, **data})
 
 
-def start_variant(run: RunFolder, name: str, *, key: str = KEY, **more: Any) -> Path:
+def start_variant(run: RunWriter, name: str, *, key: str = KEY, **more: Any) -> Path:
     """Have a variant start, and return its folder."""
     emit(run, "variant_added", variant=name, stage="train", label="lr=1", lineage={})
     emit(run, "variant_started", variant=name, stage="train", attempt=1, params={})
-    folder = run.variant(name)
+    folder = run.variant(name).path
     folder.mkdir()
     record = VariantRecord(name, "train", "lr=1", {}, {}, key, {"code": "c"}, "t.ipynb", **more)
     record.write(folder)

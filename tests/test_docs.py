@@ -18,7 +18,7 @@ from nbexp.pipeline.params import ParamReader
 from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.tables import _types
 from nbexp.pipeline.tables.__main__ import written
-from nbexp.run import EventKind
+from nbexp.runs.events import EventKind
 from nbexp.states import State
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -17,7 +17,6 @@ TOP = {
     "__main__",
     "api",
     "machine",
-    "results",
     "lineage",
     "decisions",
     "wording",

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.projects import CELLS, IMPORTS, NAME
-from nbexp.run.tracker import Tracker, VariantRecord
+from nbexp.run.tracker import Tracker
+from nbexp.runs.record import VariantRecord
 
 _TIMES = 50
 _ROWS = 14  # a variant's in MLflow's tables, about: its run, parameters, metrics and tags
@@ -147,7 +148,7 @@ def mlflow(project: Path) -> dict[str, float]:
 
 
 def _track(tracker: Tracker, project: Path) -> None:
-    from nbexp.execute import Outcome
+    from nbexp.runs.outcome import Outcome
     from nbexp.states import State
 
     name, key, now = "sweep-3f9a2c81", "0123456789abcdef" * 4, time.time()

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import nbexp
-from nbexp import files, manifest
+from nbexp import files
 from nbexp.artifacts import _tree
 from nbexp.artifacts._base import Details, Format, UnfitError, type_name
 from nbexp.artifacts._formats import BY_NAME, FORMATS, PICKLE
 from nbexp.errors import ArtifactError, did_you_mean
+from nbexp.runs import manifest
 
 _DESCRIPTION = "artifact.json"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", re.ASCII)

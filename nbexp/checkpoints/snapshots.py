@@ -20,7 +20,6 @@ from typing import Any
 from nbexp.files import read_json, write_json
 from nbexp.records import fits
 
-SNAPSHOTS = "snapshots"
 _DESCRIPTION = "snapshot.json"
 _VERSION = 1
 _CHUNK_BYTES = 1 << 20

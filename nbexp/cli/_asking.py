@@ -19,7 +19,7 @@ from nbexp.pipeline.params import ParamReader
 from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.toml import apply_settings
 from nbexp.pipeline.values import Secret, plain, walk
-from nbexp.run import Reply, Request, await_reply, send
+from nbexp.runs.control import Reply, Request, await_reply, send
 
 _PATIENCE_S = 30.0  # a driver that starts Ray answers once that is done
 _VERBS = {"add": "add to", "pause": "pause", "continue": "continue"}
@@ -117,7 +117,7 @@ def _params(found: Found, stage: str, sets: Sequence[str]) -> Mapping[str, Any]:
 
 def _shared(found: Found) -> Mapping[str, Any]:
     try:
-        return dict(read_json(found.folder.path / "pipeline.json").get("params", {}))
+        return dict(read_json(found.folder.pipeline).get("params", {}))
     except (OSError, ValueError):
         return {}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.cli._screen import Part, Screen
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 
 _SOURCE_LINES = 4
@@ -22,7 +23,7 @@ def show_failure(
     for line in _details(error or {}):
         screen.line("    ", *line)
     if folder is not None:
-        notebook = folder / "notebook.ipynb"
+        notebook = VariantFolder(folder).notebook
         place = notebook if notebook.is_file() else folder
         screen.line("    ", ("notebook  ", "dim"), short_path(place))
 

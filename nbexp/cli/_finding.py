@@ -6,15 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.run import (
-    RunFolder,
-    RunHistory,
-    VariantHistory,
-    find_run,
-    find_variant,
-    list_runs,
-    read_history,
-)
+from nbexp.runs.finding import find_run, find_variant, list_runs
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory, VariantHistory, read_history
 from nbexp.states import State
 
 

@@ -9,8 +9,10 @@ import click
 
 from nbexp.cli._screen import Part, Screen, state_part
 from nbexp.files import shown_json
-from nbexp.results import best_by_stage, run_duration_s, run_state
-from nbexp.run import RunFolder, RunHistory, list_runs, read_history
+from nbexp.runs.finding import list_runs
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory, read_history
+from nbexp.runs.results import best_by_stage, run_duration_s, run_state
 from nbexp.wording import counted, counts_text, duration_text, number_text, time_text
 
 _ROWS = 20

@@ -13,7 +13,9 @@ from nbexp.cli._finding import find
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
 from nbexp.lines import GrowingFile
-from nbexp.run import RunFolder, RunHistory, VariantHistory, read_history, variants_of
+from nbexp.runs.finding import variants_of
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory, VariantHistory, read_history
 from nbexp.wording import counted
 
 _LOOK_S = 0.2
@@ -52,7 +54,7 @@ def _find(
 
 
 def _print(folder: RunFolder, variant: VariantHistory) -> None:
-    log = folder.variant(variant.name) / "log.txt"
+    log = folder.variant(variant.name).log
     if not log.is_file():
         click.echo(_no_log(variant))
         return
@@ -70,7 +72,7 @@ def _no_log(variant: VariantHistory) -> str:
 
 
 def _list(screen: Screen, folder: RunFolder, history: RunHistory, what: str) -> None:
-    logs = [(each, folder.variant(each.name) / "log.txt") for each in history.variants.values()]
+    logs = [(each, folder.variant(each.name).log) for each in history.variants.values()]
     there = [(each, log) for each, log in logs if log.is_file()]
     screen.line(f"{what} in {folder.id}. It has {counted(len(there), 'log')}:")
     rows = [(v.name, v.state.value, f"{log.stat().st_size} bytes", v.label) for v, log in there]
@@ -128,7 +130,7 @@ class _Tail:
     """The part of a log that has not been printed yet; whole lines, until the last."""
 
     def __init__(self, folder: RunFolder, variant: str) -> None:
-        self._file = GrowingFile(folder.variant(variant) / "log.txt")
+        self._file = GrowingFile(folder.variant(variant).log)
         self.has_written = False
 
     def write(self, echo: Callable[[str], None], *, is_last: bool) -> None:

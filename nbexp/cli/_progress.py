@@ -21,8 +21,8 @@ from nbexp.cli._screen import STYLES, Part, Screen, text
 from nbexp.cli._tally import StageTally, Tally, VariantTally
 from nbexp.cli._terminal import guard_streams
 from nbexp.files import shown_json
-from nbexp.lineage import changes_text
-from nbexp.run import Event, EventKind
+from nbexp.runs.events import Event, EventKind
+from nbexp.runs.lineage import changes_text
 from nbexp.states import State
 from nbexp.wording import counted, counts_text, duration_text, number_text
 

@@ -16,16 +16,10 @@ from nbexp.cli._screen import Screen, state_part
 from nbexp.errors import NbexpError
 from nbexp.files import shown_json
 from nbexp.plan import CODE_CHANGED, Plan, PlannedVariant, differences
-from nbexp.run import (
-    RunFolder,
-    RunHistory,
-    VariantHistory,
-    VariantRecord,
-    find_run,
-    list_runs,
-    read_history,
-    variants_of,
-)
+from nbexp.runs.finding import find_run, list_runs, variants_of
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory, VariantHistory, read_history
+from nbexp.runs.record import VariantRecord
 from nbexp.source.changes import cell_changes
 from nbexp.states import State
 from nbexp.wording import counted

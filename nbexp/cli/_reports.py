@@ -34,7 +34,7 @@ def report(run: str | None, *, target: str | None, root: Path) -> None:
     """
     from nbexp.cli._screen import Screen
     from nbexp.reports import write_report
-    from nbexp.run import find_run
+    from nbexp.runs.finding import find_run
     from nbexp.wording import counted, duration_text
 
     folder = find_run(root, run)
@@ -89,8 +89,8 @@ def table(
     """
     from nbexp.cli._finding import find_stage
     from nbexp.cli._tables import write_table
-    from nbexp.results import RunResult
-    from nbexp.run import find_run
+    from nbexp.runs.finding import find_run
+    from nbexp.runs.results import RunResult
 
     folder, named = find_stage(root, run) if stage is None else (find_run(root, run), stage)
     write_table(RunResult.read(folder.path), named, kind, target)
@@ -137,7 +137,7 @@ def _notebook(name: str, run: str | None, root: Path) -> tuple[Path, str]:
     found = find(root, run, name)
     if found.variant is None:
         raise UsageError(f"{name} is a run; name one of its variants, or a notebook.")
-    return found.folder.variant(found.variant.name) / "notebook.ipynb", found.variant.name
+    return found.folder.variant(found.variant.name).notebook, found.variant.name
 
 
 COMMANDS = (report, export, table)

@@ -12,10 +12,11 @@ from nbexp.errors import UsageError
 from nbexp.files import read_json, write_json
 from nbexp.lines import read_lines
 from nbexp.records import Name, fits
-from nbexp.run import Event, EventKind, RunFolder, send
-from nbexp.run import Request as Addition
+from nbexp.runs.control import Request as Addition
+from nbexp.runs.control import send
+from nbexp.runs.events import Event, EventKind
+from nbexp.runs.folder import RunFolder
 
-_FILE = "request.json"
 _FORM = {"pipeline": Name, "sets": list[str], "only": list[str], "warm": bool}
 
 
@@ -65,7 +66,7 @@ class RequestFile:
         folder, request = RunFolder(self._runs / event.data["run"]), self._request
         record = {"pipeline": request.pipeline.name, "sets": list(request.sets),
                   "only": list(request.only), "warm": request.warm}  # fmt: skip
-        write_json(folder.path / _FILE, record)
+        write_json(folder.request, record)
         for addition in request.additions:
             send(folder, addition)
 
@@ -77,7 +78,7 @@ def read_request(folder: RunFolder) -> Request:
         UsageError: That is not known.
     """
     try:
-        record = read_json(folder.path / _FILE)
+        record = read_json(folder.request)
     except (OSError, ValueError):
         record = None
     if not fits(record, _FORM) or record.keys() < _FORM.keys():

@@ -52,7 +52,8 @@ def resume(ctx: click.Context, run: str | None, *, root: Path, as_json: bool) ->
     from nbexp.cli._request import read_request
     from nbexp.cli._running import run_pipeline
     from nbexp.errors import UsageError
-    from nbexp.run import find_run, read_history
+    from nbexp.runs.finding import find_run
+    from nbexp.runs.history import read_history
     from nbexp.states import State
 
     folder = find_run(root, run)

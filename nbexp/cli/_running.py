@@ -14,7 +14,8 @@ from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress, Progress
 from nbexp.cli._request import Request, RequestFile
 from nbexp.cli._screen import STYLES, Screen
 from nbexp.cli._tally import Tally
-from nbexp.run import RUNS, Event, EventKind
+from nbexp.runs.events import Event, EventKind
+from nbexp.runs.folder import RUNS, RunFolder
 from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text
 
@@ -88,10 +89,10 @@ def _sum_up(
             value, who = stage.best
             screen.line(f"  best {stage.metric} ", (number_text(value), "bold"), f"  {who}")
     spec = pipeline.spec
-    folder = spec.folder / "runs" / tally.run
-    screen.line(f"  in {short_path(folder)}")
-    if spec.report and (folder / "report" / "index.html").is_file():
-        screen.line("  report ", (short_path(folder / "report" / "index.html"), "bold"))
+    folder = RunFolder(spec.folder / RUNS / tally.run)
+    screen.line(f"  in {short_path(folder.path)}")
+    if spec.report and folder.report_page.is_file():
+        screen.line("  report ", (short_path(folder.report_page), "bold"))
     for command, what in steps:
         command_there = next_step(command, spec.folder)
         screen.line("  next: ", (f"{command_there:<24}", "bold"), (f"  {what}", "dim"))

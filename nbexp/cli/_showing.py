@@ -11,10 +11,11 @@ import click
 from nbexp.cli._failure import short_path, show_failure
 from nbexp.cli._screen import Part, Screen, state_part
 from nbexp.files import shown_json
-from nbexp.lineage import descent, exploits, last_step, lineage_events, reason_of
 from nbexp.pipeline import Mode
-from nbexp.results import RunResult, best_first, run_duration_s, run_state
-from nbexp.run import RunFolder, RunHistory, VariantHistory
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory, VariantHistory
+from nbexp.runs.lineage import descent, exploits, last_step, lineage_events, reason_of
+from nbexp.runs.results import RunResult, best_first, run_duration_s, run_state
 from nbexp.wording import counts_text, duration_text, number_text, time_text
 
 _ROWS = 20
@@ -114,7 +115,7 @@ def _show_failures(
 
 
 def _absolute(folder: RunFolder, variant: str) -> Path:
-    return folder.variant(variant).absolute()
+    return folder.variant(variant).path.absolute()
 
 
 def _record(folder: RunFolder, history: RunHistory) -> dict[str, Any]:

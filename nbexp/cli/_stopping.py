@@ -8,7 +8,9 @@ from pathlib import Path
 from nbexp.cli._finding import Found, find_alive
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
-from nbexp.run import find_variant, read_history, request_stop
+from nbexp.runs.control import request_stop
+from nbexp.runs.finding import find_variant
+from nbexp.runs.history import read_history
 from nbexp.wording import counts_text
 
 _PATIENCE_S = 15.0

@@ -11,7 +11,7 @@ import click
 
 from nbexp.errors import UsageError, did_you_mean
 from nbexp.files import fit_text, shown_json, value_text, write_atomic
-from nbexp.results import RunResult, VariantResult
+from nbexp.runs.results import RunResult, VariantResult
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from typing import Any
 from nbexp.pipeline import Mode, Score
 from nbexp.plan import Durations
 from nbexp.plan.variants import short
-from nbexp.run import Event, EventKind
+from nbexp.runs.events import Event, EventKind
 from nbexp.states import State
 
 

@@ -11,7 +11,10 @@ import click
 from nbexp.cli._failure import short_path, show_failure
 from nbexp.cli._screen import Screen, state_part
 from nbexp.files import shown_json, value_text
-from nbexp.lineage import (
+from nbexp.metrics import summary
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory, VariantHistory
+from nbexp.runs.lineage import (
     Origin,
     changes_text,
     descent,
@@ -20,8 +23,9 @@ from nbexp.lineage import (
     logged_by,
     reason_of,
 )
-from nbexp.metrics import summary
-from nbexp.run import RunFolder, RunHistory, VariantHistory, VariantRecord, read_outcome
+from nbexp.runs.outcome import read_outcome
+from nbexp.runs.record import VariantRecord
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 from nbexp.wording import duration_text, number_text, time_text
 
@@ -48,11 +52,11 @@ def show_variant(
             screen.line((title, "bold"))
             screen.table(("", ""), [(str(k), _short(v)) for k, v in record[title].items()])
     _show_observed(screen, record["observed"])
-    screen.line(("files", "bold"), f"  {short_path(folder.variant(variant.name).absolute())}")
+    screen.line(("files", "bold"), f"  {short_path(folder.variant(variant.name).path.absolute())}")
     for file in record["files"]:
         screen.line(f"  {file}")
     if variant.state.is_failure:
-        place = folder.variant(variant.name).absolute()
+        place = folder.variant(variant.name).path.absolute()
         show_failure(screen, variant.name, variant.state, variant.error, place)
 
 
@@ -77,7 +81,7 @@ def _facts(variant: VariantHistory, record: dict[str, Any]) -> list[tuple[str, s
 
 
 def _record(folder: RunFolder, history: RunHistory, variant: VariantHistory) -> dict[str, Any]:
-    place = folder.variant(variant.name).absolute()
+    place = folder.variant(variant.name).path.absolute()
     record, outcome = VariantRecord.read(place), read_outcome(place)
     artifacts = outcome.artifacts if outcome else {}
     events = {name: lineage_events(folder, each) for name, each in history.variants.items()}
@@ -92,7 +96,7 @@ def _record(folder: RunFolder, history: RunHistory, variant: VariantHistory) -> 
         "descent": [asdict(origin) for origin in descent(events, variant.name)],
         "params": dict(record.params) if record else {},
         "scraps": dict(outcome.scraps) if outcome else {},
-        "artifacts": {name: str(place / "artifacts" / name) for name in artifacts},
+        "artifacts": {name: str(VariantFolder(place).artifacts / name) for name in artifacts},
         "template": record.template if record else None,
         "key": record.key if record else None,
         "identity": dict(record.parts) if record else {},

@@ -2,7 +2,8 @@
 
 from nbexp.execute.executor import NotebookExecutor
 from nbexp.execute.fork_servers import HeldForkServer, hold_fork_server
-from nbexp.execute.job import CellError, Job, Outcome, Report
+from nbexp.execute.job import Job, Report
+from nbexp.runs.outcome import CellError, Outcome
 
 __all__ = [
     "CellError",

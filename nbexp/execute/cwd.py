@@ -22,7 +22,6 @@ from nbexp.errors import NbexpError
 from nbexp.execute.job import Job
 from nbexp.files import read_json, write_json
 
-WORK = "work"
 LARGEST_COPY = 32 * 2**20
 MOST_COPIED = 256 * 2**20
 MOST_FILES = 2_000
@@ -44,7 +43,7 @@ def cwd_of(job: Job) -> Path:
     if job.mirrored is None:
         return job.cwd or job.template.parent
     place = job.template.parent.relative_to(job.mirrored)
-    return job.folder / WORK / job.mirrored.name / place
+    return job.files.work / job.mirrored.name / place
 
 
 @contextlib.contextmanager
@@ -56,7 +55,7 @@ def prepared(job: Job) -> Iterator[None]:
     """
     try:
         if job.mirrored is not None:
-            clear(job.folder / WORK)
+            clear(job.files.work)
             _Layout(job, job.mirrored).make()
         elif job.cwd is not None:
             job.cwd.mkdir(parents=True, exist_ok=True)
@@ -66,7 +65,7 @@ def prepared(job: Job) -> Iterator[None]:
     try:
         yield
     finally:
-        clear(job.folder / WORK)
+        clear(job.files.work)
 
 
 def clear(work: Path) -> None:
@@ -110,7 +109,7 @@ class _Layout:
     def __init__(self, job: Job, project: Path) -> None:
         self._start = job.template.parent
         self._project = project
-        self._work = job.folder / WORK
+        self._work = job.files.work
         self._runs = job.folder.resolve().parents[:3]  # this run's, and where it lies
         self._copies: dict[str, list[int]] = {}
         self._copied = 0

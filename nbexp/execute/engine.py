@@ -54,7 +54,7 @@ class NbexpEngine(Engine):  # type: ignore[misc] # papermill is untyped
     ) -> Any:
         job = execution.job
         nb.metadata.papermill["input_path"] = str(job.template)
-        nb.metadata.papermill["output_path"] = str(job.folder / "notebook.ipynb")
+        nb.metadata.papermill["output_path"] = str(job.files.notebook)
         execution.notebook = nb
         tell_history(nb, job.history)
         states = _States(nb, execution.recorder)

@@ -12,9 +12,10 @@ from typing import Any
 
 from nbexp.execute.decision_channel import Desk
 from nbexp.execute.guard import Guard
-from nbexp.execute.job import CellError, Job
+from nbexp.execute.job import Job
 from nbexp.execute.observing import Observer, OpenFiles
 from nbexp.execute.recorder import Recorder
+from nbexp.runs.outcome import CellError
 from nbexp.states import State
 
 

@@ -13,20 +13,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbexp import manifest
-from nbexp.checkpoints.snapshots import SNAPSHOTS
 from nbexp.decisions import Decision
 from nbexp.errors import ArtifactError, UsageError
 from nbexp.execute.cwd import prepared
 from nbexp.execute.decision_channel import Desk
 from nbexp.execute.guard import Guard
-from nbexp.execute.job import OBSERVED, CellError, Job, Outcome, Report
+from nbexp.execute.job import Job, Report
 from nbexp.files import to_json, with_checksum, write_atomic
 from nbexp.formats import FormatError, read_notebook
-from nbexp.manifest import MANIFEST
-from nbexp.metrics import METRICS, read_lineage, summary
-from nbexp.notebook.session import CUT
+from nbexp.metrics import read_lineage, summary
 from nbexp.notebook.tracked import other_params
+from nbexp.runs import manifest
+from nbexp.runs.outcome import CellError, Outcome
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 
 if TYPE_CHECKING:
@@ -59,15 +58,21 @@ class NotebookExecutor:
             RuntimeError: A job is running already.
             OSError: The job's folder can't be written.
         """
-        goes_on = any((job.folder / SNAPSHOTS).glob("[0-9]*"))
-        for name in ("result.json", MANIFEST, CUT, *(() if goes_on else (OBSERVED,))):
-            (job.folder / name).unlink(missing_ok=True)
+        files = job.files
+        goes_on = any(files.snapshots.glob("[0-9]*"))
+        for file in (
+            files.result,
+            files.manifest,
+            files.cut,
+            *(() if goes_on else (files.observed,)),
+        ):
+            file.unlink(missing_ok=True)
         with self._running() as ending:
             outcome = _execute(job, ending, self._guard, self._desk)
             if outcome.state.is_final:
-                outcome = _written(outcome, job.folder / "result.json")
+                outcome = _written(outcome, files.result)
             if outcome.state.is_success:
-                (job.folder / OBSERVED).unlink(missing_ok=True)
+                files.observed.unlink(missing_ok=True)
         return outcome
 
     def exchange(self, answer: Decision | None) -> Report:
@@ -247,7 +252,7 @@ def _quiet() -> Iterator[None]:
 def _outcome(execution: Execution, started: float) -> Outcome:
     job = execution.job
     state = execution.ended_by or (State.FAILED if execution.error else State.FINISHED)
-    cut = _cut(job.folder)
+    cut = _cut(job.files)
     # What a scheduler cut short is not what a full execution gives.
     is_partial = state is State.PRUNED or bool(cut)
     notes = (
@@ -266,7 +271,7 @@ def _outcome(execution: Execution, started: float) -> Outcome:
         cells=execution.cells,
         error=execution.error,
         note="; ".join(note for note in notes if note),
-        reported=summary(read_lineage(job.folder / METRICS)),
+        reported=summary(read_lineage(job.files.metrics)),
     )
     with execution.timed("save"):
         outcome = _with_outputs(outcome, execution)
@@ -289,10 +294,10 @@ def _put_first(execution: Execution) -> str:
     return "no cell is tagged 'parameters', so a cell with them was put first" if is_first else ""
 
 
-def _cut(folder: Path) -> str:
+def _cut(folder: VariantFolder) -> str:
     """Return what a loop left that its scheduler ended, or nothing."""
     try:
-        return (folder / CUT).read_text().strip()
+        return folder.cut.read_text().strip()
     except OSError:
         return ""
 
@@ -301,7 +306,7 @@ def _goes_on(job: Job, state: State) -> str:
     """Say of what did not come to its end that it need not begin at its beginning."""
     if state.is_success or state is State.PAUSED:
         return ""
-    has_any = any((job.folder / SNAPSHOTS).glob("[0-9]*"))
+    has_any = any(job.files.snapshots.glob("[0-9]*"))
     return "run again, it goes on from its newest snapshot" if has_any else ""
 
 

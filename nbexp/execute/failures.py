@@ -11,10 +11,10 @@ from typing import Any
 from nbformat.v4 import new_output
 
 from nbexp.execute.decision_channel import ENDING
-from nbexp.execute.job import CellError
 from nbexp.execute.kernel import KernelDiedError, signal_name
 from nbexp.execute.tracebacks import Cell, Traceback
 from nbexp.masks import Mask
+from nbexp.runs.outcome import CellError
 from nbexp.states import State
 
 _SOURCE_LINES = 5

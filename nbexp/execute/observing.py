@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from nbexp.execute.cwd import WORK, cwd_of
-from nbexp.execute.job import OBSERVED, Job
+from nbexp.execute.cwd import cwd_of
+from nbexp.execute.job import Job
 from nbexp.lines import GrowingFile
 from nbexp.masks import MASKED, Mask
 from nbexp.observe.check import Check
@@ -36,7 +36,7 @@ except ImportError:
 
 def installation(job: Job) -> str:
     """Return the code that has a kernel of Python tell what it uses."""
-    return _INSTALL % str(job.folder / OBSERVED) if job.observe else ""
+    return _INSTALL % str(job.files.observed) if job.observe else ""
 
 
 def place_of(job: Job) -> Place:
@@ -49,7 +49,7 @@ def place_of(job: Job) -> Place:
         tracked=tuple(_tracked(uri)),
         given=tuple(_given(job.parameters, job.folder.parents[2])),
         hosts=tuple(_hosts(uri)),
-        copies=_copies(job.folder / WORK, job.mirrored),
+        copies=_copies(job.files.work, job.mirrored),
     )
 
 
@@ -65,7 +65,7 @@ class Observer:
         self._job = job
         self._mask = mask
         self._events: list[Event] = []
-        self._heard = GrowingFile(job.folder / OBSERVED)
+        self._heard = GrowingFile(job.files.observed)
         self._has_ended = False
         self._early: Observation | None = None  # while nothing more is heard
 
@@ -149,7 +149,7 @@ def is_as_it_was(job: Job, variables: Mapping[str, str]) -> bool:
         variables: The environment that its kernel would have now.
     """
     observation = Observation(place_of(job), _FILES)
-    observation.take(take_events(GrowingFile(job.folder / OBSERVED)))
+    observation.take(take_events(GrowingFile(job.files.observed)))
     record = _without_secrets(observation.to_record(), Mask(job.secrets.values()))
     if any(state.get("is_changing") for state in record["inputs"].values()):
         return False

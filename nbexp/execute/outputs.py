@@ -13,6 +13,7 @@ from typing import Any
 from nbexp import artifacts
 from nbexp.files import write_atomic
 from nbexp.notebook import reader
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.scrapbook_format import about
 
 _LONGEST_NAME = 50  # characters, of up to four bytes each
@@ -50,7 +51,7 @@ def collect(notebook: Any, folder: Path) -> Outputs:
             can't be saved.
     """
     scraps = reader.scraps(notebook)
-    saved = folder / "artifacts"
+    saved = VariantFolder(folder).artifacts
     _save_frames(scraps.frames, saved)
     found = artifacts.scan(saved)
     digests = {name: item.digest for name, item in found.items()}
@@ -58,7 +59,7 @@ def collect(notebook: Any, folder: Path) -> Outputs:
     return Outputs(
         scraps=scraps.values,
         artifacts=digests,
-        figures=_write_figures(images, folder / "figures"),
+        figures=_write_figures(images, VariantFolder(folder).figures),
         note="; ".join(_remarks(scraps, digests)),
         hashes={
             f"{saved.name}/{name}/{file}": sha256

@@ -27,8 +27,8 @@ class Recorder:
         secrets = (*job.secrets.values(), *job.withheld.values())
         self.mask = Mask([*secrets, *passwords_in(job.environment)])
         self._stream = MaskedStream(self.mask)
-        self._path = job.folder / "notebook.ipynb"
-        self._log: IO[str] = (job.folder / "log.txt").open("a", encoding="utf-8", newline="")
+        self._path = job.files.notebook
+        self._log: IO[str] = job.files.log.open("a", encoding="utf-8", newline="")
         self._at_line_start = True
         self._changed = False
         self._next_save = 0.0

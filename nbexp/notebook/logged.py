@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbexp.metrics import METRICS, read_metrics
+from nbexp.metrics import read_metrics
 from nbexp.notebook.records import checked
+from nbexp.runs.variant_folder import VariantFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def curves(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _rows(record: Mapping[str, Any]) -> list[tuple[str, int, str, float]]:
-    entries = read_metrics(Path(record["notebook"]).parent / METRICS)
+    entries = read_metrics(VariantFolder(Path(record["notebook"]).parent).metrics)
     found = {(e.step, name): value for e in entries for name, value in e.values.items()}
     return [
         (record["variant"], step, name, value)

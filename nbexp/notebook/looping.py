@@ -9,9 +9,10 @@ from itertools import islice
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from nbexp.checkpoints.snapshots import SNAPSHOTS, Moment
+from nbexp.checkpoints.snapshots import Moment
 from nbexp.notebook import session as sessions
 from nbexp.notebook.interrupts import Paused
+from nbexp.runs.variant_folder import VariantFolder
 
 if TYPE_CHECKING:
     from nbexp.checkpoints.checkpointer import Checkpointer, Copied, Resume
@@ -197,7 +198,7 @@ def _checkpointer_of(session: Session, frame: Frame) -> Checkpointer | None:
     if session.checkpointer is None:
         from nbexp.checkpoints.checkpointer import Checkpointer
 
-        session.checkpointer = Checkpointer(session, session.folder / SNAPSHOTS)
+        session.checkpointer = Checkpointer(session, VariantFolder(session.folder).snapshots)
     return session.checkpointer
 
 

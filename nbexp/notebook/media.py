@@ -15,7 +15,7 @@ from typing import Any
 from nbexp.errors import LogError
 from nbexp.files import to_float, write_atomic
 from nbexp.masks import own_mask
-from nbexp.metrics import MEDIA
+from nbexp.runs.variant_folder import MEDIA, VariantFolder
 
 _BINS = 64
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -143,7 +143,7 @@ def _write(name: str, step: int, png: bytes, folder: Path | None) -> str:
     cleaned = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60]
     file = f"{MEDIA}/{cleaned}-{step:06}-{hashlib.sha256(png).hexdigest()[:8]}.png"
     if folder is not None and not (folder / file).exists():
-        (folder / MEDIA).mkdir(exist_ok=True)
+        VariantFolder(folder).media.mkdir(exist_ok=True)
         write_atomic(folder / file, png)
     return file
 

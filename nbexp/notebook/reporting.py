@@ -16,10 +16,11 @@ from typing import Any
 from nbexp.errors import LogError
 from nbexp.files import fit_text, to_json, with_checksum
 from nbexp.masks import own_mask
-from nbexp.metrics import METRICS, Entry
+from nbexp.metrics import Entry
 from nbexp.notebook import channel, media
 from nbexp.notebook import session as sessions
 from nbexp.notebook.session import Session
+from nbexp.runs.variant_folder import VariantFolder
 
 _PRINT_S = 1.0  # between two lines by hand
 _MISSING: Any = object()
@@ -120,7 +121,7 @@ class Reporter:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._file = _Lines(session.folder / METRICS) if session.folder else None
+        self._file = _Lines(VariantFolder(session.folder).metrics) if session.folder else None
         self._printer = _Printer(session)
         self._steps: dict[str, int] = {}  # the next by name
         self._decided: set[int] = set()

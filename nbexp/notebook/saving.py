@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from nbexp.runs.variant_folder import VariantFolder
+
 _BY_HAND = "nbexp-artifacts"
 
 
@@ -37,7 +39,7 @@ def save(name: str, value: Any, *, pickle: bool = False) -> str:
     from nbexp import artifacts
 
     run = os.environ.get("NBEXP_FOLDER")
-    parent = Path(run) / "artifacts" if run else Path.cwd() / _BY_HAND
+    parent = VariantFolder(Path(run)).artifacts if run else Path.cwd() / _BY_HAND
     path = artifacts.save(parent, name, value, pickle=pickle).path
     if not run:
         _say_where_once()

@@ -12,12 +12,11 @@ from nbexp.checkpoints.loops import Frame, Loops
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.files import write_atomic
 from nbexp.notebook.interrupts import Exploited, Interrupt, Paused, Stopped
+from nbexp.runs.variant_folder import VariantFolder
 
 if TYPE_CHECKING:
     from nbexp.checkpoints.checkpointer import Checkpointer
 
-CUT = "cut.txt"  # says in a variant's folder that a loop was ended before its own end
-_PAUSE = "pause"
 _TEXTS = {
     DecisionKind.STOP: "its scheduler stopped this variant early",
     DecisionKind.PAUSE: "this variant waits for others; it goes on from here later",
@@ -71,7 +70,7 @@ class Session(Loops):
         if self.folder is not None and self.is_kept and count != length:
             of = "" if length is None else f" of {length}"
             text = f"its scheduler ended loop {frame.name!r} after {count}{of} iterations"
-            write_atomic(self.folder / CUT, f"{text}\n")
+            write_atomic(VariantFolder(self.folder).cut, f"{text}\n")
 
     def leave(self, frame: Frame) -> None:
         """End a loop, in whichever way."""
@@ -110,7 +109,11 @@ class Session(Loops):
 
     def asks_pause(self) -> str | None:
         """Return why the notebook is to pause, or None where nobody asked."""
-        if self.pause is None and self.folder is not None and (self.folder / _PAUSE).exists():
+        if (
+            self.pause is None
+            and self.folder is not None
+            and VariantFolder(self.folder).pause.exists()
+        ):
             self.pause = "it was asked to pause; it goes on from here later"
         return self.pause
 

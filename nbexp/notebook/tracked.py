@@ -18,8 +18,8 @@ from typing import Any
 
 from nbexp.files import read_json, to_json, write_json
 from nbexp.metrics import Entry, Tracked
+from nbexp.runs.variant_folder import VariantFolder
 
-TRACKED = "mlflow.json"  # in the variant's folder
 _SYSTEM = "system/"  # MLflow's measurements of the machine
 _SHOWN = 40
 
@@ -100,7 +100,7 @@ class TrackedRuns:
     def _tell(self, **news: Any) -> None:
         if any(self._told.get(key) != value for key, value in news.items()):
             self._told |= news
-            write_json(self._folder / TRACKED, self._told)
+            write_json(VariantFolder(self._folder).tracked, self._told)
 
 
 class _Steps:
@@ -146,14 +146,14 @@ def other_params(folder: Path, given: Mapping[str, Any]) -> str:
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        return dict(read_json(folder / TRACKED))
+        return dict(read_json(VariantFolder(folder).tracked))
     except (OSError, ValueError):
         return {}
 
 
 def _params_of(folder: Path) -> Mapping[str, Any]:
     try:
-        return dict(read_json(folder / "variant.json")["params"])
+        return dict(read_json(VariantFolder(folder).record)["params"])
     except (OSError, ValueError, KeyError):
         return {}
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from nbexp.execute.job import Outcome
 from nbexp.files import to_float
 from nbexp.pipeline import Mode, Score
+from nbexp.runs.outcome import Outcome
 
 T = TypeVar("T")
 

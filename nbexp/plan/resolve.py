@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import LinkError, did_you_mean
-from nbexp.execute.job import Outcome
 from nbexp.files import to_float
 from nbexp.pipeline import Link, Secret
 from nbexp.pipeline.links import follow
 from nbexp.plan.keys import notebook_digest
 from nbexp.plan.variants import Variant
+from nbexp.runs.outcome import Outcome
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 
 
@@ -52,7 +53,7 @@ class Result:
     @property
     def notebook(self) -> Path:
         """The executed notebook."""
-        return self.folder / "notebook.ipynb"
+        return VariantFolder(self.folder).notebook
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -145,7 +146,7 @@ def _params(result: Result, *, content: bool) -> dict[str, Any]:
 def _artifact(result: Result, name: str, *, content: bool) -> Any:
     if content:
         return {"$content": result.outcome.artifacts[name]}
-    return str(result.folder / "artifacts" / name)
+    return str(VariantFolder(result.folder).artifacts / name)
 
 
 def _record(result: Result, *, content: bool) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from nbexp.files import value_text
 from nbexp.reports.data import Run, Stage, Variant
 from nbexp.reports.tables import Columns, stage_table
 from nbexp.reports.timeline import TimelineEntry, code_of, metrics_of, settings_of
-from nbexp.results import best_by_stage
-from nbexp.run import RunHistory, VariantHistory
+from nbexp.runs.history import RunHistory, VariantHistory
+from nbexp.runs.results import best_by_stage
 from nbexp.states import State
 
 _MOST = 20  # other runs, the newest

@@ -9,21 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nbexp.execute.job import Outcome
 from nbexp.files import read_json
-from nbexp.lineage import LineageEvents, lineage_events, reason_of
-from nbexp.metrics import METRICS, Entry, read_metrics
+from nbexp.metrics import Entry, read_metrics
 from nbexp.pipeline import Mode
 from nbexp.records import fits
-from nbexp.results import best_first, run_duration_s, run_state
-from nbexp.run import (
-    RunFolder,
-    RunHistory,
-    VariantHistory,
-    VariantRecord,
-    read_history,
-    read_outcome,
-)
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory, VariantHistory, read_history
+from nbexp.runs.lineage import LineageEvents, lineage_events, reason_of
+from nbexp.runs.outcome import Outcome, read_outcome
+from nbexp.runs.record import VariantRecord
+from nbexp.runs.results import best_first, run_duration_s, run_state
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 
 _LINK = re.compile(r"@([A-Za-z_][\w-]*)")
@@ -75,12 +71,12 @@ class Variant:
     @property
     def notebook(self) -> Path | None:
         """Its notebook, if there is one."""
-        path = self.folder / "notebook.ipynb"
+        path = VariantFolder(self.folder).notebook
         return path if path.is_file() else None
 
     def logged(self) -> list[Entry]:
         """Return all that it logged."""
-        return read_metrics(self.folder / METRICS)
+        return read_metrics(VariantFolder(self.folder).metrics)
 
 
 @dataclass(frozen=True)
@@ -202,7 +198,7 @@ class Run:
         """Return a variant whose events have been read."""
         folder = self.folder.variant(history.name)
         record, outcome = VariantRecord.read(folder), read_outcome(folder)
-        return Variant(history, folder, record, outcome, lineage_events(self.folder, history))
+        return Variant(history, folder.path, record, outcome, lineage_events(self.folder, history))
 
 
 def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

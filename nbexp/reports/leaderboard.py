@@ -9,8 +9,8 @@ from nbexp.pipeline import Mode
 from nbexp.reports.data import Run, Variant, flat
 from nbexp.reports.tables import text_of
 from nbexp.reports.timeline import TimelineEntry
-from nbexp.results import best_first
-from nbexp.run import VariantHistory
+from nbexp.runs.history import VariantHistory
+from nbexp.runs.results import best_first
 
 _PLACES = 50
 Find = Callable[[Run, Variant], tuple[str | None, bool]]

@@ -22,6 +22,7 @@ from nbexp.reports.pages import CHART_SCRIPTS, Pages, script_json
 from nbexp.reports.tables import stage_table, varying_params
 from nbexp.reports.timeline import TimelineEntry, code_of, metrics_of, timeline
 from nbexp.reports.variants import VariantPages
+from nbexp.runs.folder import RUNS
 from nbexp.states import State
 from nbexp.wording import counted, counts_text, duration_text, time_text
 
@@ -153,7 +154,7 @@ class Site:
             drawing=draw(run.stages),
             failures_shown=_FAILURES_SHOWN,
             settings=[*_settings(run.source), ("code", _code_text(run))],
-            pipeline_text=_text(run.folder.path / "pipeline.toml"),
+            pipeline_text=_text(run.folder.pipeline_file),
         )
 
     def _variant(self, path: str, stage: Stage, variant: Variant) -> str:
@@ -164,7 +165,7 @@ class Site:
 
     def _variant_of_compared_run(self, path: str, other: ComparedRun, stage: str) -> str:
         run = other.entry.run
-        folder = self._folder / "runs" / run.id
+        folder = self._folder / RUNS / run.id
         pages = VariantPages(run, folder, assets=self._folder / "assets", is_guest=True)
         values = pages.values(run.stage(stage), other.best[stage])
         return self._page("variant.html", path, page="compare.html", compared_run=run, **values)

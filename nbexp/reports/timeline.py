@@ -9,8 +9,10 @@ from typing import Any
 
 from nbexp.files import value_text
 from nbexp.reports.data import Run
-from nbexp.results import best_by_stage
-from nbexp.run import RunHistory, VariantHistory, VariantRecord, list_runs
+from nbexp.runs.finding import list_runs
+from nbexp.runs.history import RunHistory, VariantHistory
+from nbexp.runs.record import VariantRecord
+from nbexp.runs.results import best_by_stage
 from nbexp.wording import counts_text
 
 _MAX_CHANGES = 12
@@ -95,7 +97,7 @@ def settings_of(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 def code_of(run: Run) -> dict[str, str]:
     """Return what tells the code and the input files of a run from others, each by its name."""
     found: dict[str, str] = {}
-    for path in sorted((run.folder.path / "templates").glob("*.ipynb")):
+    for path in sorted(run.folder.templates.glob("*.ipynb")):
         name, _, code = path.stem.rpartition("-")
         known = found.get(f"{name}.ipynb")
         found[f"{name}.ipynb"] = f"{known}, {code}" if known else code

@@ -17,6 +17,7 @@ from nbexp.reports.notebooks import RenderedNotebook, render_notebook
 from nbexp.reports.pages import CHART_SCRIPTS, library_script
 from nbexp.reports.sandbox import library_source
 from nbexp.reports.tables import curves, text_of
+from nbexp.runs.variant_folder import LOG, NOTEBOOK, VariantFolder
 from nbexp.states import State
 from nbexp.wording import duration_text, number_text, time_text
 
@@ -27,7 +28,6 @@ _LOG_END = 1_000_000  # bytes at the end of a log, of which lines are shown
 _LINEAGE_SHOWN = 30
 _SCRIPTS = (*CHART_SCRIPTS, "stage.js", "embedded.js")
 _USAGE = {"cpu_s": ("processors", "s"), "memory_mib": ("memory at most", "MiB")}
-_NOTEBOOK, _LOG = "notebook.ipynb", "log.txt"
 _TO_NOTEBOOK = re.compile(r'class="nb-inert" title="\.\./(?P<name>[\w-]+)/notebook\.ipynb"')
 
 
@@ -78,7 +78,7 @@ class VariantPages:
     def values(self, stage: Stage, variant: Variant) -> dict[str, Any]:
         """Return the values for the page of a variant; write the files that it refers to."""
         notebook, trouble = self._rendered(variant)
-        log, lines = _tail(variant.folder / _LOG)
+        log, lines = _tail(VariantFolder(variant.folder).log)
         return {
             "stage": stage,
             "variant": variant,
@@ -143,15 +143,15 @@ class VariantPages:
                 continue
             target = self._folder / "files" / variant.name / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            bring = shutil.copyfile if name == _LOG else link_or_copy  # a log may grow
+            bring = shutil.copyfile if name == LOG else link_or_copy  # a log may grow
             bring(path, target)
             yield File(name, url, size)
 
     def _is_brought(self, name: str, size: int) -> bool:
         """Whether a file comes into the report; one of those that have to share room takes its."""
-        if name == _NOTEBOOK:
+        if name == NOTEBOOK:
             return True
-        if name == _LOG:
+        if name == LOG:
             return size <= _MAX_FILE
         if self._is_guest or size > min(_MAX_FILE, self._room):
             return False
@@ -242,9 +242,10 @@ def _curves(stage: Stage, variant: Variant) -> dict[str, Any] | None:
 
 def _own_files(folder: Path) -> Sequence[Path]:
     """Return the files of a variant that a reader may want."""
-    named = [folder / name for name in (_NOTEBOOK, _LOG, "metrics.jsonl")]
+    own = VariantFolder(folder)
+    named = (own.notebook, own.log, own.metrics)
     within = [
-        path for name in ("figures", "artifacts", "media") for path in (folder / name).rglob("*")
+        path for inner in (own.figures, own.artifacts, own.media) for path in inner.rglob("*")
     ]
     return [path for path in (*named, *sorted(within)) if path.is_file()]
 

@@ -14,6 +14,7 @@ from nbexp.files import replace_folder, write_atomic
 from nbexp.reports.data import Run
 from nbexp.reports.pages import copy_assets
 from nbexp.reports.site import Site
+from nbexp.runs.folder import RunFolder
 
 _MARK = "nbexp-report"  # a file that says that a folder is a report, and may be replaced
 
@@ -47,7 +48,7 @@ def write_report(run: Path, target: Path | None = None) -> Report:
         UsageError: The target is there already, and no report; or it can't be written.
     """
     started = time.monotonic()
-    target = target or run / "report"
+    target = target or RunFolder(run).report
     _check(target)
     beside = _folder_beside(target)
     try:

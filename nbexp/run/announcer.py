@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbexp.errors import NbexpError
-from nbexp.execute.job import Outcome
 from nbexp.metrics import Entry
 from nbexp.pipeline import Stage
 from nbexp.plan import Graph, Node, metric_value, score_of
-from nbexp.run.events import EventKind, Events
-from nbexp.run.folder import RunFolder
 from nbexp.run.overlaps import Overlaps
 from nbexp.run.tasks import Task
+from nbexp.runs.events import EventKind, Events
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.outcome import Outcome
 from nbexp.states import State
 
 _SENTENCES = 3

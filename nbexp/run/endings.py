@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from nbexp.execute.job import Outcome
 from nbexp.run.tasks import Task
 from nbexp.run.tracker import Tracker
+from nbexp.runs.outcome import Outcome
 
 
 class Endings:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nbexp.execute.job import Outcome
 from nbexp.files import canonical_json, read_json, to_json
 from nbexp.plan import Took, code_of
-from nbexp.run.folder import RunFolder
-from nbexp.run.history import list_runs
 from nbexp.run.status import is_over
-from nbexp.run.tracker import VariantRecord
+from nbexp.runs.finding import list_runs
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.outcome import Outcome
+from nbexp.runs.record import VariantRecord
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class RunIndex:
             if self._inode is None and self._database is not None:  # others don't tell this one
                 self.refresh()
             rows = self._rows(_FIND, to_json(missing))
-            there = [(key, self._runs / run / "variants" / name) for key, run, name, _ in rows]
+            there = [(key, self._folder(run, name).path) for key, run, name, _ in rows]
             gone = [(key, folder) for key, folder in there if not _is_result(folder)]
             self._forget([folder for _, folder in gone])  # a copy of it may be there
             missing = list(dict.fromkeys(key for key, _ in gone))
@@ -102,11 +103,14 @@ class RunIndex:
                     found.setdefault(key, []).append(folder)
         return found
 
+    def _folder(self, run: str, variant: str) -> VariantFolder:
+        return RunFolder(self._runs / run).variant(variant)
+
     def took(self, pipeline: str, stage: str) -> list[Took]:
         """Return how long the last variants of a stage took, and with what."""
         found = []
         for run, variant, seconds in self._rows(_DURATIONS, stage, pipeline, _LAST):
-            record = VariantRecord.read(self._runs / run / "variants" / variant)
+            record = VariantRecord.read(self._folder(run, variant))
             if record is not None:
                 parts = record.parts
                 code = code_of(parts.get("code"), parts.get("modules"))
@@ -241,10 +245,10 @@ def _results(run: RunFolder) -> Iterator[tuple[str, tuple[int, int]]]:
                     yield folder.name, _look(folder)
 
 
-def _read(folder: Path) -> tuple[Any, ...]:
+def _read(folder: VariantFolder) -> tuple[Any, ...]:
     """Return what is noted of a result."""
     try:
-        outcome = Outcome.from_record(read_json(folder / "result.json"))
+        outcome = Outcome.from_record(read_json(folder.result))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return ("", "", "", 0, 0.0, 0.0, "{}")
     record = VariantRecord.read(folder)
@@ -266,7 +270,7 @@ def _insert(database: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> No
 def _stamp(run: RunFolder) -> str:
     """Return what changes when a run that has ended is changed."""
     seen = []
-    for path in (run.path / "status.json", run.variants):
+    for path in (run.status, run.variants):
         with contextlib.suppress(OSError):
             found = path.stat()
             seen.append(f"{found.st_mtime_ns}-{found.st_size}")
@@ -274,12 +278,12 @@ def _stamp(run: RunFolder) -> str:
 
 
 def _look(folder: Path) -> tuple[int, int]:
-    found = (folder / "result.json").stat()
+    found = VariantFolder(folder).result.stat()
     return found.st_size, found.st_mtime_ns
 
 
 def _is_result(folder: Path) -> bool:
-    return (folder / "result.json").is_file()
+    return VariantFolder(folder).result.is_file()
 
 
 def _inode(file: Path) -> tuple[int, int]:

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations_with_replacement, islice, product
 from pathlib import Path, PurePath
 
-from nbexp.execute.job import Outcome
 from nbexp.pipeline import TEMPLATE, VARIANT, Pipeline, Stage
 from nbexp.plan import Graph, Variant
-from nbexp.run.folder import RunFolder, read_outcome
-from nbexp.run.tracker import VariantRecord
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.outcome import Outcome, read_outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.wording import counted
 
 _FILES = 3  # that a message names

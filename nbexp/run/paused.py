@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.execute.decision_channel import retell_ending
-from nbexp.execute.job import Outcome, Report
+from nbexp.execute.job import Report
 from nbexp.pipeline import Resources
 from nbexp.plan import pruned_key
 from nbexp.run.announcer import Announcer
-from nbexp.run.folder import RunFolder
 from nbexp.run.progress import (
     add_history,
     changed_params,
@@ -24,6 +22,9 @@ from nbexp.run.progress import (
 )
 from nbexp.run.schedulers import Schedulers, altered
 from nbexp.run.tasks import Task, TaskQueue
+from nbexp.run.writer import RunWriter
+from nbexp.runs.outcome import Outcome
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 
 _MOST_DELAYS = 25  # until a donor is not waited for that has never taken a snapshot
@@ -41,7 +42,7 @@ class PausedVariants:
     """
 
     def __init__(
-        self, schedulers: Schedulers, queue: TaskQueue, folder: RunFolder, tell: Announcer
+        self, schedulers: Schedulers, queue: TaskQueue, folder: RunWriter, tell: Announcer
     ) -> None:
         self._schedulers = schedulers
         self._queue = queue
@@ -160,7 +161,7 @@ class PausedVariants:
         task.identified = replace(task.identified, resolved=resolved)
         self._schedulers.started(task.node, task.ran_s)
 
-    def _exploit(self, task: Task, decision: Decision, folder: Path) -> None:
+    def _exploit(self, task: Task, decision: Decision, folder: VariantFolder) -> None:
         donor = self._folder.variant(decision.donor or "")
         snapshot = snapshot_after(donor, decision.donor_step or 0) or newest_snapshot(donor)
         try:
@@ -191,7 +192,7 @@ class PausedVariants:
         stage = self._tell.stage_of(task)
         key = pruned_key(task.key, stage)
         with contextlib.suppress(OSError, ValueError):  # the notebook may have been taken away
-            retell_ending(self._folder.variant(task.name) / "notebook.ipynb", reason)
+            retell_ending(self._folder.variant(task.name).notebook, reason)
         outcome = replace(task.paused, state=State.PRUNED, key=key, note=reason)
         self._folder.seal(task.name, outcome)
         end(task, outcome)

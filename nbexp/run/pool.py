@@ -12,10 +12,11 @@ from typing import Any
 
 from nbexp.decisions import Decision
 from nbexp.errors import RunError
-from nbexp.execute.job import Job, Outcome, Report
+from nbexp.execute.job import Job, Report
 from nbexp.pipeline import Resources
 from nbexp.run.cluster import Cluster
 from nbexp.run.worker import Worker, ray_environment
+from nbexp.runs.outcome import Outcome
 
 _PATIENCE_S = 3.0
 _IDLE_PATIENCE_S = 1.0

@@ -11,15 +11,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nbexp.errors import RunError
-from nbexp.execute.cwd import WORK, clear
+from nbexp.execute.cwd import clear
 from nbexp.pipeline import Mode, Score
 from nbexp.plan import metric_value
-from nbexp.run.events import EventKind, EventLog, Events
-from nbexp.run.folder import RUNS, RunFolder, read_end
-from nbexp.run.history import RunHistory, VariantHistory, fold, list_runs
 from nbexp.run.index import RunIndex
 from nbexp.run.status import is_over, status_of
-from nbexp.run.tracker import Tracker, VariantRecord
+from nbexp.run.tracker import Tracker
+from nbexp.runs.events import EventKind, EventLog, Events
+from nbexp.runs.finding import list_runs
+from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.history import RunHistory, VariantHistory, fold
+from nbexp.runs.outcome import read_end
+from nbexp.runs.record import VariantRecord
 from nbexp.states import State
 
 _log = logging.getLogger(__name__)
@@ -169,7 +172,7 @@ def _tell_end(run: RunFolder, history: RunHistory, variant: VariantHistory, even
     record = VariantRecord.read(run.variant(variant.name))
     keys = (record.key, record.pruned_key) if record else ()
     outcome = read_end(run.variant(variant.name), *keys)
-    clear(run.variant(variant.name) / WORK)
+    clear(run.variant(variant.name).work)
     if record is None or outcome is None:
         events.emit(EventKind.VARIANT_ENDED, **data, state=State.STOPPED.value, reason=_REASON)
         return

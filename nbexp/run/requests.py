@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from nbexp.errors import did_you_mean
 from nbexp.plan import Addition, Graph
 from nbexp.run.announcer import Announcer
-from nbexp.run.control import ControlFile, Malformed, Request
-from nbexp.run.events import EventKind
-from nbexp.run.folder import RunFolder
+from nbexp.runs.control import ControlFile, Malformed, Request
+from nbexp.runs.events import EventKind
+from nbexp.runs.folder import RunFolder
 
 _DONE = {
     "stop": "it stops",

@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from nbexp.execute.job import Outcome
 from nbexp.observe.check import Check
 from nbexp.observe.states import Files
 from nbexp.pipeline import Pipeline, Template
 from nbexp.plan import Graph, Identified, Result, pruned_key
 from nbexp.run.announcer import Announcer
-from nbexp.run.events import EventKind
-from nbexp.run.folder import RunFolder, read_outcome
 from nbexp.run.index import RunIndex
 from nbexp.run.schedulers import altered
-from nbexp.run.tracker import Tracker, VariantRecord
+from nbexp.run.tracker import Tracker
+from nbexp.run.writer import RunWriter
+from nbexp.runs.events import EventKind
+from nbexp.runs.outcome import Outcome, read_outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.states import State
 
 _MOST_CHANGES = 10
@@ -124,7 +125,7 @@ class Reuse:
     def __init__(
         self,
         past: PastResults,
-        folder: RunFolder,
+        folder: RunWriter,
         tracker: Tracker,
         tell: Announcer,
         *,
@@ -170,14 +171,14 @@ class Reuse:
         folder = self._folder.variant(node.variant.name)
         original, template = VariantRecord.read(source), node.variant.option.template
         if original is None or original.texts != template.texts:
-            _retext(folder / "notebook.ipynb", template, self._folder.template(template))
+            _retext(folder.notebook, template, self._folder.template(template))
         tracking_id = original.tracking_id if original else None
         params = original.params if original else identified.resolved.params
         record = replace(
             record_of(identified), source=str(source), tracking_id=tracking_id, params=params
         )
         record.write(folder)
-        result = Result(node.variant, altered(identified.resolved, folder), outcome, folder)
+        result = Result(node.variant, altered(identified.resolved, folder), outcome, folder.path)
         state = State.PRUNED if outcome.state is State.PRUNED else State.CACHED
         self._tell.ended(node, state, outcome=outcome, source=str(source))
         self._graph.end(node.variant.name, state, result)

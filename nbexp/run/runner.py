@@ -9,23 +9,22 @@ from functools import partial
 
 from nbexp.decisions import Decision
 from nbexp.errors import LinkError, RunError
-from nbexp.execute.job import CellError, Outcome, Report
+from nbexp.execute.job import Report
 from nbexp.pipeline import Pipeline
 from nbexp.plan import Graph, Identified, Node, Result, identify, refresh
 from nbexp.run.announcer import Announcer
 from nbexp.run.endings import Endings
-from nbexp.run.events import EventKind
-from nbexp.run.folder import read_end
 from nbexp.run.locks import KeyLocks
 from nbexp.run.paused import PausedVariants
 from nbexp.run.pool import Done, Slot
-from nbexp.run.progress import PAUSE
 from nbexp.run.requests import Requests
 from nbexp.run.reuse import Reuse
 from nbexp.run.schedulers import Schedulers
 from nbexp.run.searches import Searches
 from nbexp.run.starting import Parts, Starter
 from nbexp.run.tasks import Task, TaskQueue
+from nbexp.runs.events import EventKind
+from nbexp.runs.outcome import CellError, Outcome, read_end
 from nbexp.states import State
 
 _TICK_S = 0.2
@@ -177,7 +176,7 @@ class Runner:
             self._tell.ended(node, State.SKIPPED, reason=str(error))
             self.graph.end(name, State.SKIPPED)
             return
-        self._folder.variant(name).mkdir(exist_ok=True)
+        self._folder.variant(name).path.mkdir(exist_ok=True)
         outcome = _failure(name, "", CellError(type(error).__name__, str(error)))
         self._folder.write_result(outcome)
         self._end(node, outcome)
@@ -261,7 +260,7 @@ class Runner:
         """Tell what a variant has logged since the last time."""
         entries = task.tail.take() if task.tail is not None else []
         if entries and task.record is not None:
-            self._tracker.log(task.record, self._folder.variant(task.name), entries)
+            self._tracker.log(task.record, self._folder.variant(task.name).path, entries)
             self._tell.logged(task, entries)
 
     def _take(self, done: Done) -> None:
@@ -292,7 +291,7 @@ class Runner:
 
     def _retry(self, task: Task, outcome: Outcome) -> None:
         kept = self._folder.keep_attempt(task.name, task.attempt)
-        self._endings.add(task, outcome, kept)
+        self._endings.add(task, outcome, kept.path)
         self._tell.retried(task, outcome, kept)
         task.attempt += 1
         task.node.state = State.PENDING
@@ -301,7 +300,8 @@ class Runner:
     def _finish(self, task: Task, outcome: Outcome) -> None:
         if outcome.state is State.PAUSED or task.ran_s:
             outcome = self._whole(task, outcome)
-        folder, release = self._folder.variant(task.name), partial(self._locks.release, task.key)
+        folder = self._folder.variant(task.name).path
+        release = partial(self._locks.release, task.key)
         self._index.add(folder, outcome, task.stage)  # before others can have the lock
         self._endings.add(task, outcome, folder, release)
         self._end(task.node, outcome, task.identified)
@@ -317,7 +317,7 @@ class Runner:
     def _end(self, node: Node, outcome: Outcome, identified: Identified | None = None) -> None:
         result = None
         if identified is not None and outcome.state.is_success:
-            folder = self._folder.variant(node.variant.name)
+            folder = self._folder.variant(node.variant.name).path
             result = Result(node.variant, identified.resolved, outcome, folder)
         self._tell.ended(node, outcome.state, outcome=outcome)
         self.graph.end(node.variant.name, outcome.state, result)
@@ -326,7 +326,7 @@ class Runner:
     def _track_stopped(self, task: Task) -> None:
         now = time.time()
         outcome = Outcome(task.name, task.key, State.STOPPED, now, now)
-        self._endings.add(task, outcome, self._folder.variant(task.name))
+        self._endings.add(task, outcome, self._folder.variant(task.name).path)
 
     def _obey(self) -> None:
         for request in self._requests.take():
@@ -353,7 +353,7 @@ class Runner:
             return
         self._is_paused = is_paused
         for task in self._running.values():
-            file = self._folder.variant(task.name) / PAUSE
+            file = self._folder.variant(task.name).pause
             file.touch() if is_paused else file.unlink(missing_ok=True)
         if not is_paused:
             self._paused.let_go()

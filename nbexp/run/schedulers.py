@@ -9,19 +9,19 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.execute.job import Report
 from nbexp.files import canonical_json, digest
-from nbexp.metrics import METRICS, read_lineage
+from nbexp.metrics import read_lineage
 from nbexp.pipeline import Distribution, Stage
 from nbexp.plan import Graph, Node, Resolved, score_of
 from nbexp.plan.options import expand_points
 from nbexp.run.announcer import error_text
 from nbexp.run.progress import changed_params
 from nbexp.run.searches import Searches
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.search import Scheduler, make_scheduler
 from nbexp.states import State
 
@@ -57,12 +57,12 @@ class Schedulers:
         with self._bearing(name):
             scheduler.add(name, node.variant.option.choices)
 
-    def recall(self, node: Node, folder: Path) -> None:
+    def recall(self, node: Node, folder: VariantFolder) -> None:
         """Tell a scheduler what a variant reported in an earlier execution."""
         scheduler, metric = self._of.get(node.variant.name), self._stage(node).metric
         if scheduler is None or metric is None:
             return
-        entries = [entry for entry in read_lineage(folder / METRICS) if metric in entry.values]
+        entries = [entry for entry in read_lineage(folder.metrics) if metric in entry.values]
         if entries:
             points = [(entry.step, float(entry.values[metric])) for entry in entries]
             with self._bearing(node.variant.name):
@@ -200,7 +200,7 @@ class Schedulers:
         return self._schedulers[key]
 
 
-def altered(resolved: Resolved, folder: Path) -> Resolved:
+def altered(resolved: Resolved, folder: VariantFolder) -> Resolved:
     """Return a variant's parameters with those put in that a scheduler changed on its way."""
     changed = changed_params(folder).items()
     params = with_values(resolved.params, changed)

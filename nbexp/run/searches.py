@@ -21,12 +21,12 @@ from nbexp.pipeline.values import plain
 from nbexp.plan import Graph, Node, OpenSearch, identity, key_of, pruned_key, score_of
 from nbexp.records import fits
 from nbexp.run.announcer import error_text
-from nbexp.run.history import list_runs
 from nbexp.run.tracker import KnownResult, Tracker
+from nbexp.runs.finding import list_runs
+from nbexp.runs.folder import RunFolder
 from nbexp.search import Searcher, make_searcher
 from nbexp.states import State
 
-_FOLDER = "searches"
 _LINE = {"warm": list[list[Any]], "values": dict[str, Any]}  # one of the two
 _WARM = 200  # earlier results at most, for a warm start
 
@@ -144,7 +144,7 @@ class Searches:
             mode=stage.mode,
             seed=int(digest([self._graph.pipeline.seed, search.name])[:8], 16),
         )
-        file = self._run / _FOLDER / f"{name}.jsonl"
+        file = RunFolder(self._run).searches / f"{name}.jsonl"
         file.parent.mkdir(exist_ok=True)
         warm, recorded = ([], []) if self._fresh else read_search(self._earlier(), name)
         running = _RunningSearch(search, stage, searcher, file, recorded)
@@ -261,7 +261,7 @@ def read_search(
 ) -> tuple[list[Sequence[Any]], list[Mapping[str, Any]]]:
     """Return what the newest run that had a search told it at first, and what it suggested."""
     for run in runs:
-        file = run / _FOLDER / f"{name}.jsonl"
+        file = RunFolder(run).searches / f"{name}.jsonl"
         if file.is_file():
             lines = list(_whole_lines(file))
             warm = [point for line in lines for point in line.get("warm", [])]

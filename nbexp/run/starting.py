@@ -9,20 +9,23 @@ from functools import partial
 from pathlib import Path
 
 from nbexp.execute.job import Job
-from nbexp.metrics import METRICS, Tail
+from nbexp.metrics import Tail
 from nbexp.pipeline import TEMPLATE, VARIANT, Pipeline, Stage, Template
 from nbexp.plan import Graph, pruned_key
-from nbexp.run.events import Events
-from nbexp.run.folder import RunFolder
 from nbexp.run.index import RunIndex
 from nbexp.run.paused import PausedVariants
 from nbexp.run.pool import Pool
-from nbexp.run.progress import PAUSE, adopt_progress, history_of
+from nbexp.run.progress import adopt_progress
 from nbexp.run.reuse import PastResults, environment_of, record_of
 from nbexp.run.searches import Searches
 from nbexp.run.tasks import Task
-from nbexp.run.tracker import Tracker, VariantRecord
+from nbexp.run.tracker import Tracker
 from nbexp.run.worker import python_path
+from nbexp.run.writer import RunWriter
+from nbexp.runs.events import Events
+from nbexp.runs.lineage import history_of
+from nbexp.runs.record import VariantRecord
+from nbexp.runs.variant_folder import VariantFolder
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Parts:
         catch_up: Called several times a second.
     """
 
-    folder: RunFolder
+    folder: RunWriter
     tracker: Tracker
     pool: Pool
     events: Events
@@ -80,8 +83,8 @@ class Starter:
     def prepare(self, task: Task) -> Job:
         """Return the job of a variant that runs now, for the first time or again."""
         folder = self._folder.variant(task.name)
-        folder.mkdir(exist_ok=True)
-        (folder / PAUSE).unlink(missing_ok=True)
+        folder.path.mkdir(exist_ok=True)
+        folder.pause.unlink(missing_ok=True)
         is_begun = task.paused is not None
         has_past = False
         if task.attempt == 1 and not is_begun and not self._fresh:
@@ -96,7 +99,7 @@ class Starter:
             task.record.write(folder)
         return self._job(task, folder)
 
-    def _is_current(self, task: Task, folder: Path) -> bool:
+    def _is_current(self, task: Task, folder: VariantFolder) -> bool:
         """Whether what the execution in a folder had used is as it was then."""
         from nbexp.execute.observing import is_as_it_was
 
@@ -104,7 +107,7 @@ class Starter:
         job = replace(self._job(task, folder), parameters=record.params if record else {})
         return not job.observe or is_as_it_was(job, environment_of(self._pipeline))
 
-    def _begin(self, task: Task, folder: Path) -> None:
+    def _begin(self, task: Task, folder: VariantFolder) -> None:
         """Begin a variant in the tracker; one that only goes on has been begun before."""
         early = pruned_key(task.key, self._pipeline.stages[task.stage])
         search = self._searches.name_of(task.node)
@@ -115,12 +118,12 @@ class Starter:
             pruned_key=early,
             changed=task.changed,
         )
-        tracking_id, task.variables = self._tracker.begin(record, folder)
+        tracking_id, task.variables = self._tracker.begin(record, folder.path)
         task.record = replace(record, tracking_id=tracking_id)
         task.record.write(folder)
-        task.tail = Tail(folder / METRICS)
+        task.tail = Tail(folder.metrics)
 
-    def _job(self, task: Task, folder: Path) -> Job:
+    def _job(self, task: Task, folder: VariantFolder) -> Job:
         option = task.node.variant.option
         stage, environment = self._pipeline.stages[task.stage], self._pipeline.environment
         secrets = {*environment.secrets, *option.secrets}
@@ -128,7 +131,7 @@ class Starter:
         return Job(
             variant=task.name,
             template=option.template.path,
-            folder=folder,
+            folder=folder.path,
             parameters=task.identified.resolved.params,
             key=task.key,
             kernel=stage.kernel or option.template.kernel,

@@ -10,9 +10,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from nbexp.run.events import Event, EventKind
-from nbexp.run.folder import RunFolder
-from nbexp.run.history import RunHistory
+from nbexp.runs.events import Event, EventKind
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory
 from nbexp.states import State
 
 _OVER = {state.value for state in (State.FINISHED, State.FAILED, State.STOPPED)}

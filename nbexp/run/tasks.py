@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nbexp.decisions import Decision
-from nbexp.execute.job import Outcome
 from nbexp.metrics import Tail
 from nbexp.pipeline import Resources
 from nbexp.plan import Identified, Node
-from nbexp.run.tracker import VariantRecord
+from nbexp.runs.outcome import Outcome
+from nbexp.runs.record import VariantRecord
 
 
 @dataclass(eq=False)

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from nbexp.decisions import Decision
-from nbexp.execute import Job, NotebookExecutor, Outcome, Report
+from nbexp.execute import Job, NotebookExecutor, Report
 from nbexp.pipeline import TEMPLATE, VARIANT, Pipeline, Stage, Template
+from nbexp.runs.outcome import Outcome
 
 _RAYS_TOO = ("PYTHONBREAKPOINT", "SPT_NOENV")
 LIGHT = str(Path(__file__).with_name("light"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from nbexp.runs.variant_folder import NOTEBOOK, VARIANTS
 from nbexp.server.runs import LiveRun
 from nbexp.server.searching import Hit
 
@@ -72,6 +73,6 @@ def _of_run(hit: Hit, run: LiveRun, path: str) -> Finding:
     kind, _, rest = path.partition("/")
     name, _, file = rest.partition("/")
     variants = run.history().variants
-    if kind != "variants" or file != "notebook.ipynb" or name not in variants:
+    if kind != VARIANTS or file != NOTEBOOK or name not in variants:
         return Finding(hit, path, "")
     return Finding(hit, name, variants[name].label)

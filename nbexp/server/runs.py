@@ -13,8 +13,10 @@ from nbexp.lines import GrowingFile
 from nbexp.reports.ansi import settle, to_html
 from nbexp.reports.data import Run
 from nbexp.reports.site import PAGES_AMONG_RUNS, Site
-from nbexp.results import best_by_stage, run_duration_s, run_state
-from nbexp.run import RunFolder, RunHistory, list_runs, read_history
+from nbexp.runs.finding import list_runs
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory, read_history
+from nbexp.runs.results import best_by_stage, run_duration_s, run_state
 from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text, time_text
 
@@ -130,8 +132,8 @@ class LiveRun:
         version = self._own.shown() or newest
         counts = history.counts
         followed = self.folder.variant(variant) if variant in history.variants else None
-        files = ("notebook.ipynb", "metrics.jsonl", "result.json")
-        stamps = [_stamp(followed / name) for name in files] if followed else []
+        files = (followed.notebook, followed.metrics, followed.result) if followed else ()
+        stamps = list(map(_stamp, files))
         return {
             "state": run_state(history),
             "is_alive": history.state is None,
@@ -153,7 +155,7 @@ class LiveRun:
         """
         history = self.history()
         state = history.variants[variant].state
-        path = self.folder.variant(variant) / "log.txt"
+        path = self.folder.variant(variant).log
         size, _ = _stamp(path)
         is_new = offset is None or offset > size  # a retry begins a new log
         start = max(0, size - _CHUNK) if is_new else offset or 0

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Protocol
 
 from nbexp.errors import UsageError
+from nbexp.runs.folder import LOCK, TEMPLATES
 
 NOTEBOOK = ".ipynb"
 # Not searched: they hold no notebooks, or copies of those that lie elsewhere.
 _SKIPPED = ("__pycache__", "node_modules", "mlartifacts", "mlruns")
-_REPORT, _RUN = "nbexp-report", "driver.lock"  # files in the folders of reports and of runs
+_REPORT = "nbexp-report"  # a file in the folders of reports
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _entry(path: str, found: Path) -> Entry | None:
 
 def _is_searched(folder: str, beside: list[str]) -> bool:
     """Whether a folder may hold notebooks that lie nowhere else."""
-    if _REPORT in beside or (_RUN in beside and folder == "templates"):
+    if _REPORT in beside or (LOCK in beside and folder == TEMPLATES):
         return False
     return folder[0] != "." and folder not in _SKIPPED
 

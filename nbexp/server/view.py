@@ -22,7 +22,9 @@ from nbexp.formats import read_notebook
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
 from nbexp.reports.pages import POLICY, Pages, asset, library_script
 from nbexp.reports.sandbox import LIBRARIES, library_source
-from nbexp.run import RUNS, list_runs
+from nbexp.runs.finding import list_runs
+from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.variant_folder import NOTEBOOK, VARIANTS
 from nbexp.server.boards import Boards, is_installed
 from nbexp.server.contents import Catalogue
 from nbexp.server.findings import grouped
@@ -34,7 +36,6 @@ from nbexp.wording import time_text
 _MOST_HITS = 200
 _NEWEST_RUNS = 10  # shown of a project
 _NOTEBOOKS_KEPT = 4  # rendered, in memory
-_LOCK = "driver.lock"  # the file that makes a folder a run
 
 # The pages' own policy, but that they may ask this server, by scripts and by its search form.
 SERVER_POLICY = (
@@ -155,7 +156,7 @@ class View:
             return self._at("raw", entry.path)
         folder, _, file = entry.path.rpartition("/")
         above, _, variants = folder.rpartition("/")[0].rpartition("/")
-        if file == "notebook.ipynb" and variants == "variants" and (run := self._run_at(above)):
+        if file == NOTEBOOK and variants == VARIANTS and (run := self._run_at(above)):
             name = folder.rpartition("/")[2]
             if name in run.history().variants:
                 return self._at("run", above, f"/variants/{quote(name)}.html")
@@ -214,7 +215,7 @@ class View:
         run, _, _ = self.run(path)
         if self.boards is None:
             raise KeyError(path)
-        return self.boards.address(run.folder.path / "tensorboard")
+        return self.boards.address(run.folder.tensorboard)
 
     def attachment(self, path: str) -> bytes:
         """Return a big output of a notebook.
@@ -294,7 +295,7 @@ class View:
     def _run_at(self, path: str) -> LiveRun | None:
         """Return the run in a folder, if it is one; always the same."""
         folder = self.store.local(path)
-        if folder is None or not (folder / _LOCK).is_file():
+        if folder is None or not RunFolder(folder).exists:
             return None
         with self._lock:
             if path not in self._runs:
@@ -311,7 +312,7 @@ class View:
         live = {
             "up": self._folder_at(above),
             "name": above.rpartition("/")[2] or self.store.title,
-            "has_board": self.boards is not None and (folder / "tensorboard").is_dir(),
+            "has_board": self.boards is not None and RunFolder(folder).tensorboard.is_dir(),
         }
         return {"policy": SERVER_POLICY, "live": live}
 

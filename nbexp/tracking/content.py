@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nbexp.execute.job import Outcome
 from nbexp.files import fit_text, from_json, shown_json, to_float, value_text
-from nbexp.run.tracker import VariantRecord
+from nbexp.runs.outcome import Outcome
+from nbexp.runs.record import VariantRecord
 
 OWN = "nbexp."  # before a parameter's name where the notebook has logged another value under it
 _MAX_VALUE = 6000

@@ -9,6 +9,8 @@ from typing import Any
 
 from nbexp.files import append_line
 from nbexp.lines import read_lines
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.variant_folder import VariantFolder
 
 _FEW = 50
 _PAGE = 1000
@@ -71,7 +73,8 @@ class KeyIndex:
 
     def _take(self, tags: Mapping[str, str]) -> None:
         """Note where a variant lies, if it is still there."""
-        moved = self._runs / tags.get("nbexp.run", "") / "variants" / tags.get("nbexp.variant", "")
+        run = RunFolder(self._runs / tags.get("nbexp.run", ""))
+        moved = run.variant(tags.get("nbexp.variant", "")).path
         known = self._known.setdefault(tags["nbexp.key"], [])
         for folder in (Path(tags.get("nbexp.folder", "")), moved):
             if _is_result(folder) and folder not in known:
@@ -103,4 +106,4 @@ def _notes(database: Path) -> Path:
 
 
 def _is_result(folder: Path) -> bool:
-    return (folder / "result.json").is_file()
+    return VariantFolder(folder).result.is_file()

@@ -13,11 +13,13 @@ from pathlib import Path
 from threading import Thread
 
 from nbexp.errors import RunError
-from nbexp.execute.job import Outcome
 from nbexp.files import write_json
 from nbexp.metrics import Entry
 from nbexp.pipeline import Pipeline
-from nbexp.run.tracker import KnownResult, VariantRecord
+from nbexp.run.tracker import KnownResult
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.outcome import Outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.states import State
 from nbexp.tracking.git import git_tags
 from nbexp.tracking.mlflow import MlflowTracker
@@ -117,7 +119,7 @@ class LazyTracker:
             self._open()
         if not self._is_open:  # what whoever enters it later can't know any more
             source = git_tags(self._pipeline.folder)
-            write_json(run / "tracking.json", {"uri": self._mlflow.shown_uri, "source": source})
+            write_json(RunFolder(run).tracking, {"uri": self._mlflow.shown_uri, "source": source})
 
     def begin(self, record: VariantRecord, folder: Path) -> tuple[str | None, Mapping[str, str]]:
         """Begin a variant's run; return its id, and what its kernel needs to log into it."""

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import RunError
-from nbexp.execute.job import Outcome
 from nbexp.files import write_json
 from nbexp.metrics import Entry
 from nbexp.pipeline import Pipeline
-from nbexp.run.folder import RUNS, RunFolder
-from nbexp.run.tracker import KnownResult, VariantRecord
+from nbexp.run.tracker import KnownResult
+from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.outcome import Outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.states import State
 from nbexp.tracking.connection import Connection, search, tracking_uri
 from nbexp.tracking.content import fit_name, lineage_tags, values_of
@@ -175,7 +176,7 @@ class MlflowTracker:
             parent = client.create_run(self._experiment_id, run_name=run.name, tags=tags)
         self._parent = parent.info.run_id
         write_json(
-            run / "tracking.json",
+            RunFolder(run).tracking,
             {
                 "uri": self._connection.shown_uri,
                 "experiment_id": self._experiment_id,
@@ -302,10 +303,10 @@ class MlflowTracker:
         return self._index
 
     def _log_pipeline(self, run_id: str, run: Path) -> None:
-        client = self._client()
-        for name in ("pipeline.toml", "pipeline.json", "plan.json"):
-            if (run / name).is_file():
-                client.log_artifact(run_id, str(run / name))
+        client, folder = self._client(), RunFolder(run)
+        for file in (folder.pipeline_file, folder.pipeline, folder.plan):
+            if file.is_file():
+                client.log_artifact(run_id, str(file))
 
     def _attempt(self, what: str, action: Callable[..., None], *arguments: Any) -> bool:
         """Do something; note if it can't be done, and return whether it could."""

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.files import read_json, write_json
-from nbexp.run.folder import RunFolder, read_end
-from nbexp.run.history import RunHistory, fold
-from nbexp.run.tracker import VariantRecord
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory, fold
+from nbexp.runs.outcome import read_end
+from nbexp.runs.record import VariantRecord
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 from nbexp.tracking.content import lineage_tags
 from nbexp.tracking.writer import VariantWriter, status_of
-
-_PIPELINE = ("pipeline.toml", "pipeline.json", "plan.json")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Recovery:
     def __init__(self, place: Place, run: RunFolder) -> None:
         self._place = place
         self._run = run
-        self._tracking = _table(run.path / "tracking.json")
+        self._tracking = _table(run.tracking)
 
     def complete(self) -> bool:
         """Write what is missing; return False if the run is tracked somewhere else.
@@ -116,11 +116,11 @@ class Recovery:
             "run_id": parent.info.run_id,
             "artifacts": parent.info.artifact_uri,
         }
-        write_json(run.path / "tracking.json", self._tracking)
+        write_json(run.tracking, self._tracking)
         return parent
 
     def _experiment(self) -> str:
-        tracking = _table(self._run.path / "pipeline.json").get("tracking", {})
+        tracking = _table(self._run.pipeline).get("tracking", {})
         return str(tracking.get("experiment") or self._history.pipeline or self._run.id)
 
     def _tags(self) -> dict[str, str]:
@@ -145,7 +145,9 @@ class Recovery:
             if child.info.status == "RUNNING":
                 number = int(child.data.tags.get("nbexp.attempt", 1))
                 name = child.data.tags.get("nbexp.variant", "")
-                self._place.writer.write_cut_off(run_id, self._run.attempt(name, number))
+                self._place.writer.write_cut_off(
+                    run_id, self._run.variant(name).attempt(number).path
+                )
 
     def _children(self, parent: Any) -> Iterator[Any]:
         """Yield the runs of the run's variants, also those that were deleted."""
@@ -191,11 +193,11 @@ class Recovery:
 
     def _end(self, parent: Any) -> None:
         client, run_id, ended = self._place.client, parent.info.run_id, self._history.ended
-        for name in _PIPELINE:
-            if (self._run.path / name).is_file():
-                client.log_artifact(run_id, str(self._run.path / name))
-        if (self._run.path / "report" / "index.html").is_file():
-            client.log_artifacts(run_id, str(self._run.path / "report"), "report")
+        for file in (self._run.pipeline_file, self._run.pipeline, self._run.plan):
+            if file.is_file():
+                client.log_artifact(run_id, str(file))
+        if self._run.report_page.is_file():
+            client.log_artifacts(run_id, str(self._run.report), self._run.report.name)
         status = status_of(self._history.state or State.STOPPED)
         self._place.writer.end(run_id, status, int(ended * 1000) if ended else None)
 
@@ -207,9 +209,9 @@ def _attempts(run: RunFolder) -> Iterator[tuple[VariantRecord, Path]]:
         if record is None or record.source is not None:
             continue
         for number in range(1, record.attempt):
-            if run.attempt(record.name, number).is_dir():
-                earlier = replace(record, attempt=number, tracking_id=None)
-                yield earlier, run.attempt(record.name, number)
+            attempt = run.variant(record.name).attempt(number).path
+            if attempt.is_dir():
+                yield replace(record, attempt=number, tracking_id=None), attempt
         yield record, folder
 
 
@@ -227,10 +229,10 @@ def _match(children: Mapping[str, Any], record: VariantRecord) -> str:
 
 def _note(folder: Path, run_id: str) -> None:
     """Note in a variant's folder which run it has; an earlier attempt's folder has no record."""
-    record = _table(folder / "variant.json")
+    record = _table(VariantFolder(folder).record)
     if record and record.get("tracking_id") != run_id:
         record |= {"tracking_id": run_id}
-        write_json(folder / "variant.json", record, is_checked=True)
+        write_json(VariantFolder(folder).record, record, is_checked=True)
 
 
 def _table(file: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nbexp.errors import RunError
 from nbexp.files import link_or_copy, read_json, replace_folder
+from nbexp.runs.folder import RunFolder
 from nbexp.tracking.connection import Connection
 from nbexp.urls import local_path, sqlite_file, sqlite_url
 
@@ -22,7 +23,7 @@ def is_tracked(run: Path) -> bool:
         run: The run's folder.
     """
     try:
-        return "run_id" in read_json(run / "tracking.json")
+        return "run_id" in read_json(RunFolder(run).tracking)
     except (OSError, ValueError, TypeError):
         return False
 
@@ -40,7 +41,7 @@ def log_report(run: Path, report: Path, uri: str | None = None) -> None:
         RunError: The run is not in MLflow, or MLflow can't be reached.
     """
     try:
-        tracking = read_json(run / "tracking.json")
+        tracking = read_json(RunFolder(run).tracking)
         run_id, known = str(tracking["run_id"]), str(tracking["uri"])
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{run.name} was not tracked in MLflow: {error}") from error

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.files import shown_json, to_float
-from nbexp.metrics import MEDIA, METRICS, Entry, read_metrics
+from nbexp.metrics import Entry, read_metrics
+from nbexp.runs.variant_folder import MEDIA, VariantFolder
 from nbexp.tracking.content import fit_name, fit_step
 
 _BATCH = 1000  # the most that MLflow takes at once
@@ -44,11 +45,11 @@ class SeriesWriter:
         if run_id in self._written:
             self._write(run_id, folder, entries)
         else:
-            self._write(run_id, folder, read_metrics(folder / METRICS))
+            self._write(run_id, folder, read_metrics(VariantFolder(folder).metrics))
 
     def complete(self, run_id: str, folder: Path) -> list[Entry]:
         """Write all of a variant that is not there yet; return all that it has logged."""
-        entries = read_metrics(folder / METRICS)
+        entries = read_metrics(VariantFolder(folder).metrics)
         self._write(run_id, folder, entries)
         self.forget(run_id)
         return entries

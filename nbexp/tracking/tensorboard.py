@@ -18,12 +18,12 @@ from typing import Any
 
 from nbexp.files import shown_json
 from nbexp.metrics import Entry
-from nbexp.run.events import Event, EventKind
+from nbexp.runs.events import Event, EventKind
+from nbexp.runs.folder import RunFolder
 from nbexp.states import State
 from nbexp.tracking import eventfile
 from nbexp.tracking.eventfile import Record, append_records, append_restart, records_of, start_file
 
-TENSORBOARD = "tensorboard"
 _FILES = "events.out.tfevents."
 _MAX_NAME = 120
 
@@ -92,7 +92,7 @@ class TensorboardListener:
         variant = self._of(event)
         if variant.series is None:
             variant.series = self._open(event, variant)
-        folder = self._run / "variants" / event.data["variant"]
+        folder = RunFolder(self._run).variant(event.data["variant"]).path
         records = [each for entry in entries for each in records_of(entry, folder)]
         append_records(variant.series.file, records)
         variant.series.names.update(name for entry in entries for name in entry.values)
@@ -126,7 +126,7 @@ class TensorboardListener:
 
     def _folder(self, event: Event, variant: _Variant) -> Path:
         name = f"{event.data['variant']} {variant.label}"
-        return self._run / TENSORBOARD / _file_safe(event.data["stage"]) / _file_safe(name)
+        return RunFolder(self._run).tensorboard / _file_safe(event.data["stage"]) / _file_safe(name)
 
     def _open(self, event: Event, variant: _Variant) -> _Series:
         folder = self._folder(event, variant)
@@ -152,7 +152,7 @@ class TensorboardListener:
     def _adopt(self, event: Event, variant: _Variant, source: Path) -> None:
         """Show a cached variant with what it logged in the run that it was taken from."""
         target = self._folder(event, variant)
-        for stage in source.parents[1].glob(f"{TENSORBOARD}/*/"):
+        for stage in RunFolder(source.parents[1]).tensorboard.glob("*/"):
             folder = _folders(stage, stage.stat().st_mtime_ns).get(source.name)
             for file in folder.glob(f"{_FILES}*") if folder else ():
                 target.mkdir(parents=True, exist_ok=True)

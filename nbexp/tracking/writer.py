@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nbexp.execute.job import Outcome
 from nbexp.metrics import Entry, Tracked, summary
 from nbexp.notebook.tracked import began_runs
-from nbexp.run.tracker import VariantRecord
+from nbexp.runs.outcome import Outcome
+from nbexp.runs.record import VariantRecord
+from nbexp.runs.variant_folder import FIGURES, VariantFolder
 from nbexp.states import State
 from nbexp.tracking.content import OWN, fit_name, fit_step, metrics_of, params_of, result_tags
 from nbexp.tracking.descendants import end_descendants
@@ -125,11 +126,12 @@ class VariantWriter:
 
     def _write_files(self, run_id: str, folder: Path) -> None:
         write_file, write_folder = self._ways(run_id)
-        for file in ("notebook.ipynb", "log.txt"):
-            if (folder / file).is_file():
-                write_file(str(folder / file))
-        if (folder / "figures").is_dir():
-            write_folder(str(folder / "figures"), "figures")
+        files = VariantFolder(folder)
+        for file in (files.notebook, files.log):
+            if file.is_file():
+                write_file(str(file))
+        if files.figures.is_dir():
+            write_folder(str(files.figures), FIGURES)
 
     def _ways(self, run_id: str) -> tuple[Callable[..., None], Callable[..., None]]:
         """Return what writes a file and a folder; if they lie here, without asking MLflow where."""

@@ -13,7 +13,7 @@ from cli_project import Nbexp, await_true
 
 from nbexp.files import append_line, write_json
 from nbexp.lines import read_lines
-from nbexp.run import RunFolder
+from nbexp.runs.folder import RunFolder
 
 
 def begin(root: Path, name: str = "r-1", stages: tuple[str, ...] = ("train", "test")) -> RunFolder:

@@ -18,7 +18,9 @@ from fuzz.damage import DAMAGE, FILES, GOOD, LARGE, make_whole_run
 
 from nbexp import Pipeline
 from nbexp.reports import write_report
-from nbexp.run import RunIndex, complete_runs, list_runs, read_history
+from nbexp.run import RunIndex, complete_runs
+from nbexp.runs.finding import list_runs
+from nbexp.runs.history import read_history
 
 _SHARE = 4
 

@@ -12,9 +12,9 @@ import pytest
 from cli_project import Nbexp, write_template
 
 from nbexp.files import append_line, write_json
-from nbexp.lineage import changes_text, descent, descent_text
-from nbexp.metrics import METRICS
-from nbexp.run import RunFolder, VariantRecord
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.lineage import changes_text, descent, descent_text
+from nbexp.runs.record import VariantRecord
 
 Steps = Iterable[tuple[int, float]]
 
@@ -39,17 +39,17 @@ class Written:
         data = {"variant": name, "stage": "train"}
         self.emit("variant_added", **data, label=f"lr={lr}", lineage={})
         self.emit("variant_started", **data, attempt=1, params={"lr": lr})
-        self.run.variant(name).mkdir()
+        self.run.variant(name).path.mkdir()
         parts = {"code": "c", "params": {"lr": lr}}
         record = VariantRecord(
             name, "train", f"lr={lr}", {"lr": lr}, {}, "0" * 64, parts, "train.ipynb"
         )
-        write_json(self.run.variant(name) / "variant.json", vars(record))
+        write_json(self.run.variant(name).path / "variant.json", vars(record))
 
     def log(self, name: str, steps: Steps) -> None:
         entries = [{"time": 1.0, "step": step, "values": {"acc": v}} for step, v in steps]
         for entry in entries:
-            append_line(self.run.variant(name) / METRICS, entry)
+            append_line(self.run.variant(name).path / "metrics.jsonl", entry)
         self.emit("metrics", variant=name, stage="train", entries=entries)
 
     def pause(self, name: str, step: int) -> None:
@@ -152,7 +152,7 @@ def test_json_has_lineages_chains_and_what_was_logged(written, call):
 
 def test_the_history_in_the_folder_counts_where_the_variant_was_taken_from_elsewhere(written, call):
     event = {"time": 1.0, "event": "exploited", "donor": "train-a", "step": 7, "params": {"lr": 9}}
-    write_json(written.run.variant("train-d") / "history.json", [event])
+    write_json(written.run.variant("train-d").path / "history.json", [event])
     assert json.loads(call("show", "train-d", "--json"))["course"] == [event]
 
 

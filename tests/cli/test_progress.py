@@ -17,7 +17,7 @@ from nbexp.cli._screen import Screen
 from nbexp.cli._tally import Tally
 from nbexp.pipeline import Pipeline, Search, Stage, build_pipeline
 from nbexp.plan import Took, code_of
-from nbexp.run import Event, EventKind
+from nbexp.runs.events import Event, EventKind
 from nbexp.states import State
 from nbexp.wording import duration_text
 

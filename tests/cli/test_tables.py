@@ -52,7 +52,7 @@ def project(tmp_path: Path) -> Path:
         emit(run, "variant_ended", **variant, state="stopped" if number else "finished", metric=8.5)
         record = {"name": f"train-{number}", "stage": "train", "label": "", "params": {"x": value},
                   "lineage": {}, "key": "k", "parts": {}, "template": "t"}  # fmt: skip
-        folder = run.variant(f"train-{number}")
+        folder = run.variant(f"train-{number}").path
         folder.mkdir()
         write_json(folder / "variant.json", record)
     emit(run, "run_ended", state="stopped")

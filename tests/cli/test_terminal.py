@@ -21,9 +21,9 @@ from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress
 from nbexp.cli._screen import Screen
 from nbexp.cli._tally import Tally
 from nbexp.cli._terminal import clean, guarded_streams, one_line
-from nbexp.execute import CellError, Outcome
 from nbexp.files import write_json
-from nbexp.run import Event, EventKind
+from nbexp.runs.events import Event, EventKind
+from nbexp.runs.outcome import CellError, Outcome
 from nbexp.states import State
 
 SEQUENCES = {

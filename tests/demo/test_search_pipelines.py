@@ -10,7 +10,7 @@ import pytest
 
 import nbexp
 from nbexp import RunResult, State
-from nbexp.metrics import METRICS, read_metrics
+from nbexp.metrics import read_metrics
 
 REPOSITORY = Path(__file__).parents[2]
 PIPELINES = sorted((REPOSITORY / "notebooks").glob("*/*.toml"))
@@ -42,7 +42,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
 
 def test_early_stopping_spares_epochs(stopped: RunResult) -> None:
     variants = stopped.stage("train")
-    epochs = [len(read_metrics(variant.folder / METRICS)) for variant in variants]
+    epochs = [len(read_metrics(variant.folder / "metrics.jsonl")) for variant in variants]
 
     assert stopped.state is State.FINISHED
     assert {variant.state for variant in variants} == {State.FINISHED, State.PRUNED}
@@ -57,7 +57,7 @@ def test_pruned_variant_leaves_a_model(stopped: RunResult) -> None:
 def test_curves_of_all_variants_are_drawn(stopped: RunResult) -> None:
     [compared] = stopped.stage("compare")
     variants = stopped.stage("train")
-    count = sum(len(read_metrics(variant.folder / METRICS)) for variant in variants)
+    count = sum(len(read_metrics(variant.folder / "metrics.jsonl")) for variant in variants)
 
     assert compared.scraps["step_count"] == count
     image = compared.folder / "figures" / "metric_by_step.png"

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from notebook_files import await_log, cell_states, is_gone, read_cells
 
-from nbexp.execute import Job, NotebookExecutor, Outcome
+from nbexp.execute import Job, NotebookExecutor
 from nbexp.files import read_json
+from nbexp.runs.outcome import Outcome
 from nbexp.states import State
 
 MakeJob = Callable[..., Job]

@@ -9,8 +9,9 @@ import pytest
 from nbformat import v3
 from notebook_files import cell_states, read_cells, write_notebook
 
-from nbexp.execute import Job, NotebookExecutor, Outcome
+from nbexp.execute import Job, NotebookExecutor
 from nbexp.files import read_json
+from nbexp.runs.outcome import Outcome
 from nbexp.states import State
 
 MakeJob = Callable[..., Job]

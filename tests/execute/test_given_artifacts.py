@@ -2,8 +2,9 @@
 
 import pytest
 
-from nbexp import artifacts, manifest
+from nbexp import artifacts
 from nbexp.errors import ArtifactError
+from nbexp.runs import manifest
 from nbexp.states import State
 
 CHANGE = """

@@ -16,7 +16,6 @@ import nbformat
 import pytest
 
 from nbexp.execute import Job, NotebookExecutor, observing
-from nbexp.execute.job import OBSERVED
 from nbexp.execute.observing import is_as_it_was
 from nbexp.files import read_json
 from nbexp.masks import MASKED, Mask
@@ -68,7 +67,7 @@ def test_kernel_tells_what_its_notebook_uses(
     assert observed["written"] == ["own.txt"]
     assert list(observed["variables"]) == ["ASKED"]
     assert observed["unseen"] == ["it starts bash, whose reads can't be seen"]
-    assert not (job.folder / OBSERVED).exists()
+    assert not (job.folder / "observed.jsonl").exists()
     check = Check(files, {"ASKED": "1"}, Files())
     assert list(check.changes(observed)) == []
     (files / "child.txt").write_text("2")
@@ -104,7 +103,7 @@ def test_observation_can_be_turned_off(executor: NotebookExecutor, make_job: Mak
     job = make_job("import os\nprint(os.environ.get('NBEXP_OBSERVED'))", observe=False)
     assert executor.execute(job).observed == {}
     assert "None\n" in (job.folder / "log.txt").read_text()
-    assert not (job.folder / OBSERVED).exists()
+    assert not (job.folder / "observed.jsonl").exists()
 
 
 @pytest.mark.usefixtures("bash_kernel")
@@ -167,7 +166,9 @@ def test_what_is_read_is_hashed_while_the_notebook_runs(
     job = make_job()
     events = [["cd", str(files)], ["w", "own.txt", 1.0, False], ["r", "own.txt", 2.0]]
     lines = [json.dumps(events), json.dumps([["cd", str(files)], ["r", "read.txt", 3.0]])]
-    (job.folder / OBSERVED).write_text("\n".join(lines) + '\n[["cd", ')  # one is being written
+    (job.folder / "observed.jsonl").write_text(
+        "\n".join(lines) + '\n[["cd", '
+    )  # one is being written
 
     async def run() -> None:
         task = asyncio.create_task(observing.Observer(job, Mask([])).look_ahead())
@@ -207,7 +208,7 @@ def test_what_is_told_late_may_have_happened_early(
     observer = observing.Observer(job, Mask([]))
 
     def tell(event: list[object]) -> None:
-        with (job.folder / OBSERVED).open("a") as file:
+        with (job.folder / "observed.jsonl").open("a") as file:
             file.write(f"{json.dumps([['cd', str(files)], event])}\n")
 
     async def run() -> None:
@@ -241,7 +242,7 @@ def test_paths_that_hold_a_secret_are_written_nowhere(
     (files / "in" / secret / "file.txt").write_text("1")
     job = make_job(READS_OF_SECRET, ends, secrets={"SECRET": secret})
     outcome = executor.execute(job)
-    assert (job.folder / OBSERVED).exists() == bool(ends)
+    assert (job.folder / "observed.jsonl").exists() == bool(ends)
     assert not ends or is_as_it_was(job, {"SECRET": secret})
     for file in (path for path in job.folder.rglob("*") if path.is_file()):
         assert "tops3cret" not in file.read_text(), file.name

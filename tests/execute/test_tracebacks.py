@@ -11,9 +11,9 @@ from jupyter_client.manager import start_new_kernel
 from nbformat import v4
 
 from nbexp.execute.failures import cell_failed, told
-from nbexp.execute.job import CellError
 from nbexp.execute.tracebacks import Cell, Traceback
 from nbexp.masks import Mask
+from nbexp.runs.outcome import CellError
 
 LOADING = "import json\n\ndef load(text):\n    return json.loads(\n        text,\n    )\n"
 GROUP = """\

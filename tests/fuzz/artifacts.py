@@ -10,8 +10,9 @@ from typing import Any
 from fuzz._base import Case, Kind, expect
 from fuzz.mutations import odd_value
 from fuzz.physical import damage_files
-from nbexp import artifacts, manifest
+from nbexp import artifacts
 from nbexp.errors import ArtifactError
+from nbexp.runs import manifest
 
 
 class Artifacts(Kind):

@@ -8,9 +8,9 @@ from random import Random
 from fuzz._base import Case, Kind, expect
 from fuzz.mutations import odd_value
 from fuzz.notebooks import mutated_notebook
-from nbexp.execute import Job, NotebookExecutor, Outcome
+from nbexp.execute import Job, NotebookExecutor
 from nbexp.files import to_json
-from nbexp.run import read_outcome
+from nbexp.runs.outcome import Outcome, read_outcome
 from nbexp.states import State
 
 

@@ -12,8 +12,10 @@ from run_folders import KEY
 from fuzz._base import Case, Kind, expect
 from fuzz.damage import make_whole_run
 from fuzz.physical import damage_files
-from nbexp.results import RunResult, VariantResult
-from nbexp.run import RunFolder, VariantRecord, read_outcome
+from nbexp.run.writer import RunWriter
+from nbexp.runs.outcome import read_outcome
+from nbexp.runs.record import VariantRecord
+from nbexp.runs.results import RunResult, VariantResult
 from nbexp.states import State
 
 _FACTS = ("params", "scraps", "logged", "metric", "lineage", "duration_s", "stage")
@@ -55,7 +57,7 @@ class Results(Kind):
 
 
 def _adopted(run: Path) -> Any:
-    target = RunFolder(run.parent / "digits-1")
+    target = RunWriter(run.parent / "digits-1")
     target.variants.mkdir(parents=True)
     adopted = target.adopt("train-1", run / "variants" / "train-1", KEY)
     return adopted and read_outcome(adopted, KEY)

@@ -13,7 +13,10 @@ from fuzz.damage import DAMAGE, FILES, GOOD, LARGE, make_whole_run
 from fuzz.projects import write_project
 from nbexp.files import append_line, file_digest
 from nbexp.reports import write_report
-from nbexp.run import RunFolder, RunIndex, complete_runs, list_runs, read_history
+from nbexp.run import RunIndex, complete_runs
+from nbexp.runs.finding import list_runs
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import read_history
 
 _BAD, _WHOLE = "digits-0", "digits-9"
 _BESIDE = (

@@ -19,6 +19,7 @@ from nbexp.errors import CheckpointError
 from nbexp.lines import read_lines
 from nbexp.notebook import session
 from nbexp.run.progress import newest_snapshot, snapshot_after
+from nbexp.runs.variant_folder import VariantFolder
 
 _VARIANT = "train-3f9a2c"
 _DIES_AT = 9
@@ -52,7 +53,10 @@ class Snapshots(Kind):
         return Case(f"snapshots: {told}", lambda: self._check(folder))
 
     def _check(self, folder: Path) -> None:
-        for found in (newest_snapshot(folder), *(snapshot_after(folder, n) for n in range(-1, 9))):
+        for found in (
+            newest_snapshot(VariantFolder(folder)),
+            *(snapshot_after(VariantFolder(folder), n) for n in range(-1, 9)),
+        ):
             known = found is None or _facts(found) in self._known
             expect(known, f"a reader found {found}, which was never taken")
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nbexp.files import read_json, write_json
-from nbexp.metrics import METRICS, read_metrics, summary
+from nbexp.metrics import read_metrics, summary
 from nbexp.notebook import hooks, session
 from nbexp.notebook.tracked import began_runs, other_params
 
@@ -97,7 +97,7 @@ class Notebook:
     def logged(self) -> dict[str, list[tuple[int, float]]]:
         """Return steps and values of what the variant keeps of what MLflow was told."""
         found: dict[str, list[tuple[int, float]]] = {}
-        for entry in read_metrics(self.folder / METRICS):
+        for entry in read_metrics(self.folder / "metrics.jsonl"):
             for name, value in entry.values.items():
                 found.setdefault(name, []).append((entry.step, value))
         return found
@@ -381,7 +381,7 @@ for step in range(2):
     nbexp.log("loss", step, step)
     mlflow.log_metric("loss", 9, step=step)
 """)
-    found = summary(read_metrics(warm_notebook.folder / METRICS))
+    found = summary(read_metrics(warm_notebook.folder / "metrics.jsonl"))
     assert (found["loss"].last, found["loss"].step, found["loss"].count) == (1.0, 1, 2)
 
 

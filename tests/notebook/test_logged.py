@@ -9,7 +9,7 @@ import pytest
 
 import nbexp
 from nbexp.files import to_json
-from nbexp.metrics import METRICS, Entry, mark_return
+from nbexp.metrics import Entry, mark_return
 
 
 def record(folder: Path, variant: str, *lines: Entry | dict[str, Any]) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def record(folder: Path, variant: str, *lines: Entry | dict[str, Any]) -> dict[s
     place.mkdir()
     records = [line.to_record() if isinstance(line, Entry) else line for line in lines]
     if records:
-        (place / METRICS).write_text("".join(to_json(each) + "\n" for each in records))
+        (place / "metrics.jsonl").write_text("".join(to_json(each) + "\n" for each in records))
     return {"variant": variant, "params": {}, "notebook": str(place / "notebook.ipynb")}
 
 

@@ -18,14 +18,14 @@ import pytest
 
 import nbexp
 from nbexp.errors import LogError
-from nbexp.metrics import METRICS, read_metrics
+from nbexp.metrics import read_metrics
 from nbexp.notebook.interrupts import Exploited, Paused, Stopped
 
 torch = pytest.importorskip("torch")
 
 
 def entries(kernel):
-    return read_metrics(kernel.folder / METRICS)
+    return read_metrics(kernel.folder / "metrics.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_steps_are_those_of_the_outermost_loop_or_count_the_calls(kernel):
 
 
 def test_a_line_that_was_cut_off_costs_no_other(kernel):
-    (kernel.folder / METRICS).write_text('{"time": 1, "st')
+    (kernel.folder / "metrics.jsonl").write_text('{"time": 1, "st')
     nbexp.log("x", 1)
     nbexp.log("x", 2)
     assert [entry.values["x"] for entry in entries(kernel)] == [1, 2]
@@ -163,7 +163,7 @@ def test_a_line_that_was_cut_off_costs_no_other(kernel):
 
 def test_a_folder_that_was_replaced_gets_what_follows(kernel):
     nbexp.log("x", 1)
-    (kernel.folder / METRICS).unlink()
+    (kernel.folder / "metrics.jsonl").unlink()
     nbexp.log("x", 2)
     assert [entry.values["x"] for entry in entries(kernel)] == [2]
 

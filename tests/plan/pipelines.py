@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbexp.execute.job import Outcome
 from nbexp.pipeline import Pipeline, build_pipeline
 from nbexp.plan import Graph, Node, Result, Took, code_of, identify
+from nbexp.runs.outcome import Outcome
 from nbexp.states import State
 
 NAMES = "data, model, lr, hidden, options, others, x, y, z"

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pipelines import finish, pipeline_of, run_all
 
-from nbexp.execute.job import Outcome
 from nbexp.metrics import Reported
 from nbexp.pipeline import Mode, Score
 from nbexp.plan import Graph, Node, best, metric_value, stages_needed
 from nbexp.plan.reduce import count_kept
+from nbexp.runs.outcome import Outcome
 from nbexp.states import State
 
 A = {"params": {"x": {"grid": [1, 2]}}}

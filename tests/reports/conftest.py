@@ -13,10 +13,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import nbexp
-from nbexp.execute import CellError, Outcome
 from nbexp.files import append_line, write_json
-from nbexp.metrics import METRICS, Entry
-from nbexp.run import EventKind, EventLog, Events, RunFolder, VariantRecord
+from nbexp.metrics import Entry
+from nbexp.run.writer import RunWriter
+from nbexp.runs.events import EventKind, EventLog, Events
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.outcome import CellError, Outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.states import State
 
 START = 1_790_000_000.0
@@ -106,7 +109,7 @@ class RunMaker:
         settings = nbexp.Pipeline(
             pipeline, stages, task=task, folder=self.folder, params={"epochs": epochs}
         )
-        run = RunFolder.create(settings.spec)
+        run = RunWriter.create(settings.spec)
         events = Events([EventLog(run)])
         metrics = {"train": ["score", mode, "last"]}
         events.emit(EventKind.RUN_STARTED, run=run.id, pipeline=pipeline,
@@ -126,7 +129,7 @@ class RunMaker:
     def _variant(self, run: RunFolder, events: Events, name: str, made: Made) -> None:
         told = {"variant": name, "stage": made.stage, "label": made.label}
         events.emit(EventKind.VARIANT_ADDED, **told, lineage=dict(made.lineage))
-        folder = run.variant(name)
+        folder = run.variant(name).path
         if made.state is not State.SKIPPED:
             folder.mkdir()
             self._write(folder, name, made)
@@ -144,7 +147,9 @@ class RunMaker:
         (folder / "log.txt").write_text(f"=== {name} ===\n")
         for step in range(made.epochs):
             loss = math.exp(-step / (1 + len(name)))
-            append_line(folder / METRICS, Entry(START, step, {"loss": loss}, {}).to_record())
+            append_line(
+                folder / "metrics.jsonl", Entry(START, step, {"loss": loss}, {}).to_record()
+            )
         scraps = {**made.scraps, **({"score": made.metric} if made.metric is not None else {})}
         outcome = Outcome(
             name, made.key, made.state, START, START + 1.5, scraps=scraps, error=made.error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nbexp.run import Event
+from nbexp.runs.events import Event
 
 Write = Callable[..., Path]
 

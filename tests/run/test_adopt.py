@@ -7,9 +7,10 @@ import time
 import pytest
 from run_folders import KEY, leave_result, make_run, start_variant
 
-from nbexp import artifacts, manifest
+from nbexp import artifacts
 from nbexp.files import read_json, write_json
-from nbexp.run import read_outcome
+from nbexp.runs import manifest
+from nbexp.runs.outcome import read_outcome
 
 LARGE = 2**21
 DATA = "artifacts/model/content/weights.bin"
@@ -56,7 +57,7 @@ def age(path):
 
 def test_all_of_it_is_there_and_none_but_large_artifacts_is_shared(tmp_path, source):
     run, folder = adopt(tmp_path, source)
-    assert folder == run.variant("train-1")
+    assert folder == run.variant("train-1").path
     assert read_outcome(folder, KEY) == read_outcome(source, KEY)
     files = list(read_json(source / "manifest.json")["files"])
     assert sorted(files) == sorted([*FILES, "artifacts/model/content/large.bin"])
@@ -164,4 +165,4 @@ def test_folder_that_an_attempt_has_used_is_left_alone(tmp_path, source):
     run = make_run(tmp_path, "now")
     start_variant(run, "train-1")
     assert run.adopt("train-1", source, KEY) is None
-    assert (run.variant("train-1") / "variant.json").exists()
+    assert (run.variant("train-1").path / "variant.json").exists()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from nbexp import State
-from nbexp.results import RunResult
+from nbexp.runs.results import RunResult
 
 PIPELINE = """
 name = "nodes"

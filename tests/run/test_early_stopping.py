@@ -13,8 +13,8 @@ import pytest
 
 import nbexp
 from nbexp import RunResult, State
-from nbexp.metrics import METRICS, read_metrics
-from nbexp.run import EventKind
+from nbexp.metrics import read_metrics
+from nbexp.runs.events import EventKind
 
 PARAMETERS = "lr = 0.1\nepochs = 9\n"
 # What it reaches hangs on lr alone; no two learning rates are alike.
@@ -114,7 +114,7 @@ def test_all_variants_of_a_stage_finish_or_are_pruned(run, stage):
 @pytest.mark.parametrize("stage", ["asha", "hyperband", "median", "bohb", "own"])
 def test_scheduler_spares_epochs(run, stage):
     variants = run.stage(stage)
-    epochs = [len(read_metrics(variant.folder / METRICS)) for variant in variants]
+    epochs = [len(read_metrics(variant.folder / "metrics.jsonl")) for variant in variants]
     assert sum(epochs) < 9 * len(variants)
     pruned = [variant for variant in variants if variant.state is State.PRUNED]
     assert pruned
@@ -137,7 +137,7 @@ def test_variant_that_reaches_the_limit_finishes_its_notebook(run):
 def test_no_iteration_runs_after_stop(run):
     for variant in run.stage("own"):
         assert variant.state is State.PRUNED
-        assert [entry.step for entry in read_metrics(variant.folder / METRICS)] == [0, 1, 2]
+        assert [entry.step for entry in read_metrics(variant.folder / "metrics.jsonl")] == [0, 1, 2]
 
 
 def test_pruned_notebook_says_so_at_the_cell_where_it_ended(run):
@@ -155,7 +155,7 @@ def test_variant_that_paused_went_on_where_it_had_stopped(run, events):
     paused = {event["variant"] for event in events[EventKind.VARIANT_PAUSED]}
     assert any(name.startswith("hyperband") for name in paused)
     for variant in run.stage("hyperband"):
-        steps = [entry.step for entry in read_metrics(variant.folder / METRICS)]
+        steps = [entry.step for entry in read_metrics(variant.folder / "metrics.jsonl")]
         assert steps == list(range(len(steps)))
         if variant.state is State.FINISHED:
             assert [epoch for epoch, _ in variant.scraps["course"]] == list(range(9))
@@ -165,7 +165,7 @@ def test_variant_that_paused_went_on_where_it_had_stopped(run, events):
         )
         assert outcome["ended"] - outcome["started"] == pytest.approx(event["duration_s"])
     starts = [e["variant"] for e in events[EventKind.VARIANT_STARTED]]
-    lines = (run.folder / "variants" / sorted(paused)[0] / METRICS).read_text().splitlines()
+    lines = (run.folder / "variants" / sorted(paused)[0] / "metrics.jsonl").read_text().splitlines()
     assert len(starts) > len(set(starts))
     assert len(lines) <= 9  # nothing was trained twice
 
@@ -211,7 +211,7 @@ def test_every_metric_is_in_mlflow(run, module_project):
     )
     known = {(name, key, step): value for name, key, step, value in database.execute(query)}
     for variant in run.variants:
-        for entry in read_metrics(variant.folder / METRICS):
+        for entry in read_metrics(variant.folder / "metrics.jsonl"):
             for key, value in entry.values.items():
                 assert (variant.name, key, entry.step) in known
                 if variant.stage != "pbt":  # which logs a step again after an exploit

@@ -8,19 +8,12 @@ from run_folders import KEY, emit, leave_result, make_run, start_variant
 from nbexp import State
 from nbexp.errors import UsageError
 from nbexp.files import append_line
-from nbexp.run import (
-    Event,
-    EventKind,
-    EventLog,
-    VariantRecord,
-    find_run,
-    find_variant,
-    list_runs,
-    read_history,
-    read_outcome,
-    request_stop,
-)
-from nbexp.run.control import ControlFile
+from nbexp.runs.control import ControlFile, request_stop
+from nbexp.runs.events import Event, EventKind, EventLog
+from nbexp.runs.finding import find_run, find_variant, list_runs
+from nbexp.runs.history import read_history
+from nbexp.runs.outcome import read_outcome
+from nbexp.runs.record import VariantRecord
 
 
 def ended(variant: str) -> Event:

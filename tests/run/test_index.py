@@ -9,8 +9,9 @@ from run_folders import KEY, leave_result, make_run, start_variant
 
 from nbexp import State
 from nbexp.files import write_json
-from nbexp.run import RunIndex, read_outcome
+from nbexp.run import RunIndex
 from nbexp.run import index as index_module
+from nbexp.runs.outcome import read_outcome
 
 OTHER = "1" * 64
 

@@ -11,7 +11,7 @@ import pytest
 
 from nbexp import State
 from nbexp.lines import read_lines
-from nbexp.results import RunResult
+from nbexp.runs.results import RunResult
 
 VARIANTS = 50
 KILLS = 10

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nbexp import State
-from nbexp.results import RunResult
+from nbexp.runs.results import RunResult
 
 PIPELINE = """
 [stages.shell]

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from nbexp import State
-from nbexp.results import RunResult
 from nbexp.run import liveness
 from nbexp.run.liveness import Liveness
 from nbexp.run.worker import LIGHT
+from nbexp.runs.results import RunResult
 
 PIPELINE = """
 name = "cluster"

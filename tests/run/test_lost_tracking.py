@@ -19,7 +19,7 @@ import pytest
 
 import nbexp
 from nbexp import State
-from nbexp.run import Event, EventKind
+from nbexp.runs.events import Event, EventKind
 
 COUNT = """\
 import nbexp

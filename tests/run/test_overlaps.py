@@ -16,12 +16,15 @@ from test_runner import Case, ends
 import nbexp
 from nbexp import State
 from nbexp.cli._main import cli
-from nbexp.execute import Job, Outcome
+from nbexp.execute import Job
 from nbexp.files import read_json, write_json
 from nbexp.pipeline import Pipeline, build_pipeline
 from nbexp.plan import Graph, Result, identify
-from nbexp.run import expected_overlap, read_history
+from nbexp.run import expected_overlap
 from nbexp.run.overlaps import Overlaps
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import read_history
+from nbexp.runs.outcome import Outcome
 from nbexp.source.templates import read_template
 
 OWN = 'Give each a folder of its own, cwd = "variant" in [stages.a], or write to'
@@ -177,7 +180,7 @@ def leave(root: Path, run: str, name: str, observed: Used, **parts: str) -> None
     folder = root / "runs" / run / "variants" / name
     if not folder.parent.exists():
         make_run(root, run)
-    start_variant(nbexp.run.RunFolder(folder.parents[1]), name)
+    start_variant(RunFolder(folder.parents[1]), name)
     record = read_json(folder / "variant.json")
     code = read_template(root / "any.ipynb", root).code
     write_json(folder / "variant.json", record | {"parts": {"code": code, **parts}})

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from nbexp import State
-from nbexp.results import RunResult
+from nbexp.runs.results import RunResult
 
 PIPELINE = """
 name = "private"

@@ -8,16 +8,11 @@ from run_folders import emit, leave_result, make_run, start_variant
 
 from nbexp import State
 from nbexp.errors import RunError
-from nbexp.run import (
-    RunFolder,
-    RunIndex,
-    complete_runs,
-    fold,
-    hand_over_runs,
-    list_runs,
-    read_history,
-)
+from nbexp.run import RunIndex, complete_runs, hand_over_runs
 from nbexp.run import recover as recovery
+from nbexp.runs.finding import list_runs
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import fold, read_history
 
 
 class Memory:

@@ -11,7 +11,9 @@ from test_suggestions import case_of, loss
 
 import nbexp
 from nbexp import State
-from nbexp.run import EventKind, Request, RunFolder, await_reply, send
+from nbexp.runs.control import Request, await_reply, send
+from nbexp.runs.events import EventKind
+from nbexp.runs.folder import RunFolder
 
 FIT = {"request": "add", "stage": "a", "params": {"x": 7}, "id": "1"}
 

@@ -11,7 +11,9 @@ import psutil
 import pytest
 
 from nbexp import RunResult, State
-from nbexp.metrics import METRICS, read_metrics
+from nbexp.metrics import read_metrics
+from nbexp.runs.control import request_stop
+from nbexp.runs.folder import RunFolder
 
 EPOCHS = 20
 KILLS = int(os.environ.get("NBEXP_TEST_KILLS", "3"))
@@ -168,7 +170,7 @@ def assert_every_metric_is_in_mlflow(folder: Path) -> None:
         "join tags f on f.run_uuid = m.run_uuid and f.key = 'nbexp.folder' where m.key = 'loss'"
     )
     known = set(database.execute(query))
-    for path in folder.glob(f"runs/*/variants/*/{METRICS}"):
+    for path in folder.glob("runs/*/variants/*/metrics.jsonl"):
         entries = read_metrics(path)
         assert entries
         for entry in entries:
@@ -180,9 +182,7 @@ def test_stopped_and_timed_out_training_goes_on(project, undisturbed):
     first = training.start(100)
     assert await_that(lambda: training.trained() >= 4 and training.saved(), first)
     (run,) = project.runs()
-    import nbexp.run
-
-    nbexp.run.request_stop(nbexp.run.RunFolder(run))
+    request_stop(RunFolder(run))
     assert first.wait(60) == 1
     assert training.result().state is State.STOPPED
     came_to = training.trained()

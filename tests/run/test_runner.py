@@ -8,24 +8,17 @@ import nbformat
 import pytest
 
 import nbexp
-from nbexp import State, manifest
-from nbexp.execute import CellError, Job, Outcome
+from nbexp import State
+from nbexp.execute import Job
 from nbexp.files import write_json
-from nbexp.run import (
-    Event,
-    EventKind,
-    EventLog,
-    Events,
-    Parts,
-    Request,
-    RunFolder,
-    RunIndex,
-    Runner,
-    read_history,
-    request_stop,
-    send,
-)
+from nbexp.run import Parts, RunIndex, Runner
 from nbexp.run.pool import Done, Slot
+from nbexp.run.writer import RunWriter
+from nbexp.runs import manifest
+from nbexp.runs.control import Request, request_stop, send
+from nbexp.runs.events import Event, EventKind, EventLog, Events
+from nbexp.runs.history import read_history
+from nbexp.runs.outcome import CellError, Outcome
 
 Work = Callable[[Job], Outcome | None]
 
@@ -113,7 +106,7 @@ class Case:
         self.pool = OneWorker(self.spec.stages["a"].resources)
 
     def run(self, work: Work = ends, *, fresh: bool = False) -> State:
-        self.folder = RunFolder.create(self.spec)
+        self.folder = RunWriter.create(self.spec)
         self.pool.work = work
         events, index = Events([EventLog(self.folder)]), RunIndex(self.folder.path.parent)
         parts = Parts(self.folder, self.tracker, self.pool, events, index)

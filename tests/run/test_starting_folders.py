@@ -16,6 +16,8 @@ from nbexp.execute import Job
 from nbexp.execute.cwd import cwd_of, prepared
 from nbexp.run import complete_runs
 from nbexp.run.progress import adopt_progress
+from nbexp.run.writer import RunWriter
+from nbexp.runs.variant_folder import VariantFolder
 
 TRIED = """\
 import os, nbexp
@@ -65,8 +67,8 @@ def stopped(tmp_path: Path) -> Path:
 
 
 def test_next_attempt_that_goes_on_from_a_snapshot_keeps_its_files(stopped: Path) -> None:
-    run = nbexp.run.RunFolder(stopped.parents[1])
-    kept = run.keep_attempt("train-1", 1)
+    run = RunWriter(stopped.parents[1])
+    kept = run.keep_attempt("train-1", 1).path
     assert not (kept / "work").exists()
     assert (stopped / "work/project/.state/best.pt").read_text() == "best"
 
@@ -74,7 +76,7 @@ def test_next_attempt_that_goes_on_from_a_snapshot_keeps_its_files(stopped: Path
 def test_next_run_that_goes_on_from_a_snapshot_has_copies_of_its_files(stopped: Path) -> None:
     run = make_run(stopped.parents[3], "digits-2")
     folder = start_variant(run, "train-1")
-    assert adopt_progress(folder, "0" * 64, [stopped.parents[1]], lambda _: True)
+    assert adopt_progress(VariantFolder(folder), "0" * 64, [stopped.parents[1]], lambda _: True)
     (folder / "work/project/.state/best.pt").write_text("better")
     assert (stopped / "work/project/.state/best.pt").read_text() == "best"
 

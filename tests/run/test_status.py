@@ -5,7 +5,10 @@ from pathlib import Path
 
 from run_folders import make_run
 
-from nbexp.run import Event, EventKind, RunFolder, RunHistory, StatusFile, status
+from nbexp.run import StatusFile, status
+from nbexp.runs.events import Event, EventKind
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory
 
 
 def added(name: str) -> Event:

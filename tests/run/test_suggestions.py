@@ -10,14 +10,16 @@ from test_runner import Case, OneWorker, ends, notebook
 
 import nbexp
 from nbexp import State
-from nbexp.execute import Job, Outcome
+from nbexp.execute import Job
 from nbexp.files import append_line, write_json
 from nbexp.lines import read_lines
 from nbexp.pipeline import Resources
-from nbexp.run import RunFolder, read_history
 from nbexp.run.pool import Done, Slot
 from nbexp.run.searches import read_search
 from nbexp.run.tracker import KnownResult
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import read_history
+from nbexp.runs.outcome import Outcome
 
 SEARCH = {"algorithm": "optuna", "samples": 12, "concurrent": 3}
 

@@ -24,8 +24,10 @@ from tornado.web import Application, RequestHandler
 
 import nbexp
 from nbexp.files import append_line, write_json
-from nbexp.metrics import METRICS, Entry
-from nbexp.run import EventKind, EventLog, Events, RunFolder, VariantRecord
+from nbexp.metrics import Entry
+from nbexp.run.writer import RunWriter
+from nbexp.runs.events import EventKind, EventLog, Events
+from nbexp.runs.record import VariantRecord
 from nbexp.server import LocalStore, Store, View, handlers
 from nbexp.server.access import Access
 
@@ -54,7 +56,7 @@ class GoingRun:
         )
         stage = nbexp.Stage("train", notebook="templates/train.ipynb", metric="score", mode="max")
         pipeline = nbexp.Pipeline("going", [stage], folder=root)
-        self.folder = RunFolder.create(pipeline.spec)
+        self.folder = RunWriter.create(pipeline.spec)
         self.path = self.folder.path
         self._events = Events([EventLog(self.folder)])
         about = {"stages": ["train"], "metrics": {"train": ["score", "max", "last"]}}
@@ -64,7 +66,7 @@ class GoingRun:
             self._events.emit(EventKind.VARIANT_ADDED, **self._told(name), lineage={})
 
     def start(self, name: str, **params: Any) -> None:
-        folder = self.folder.variant(name)
+        folder = self.folder.variant(name).path
         folder.mkdir()
         record = VariantRecord(
             name, "train", name, params, {}, "k" * 64, {"code": "c"}, "templates/train.ipynb"
@@ -74,15 +76,15 @@ class GoingRun:
         self.write(name, "print('begun')")
 
     def write(self, name: str, *sources: str) -> None:
-        write_notebook(self.folder.variant(name) / "notebook.ipynb", *sources, lr=0.5)
+        write_notebook(self.folder.variant(name).path / "notebook.ipynb", *sources, lr=0.5)
 
     def log(self, name: str, step: int, **values: float) -> None:
         record = Entry(START + step, step, values, {}).to_record()
-        append_line(self.folder.variant(name) / METRICS, record)
+        append_line(self.folder.variant(name).path / "metrics.jsonl", record)
         self._events.emit(EventKind.METRICS, **self._told(name), entries=[record])
 
     def say(self, name: str, text: str) -> None:
-        with (self.folder.variant(name) / "log.txt").open("a") as log:
+        with (self.folder.variant(name).path / "log.txt").open("a") as log:
             log.write(text)
 
     def end_variant(self, name: str, metric: float) -> None:

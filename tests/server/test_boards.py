@@ -11,7 +11,7 @@ import psutil
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from nbexp.run import Event
+from nbexp.runs.events import Event
 from nbexp.server import LocalStore
 from nbexp.server.boards import is_installed
 from nbexp.tracking import TensorboardListener

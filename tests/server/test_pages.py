@@ -262,14 +262,14 @@ def test_console_shows_the_last_lines_and_begins_anew_with_a_new_log(project, go
     shown = console(project, going)
     assert shown["html"].startswith("line 1000\n")
     assert shown["left_out"]
-    (going.folder.variant("train-a") / "log.txt").write_text("again\n")
+    (going.folder.variant("train-a").path / "log.txt").write_text("again\n")
     again = console(project, going, str(shown["offset"]))
     assert (again["html"], again["is_new"], again["left_out"]) == ("again\n", True, False)
 
 
 def test_files_of_a_variant_come_from_the_run_itself(project, going) -> None:
     going.start("train-a")
-    path = going.folder.variant("train-a") / "artifacts" / "model" / "weights <1>.bin"
+    path = going.folder.variant("train-a").path / "artifacts" / "model" / "weights <1>.bin"
     path.parent.mkdir(parents=True)
     path.write_bytes(bytes(3_000_000))
     base = f"/run/runs/{going.folder.id}"

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from nbexp.execute import Outcome
+from nbexp.runs.outcome import Outcome
 from nbexp.states import State
 from nbexp.tracking.content import metrics_of, params_of, values_of
 

@@ -9,11 +9,12 @@ import nbformat
 import pytest
 
 import nbexp
-from nbexp import manifest
-from nbexp.execute import CellError, Outcome
 from nbexp.files import write_json
 from nbexp.notebook.tracked import TrackedRuns
-from nbexp.run import RunFolder, VariantRecord
+from nbexp.run.writer import RunWriter
+from nbexp.runs import manifest
+from nbexp.runs.outcome import CellError, Outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.states import State
 from nbexp.tracking import MlflowTracker
 
@@ -29,14 +30,14 @@ class Tracked:
         stage = nbexp.Stage("train", notebook="a.ipynb")
         self.spec = nbexp.Pipeline("below", [stage], folder=folder).spec
         self.tracker = MlflowTracker(self.spec)
-        self.run = RunFolder.create(self.spec)
+        self.run = RunWriter.create(self.spec)
         self.tracker.open_run(self.run.path)
         self.client = self.tracker._client()
         self.own, self.other = self._begin("own"), self._begin("other")
         self.below, self.others = self._runs(self.own), self._runs(self.other)
 
     def _begin(self, name: str) -> VariantRecord:
-        folder = self.run.variant(name)
+        folder = self.run.variant(name).path
         folder.mkdir()
         record = VariantRecord(name, "train", "", {}, {}, name, {"code": "c"}, "a.ipynb")
         tracking_id, _ = self.tracker.begin(record, folder)
@@ -45,7 +46,10 @@ class Tracked:
 
     def _runs(self, record: VariantRecord) -> dict[str, str]:
         """Begin a run, one below it that has ended, and below that one in another experiment."""
-        client, runs = self.client, TrackedRuns(self.run.variant(record.name), record.tracking_id)
+        client, runs = (
+            self.client,
+            TrackedRuns(self.run.variant(record.name).path, record.tracking_id),
+        )
         runs.beginning()
         found = client.get_experiment_by_name("mine")
         mine = found.experiment_id if found else client.create_experiment("mine")
@@ -82,7 +86,7 @@ def tracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tracked
 def test_runs_below_a_variant_end_with_it(tracked, state, status):
     error = CellError("KernelDied", "killed") if state.is_failure else None
     outcome = Outcome("own", "own", state, 1.0, 2.0, error=error)
-    tracked.tracker.finish(tracked.own, outcome, tracked.run.variant("own"), lambda: None)
+    tracked.tracker.finish(tracked.own, outcome, tracked.run.variant("own").path, lambda: None)
     tracked.tracker._connection.close()
     assert tracked.tracker.failures == []
     assert tracked.statuses(tracked.below) == {
@@ -93,9 +97,9 @@ def test_runs_below_a_variant_end_with_it(tracked, state, status):
 
 def test_runs_end_that_a_killed_driver_left(tracked):
     outcome = Outcome("own", "own", State.FINISHED, 1.0, 2.0)
-    (tracked.run.variant("own") / "notebook.ipynb").write_text('{"cells": []}')
-    manifest.write(tracked.run.variant("own"), [manifest.NOTEBOOK])
-    write_json(tracked.run.variant("own") / "result.json", outcome.to_record())
+    (tracked.run.variant("own").path / "notebook.ipynb").write_text('{"cells": []}')
+    manifest.write(tracked.run.variant("own").path, [manifest.NOTEBOOK])
+    write_json(tracked.run.variant("own").path / "result.json", outcome.to_record())
     tracked.tracker._connection.close()
     tracked.run.unlock()
     assert MlflowTracker(tracked.spec).recover(tracked.run.path)

@@ -12,7 +12,7 @@ import pytest
 import nbexp
 from nbexp.errors import RunError
 from nbexp.files import read_json, write_json
-from nbexp.run import RunFolder
+from nbexp.run.writer import RunWriter
 from nbexp.tracking import MlflowTracker, log_report
 
 
@@ -23,7 +23,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     project.mkdir()
     nbformat.write(nbformat.v4.new_notebook(), project / "a.ipynb")
     spec = nbexp.Pipeline("kept", [nbexp.Stage("train", notebook="a.ipynb")], folder=project).spec
-    tracker, folder = MlflowTracker(spec), RunFolder.create(spec)
+    tracker, folder = MlflowTracker(spec), RunWriter.create(spec)
     tracker.open_run(folder.path)
     tracker._connection.close()
     folder.unlock()

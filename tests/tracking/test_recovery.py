@@ -8,11 +8,13 @@ import pytest
 from mlflow.entities import RunTag
 
 import nbexp
-from nbexp import manifest
-from nbexp.execute import CellError, Outcome
 from nbexp.files import append_line, write_json
-from nbexp.metrics import METRICS, Entry
-from nbexp.run import RunFolder, VariantRecord
+from nbexp.metrics import Entry
+from nbexp.run.writer import RunWriter
+from nbexp.runs import manifest
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.outcome import CellError, Outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.states import State
 from nbexp.tracking import MlflowTracker
 
@@ -32,7 +34,7 @@ def spec(tmp_path_factory):
 
 
 def begin(tracker: MlflowTracker, run: RunFolder, name: str) -> Path:
-    folder = run.variant(name)
+    folder = run.variant(name).path
     folder.mkdir()
     record = VariantRecord(
         name, "train", "", {}, {}, KEYS[name], {"code": "c"}, "a.ipynb", pruned_key=PRUNED_KEY
@@ -55,7 +57,7 @@ def leave(folder: Path, state: State, **scraps: object) -> None:
 def log(folder: Path, *steps: int) -> list[Entry]:
     entries = [Entry(step, step, {"loss": 1 / step}, {}) for step in steps]
     for entry in entries:
-        append_line(folder / METRICS, entry.to_record())
+        append_line(folder / "metrics.jsonl", entry.to_record())
     return entries
 
 
@@ -65,7 +67,7 @@ def ended(client, run_id: str) -> str:
 
 def test_driver_that_died_is_made_up_for(spec):
     tracker = MlflowTracker(spec)
-    run = RunFolder.create(spec)
+    run = RunWriter.create(spec)
     tracker.open_run(run.path)
     folders = {name: begin(tracker, run, name) for name in KEYS}
     leave(folders["finished"], State.FINISHED, score=0.5)
@@ -96,7 +98,7 @@ def test_driver_that_died_is_made_up_for(spec):
 
 def test_run_that_was_written_but_not_ended_is_ended(spec):
     tracker = MlflowTracker(spec)
-    run = RunFolder.create(spec)
+    run = RunWriter.create(spec)
     tracker.open_run(run.path)
     folder = begin(tracker, run, "finished")
     leave(folder, State.FINISHED, score=0.5)
@@ -111,7 +113,7 @@ def test_run_that_was_written_but_not_ended_is_ended(spec):
 
 def test_all_that_was_logged_before_the_driver_died_is_there(spec):
     tracker = MlflowTracker(spec)
-    run = RunFolder.create(spec)
+    run = RunWriter.create(spec)
     tracker.open_run(run.path)
     folders = {name: begin(tracker, run, name) for name in KEYS}
     for name, folder in folders.items():
@@ -123,7 +125,7 @@ def test_all_that_was_logged_before_the_driver_died_is_there(spec):
     first = VariantRecord.read(folders["running"])
     second, _ = tracker.begin(replace(first, attempt=2), folders["running"])
     write_json(folders["running"] / "variant.json", {**vars(first), "tracking_id": second})
-    attempt = run.attempt("running", 1)
+    attempt = run.variant("running").attempt(1).path
     attempt.mkdir(parents=True)
     log(attempt, 1)
     tracker._connection.close()
@@ -140,7 +142,7 @@ def test_all_that_was_logged_before_the_driver_died_is_there(spec):
 
 def test_run_that_mlflow_does_not_know_is_no_obstacle(spec):
     tracker = MlflowTracker(spec)
-    run = RunFolder.create(spec)
+    run = RunWriter.create(spec)
     elsewhere = {"uri": "http://elsewhere", "run_id": "gone", "experiment_id": "99"}
     write_json(run.path / "tracking.json", elsewhere)
     run.unlock()
@@ -158,13 +160,13 @@ def runs_of(tracker: MlflowTracker, run: RunFolder):
 
 def leave_untracked(spec, uri: str) -> RunFolder:
     """Leave a run of which MLflow has not heard: a variant, its failed attempt, and a copy."""
-    run = RunFolder.create(spec)
+    run = RunWriter.create(spec)
     write_json(run.path / "tracking.json", {"uri": uri, "source": {"nbexp.git_dirty": "true"}})
     events = {"run": run.id, "pipeline": "recovered", "stages": ["train"], "metrics": {}}
     append_line(run.events, {"time": 1.0, "event": "run_started", **events})
     append_line(run.events, {"time": 3.0, "event": "run_ended", "state": "finished"})
     for name, source in (("finished", None), ("failed", "elsewhere")):
-        folder = run.variant(name)
+        folder = run.variant(name).path
         folder.mkdir()
         record = VariantRecord(name, "train", "", {"lr": 0.1}, {}, KEYS[name], {"code": "c"},
                                "a.ipynb", attempt=2, source=source)  # fmt: skip
@@ -175,7 +177,7 @@ def leave_untracked(spec, uri: str) -> RunFolder:
             (folder / file).rename(folder / "attempts" / "1" / file)
         leave(folder, State.FINISHED, score=0.5)
         write_json(folder / "variant.json", vars(record))
-    log(run.variant("finished"), 1, 2)
+    log(run.variant("finished").path, 1, 2)
     run.unlock()
     return run
 

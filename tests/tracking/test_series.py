@@ -9,11 +9,12 @@ import nbformat
 import pytest
 
 import nbexp
-from nbexp.execute.job import CellError, Outcome
 from nbexp.files import append_line, write_json
-from nbexp.metrics import METRICS, Entry, mark_return
-from nbexp.run.folder import RunFolder
-from nbexp.run.tracker import KnownResult, VariantRecord
+from nbexp.metrics import Entry, mark_return
+from nbexp.run.tracker import KnownResult
+from nbexp.run.writer import RunWriter
+from nbexp.runs.outcome import CellError, Outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.states import State
 from nbexp.tracking import MlflowTracker
 from nbexp.tracking.series import SeriesWriter
@@ -28,12 +29,12 @@ class Driver:
     def __init__(self, spec):
         self.tracker = MlflowTracker(spec)
         self.client = self.tracker._client()
-        self.run = RunFolder.create(spec)
+        self.run = RunWriter.create(spec)
         self.run.unlock()
         self.tracker.open_run(self.run.path)
 
     def begin(self, name: str, **fields) -> tuple[VariantRecord, Path]:
-        folder = self.run.variant(name)
+        folder = self.run.variant(name).path
         folder.mkdir()
         fields = {"label": "", "params": {}, "key": KEY} | fields
         record = VariantRecord(
@@ -79,7 +80,7 @@ def entry(step: int, rich=None, **values) -> Entry:
 
 def append(folder: Path, *entries: Entry) -> list[Entry]:
     for each in entries:
-        append_line(folder / METRICS, each.to_record())
+        append_line(folder / "metrics.jsonl", each.to_record())
     return list(entries)
 
 
@@ -170,7 +171,7 @@ def test_variant_that_mlflow_did_not_see_begin_is_written_at_its_end(driver):
 def test_what_one_logs_that_goes_on_from_another_is_there_beside_what_was(driver):
     record, folder = driver.begin("exploited")
     driver.tracker.log(record, folder, append(folder, entry(1, loss=3.0), entry(2, loss=2.0)))
-    append_line(folder / METRICS, mark_return(1))
+    append_line(folder / "metrics.jsonl", mark_return(1))
     again = Entry(1.5e9, 2, {"loss": 1.0}, {})
     driver.tracker.log(record, folder, append(folder, again))
     driver.finish(record, folder)
@@ -220,7 +221,9 @@ def test_pruned_variant_is_finished_under_the_key_of_what_is_left(driver):
 def test_ten_thousand_points_are_written_in_batches_and_only_once(driver):
     record, folder = driver.begin("many")
     entries = [entry(step, a=float(step), b=-float(step)) for step in range(5000)]
-    (folder / METRICS).write_text("".join(f"{json.dumps(e.to_record())}\n" for e in entries))
+    (folder / "metrics.jsonl").write_text(
+        "".join(f"{json.dumps(e.to_record())}\n" for e in entries)
+    )
     for start in range(0, 5000, 50):
         driver.tracker.log(record, folder, entries[start : start + 50])
     driver.finish(record, folder)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from nbexp.metrics import Entry
-from nbexp.run.events import Event, EventKind
+from nbexp.runs.events import Event, EventKind
 from nbexp.tracking import TensorboardListener
 
 WIDTH, HEIGHT = 300, 200
@@ -242,7 +242,7 @@ def test_torch_is_not_imported_and_tensorboardx_stays_whole(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from nbexp.run.events import Event, EventKind
+from nbexp.runs.events import Event, EventKind
 from nbexp.tracking import TensorboardListener
 listener = TensorboardListener(Path({str(tmp_path)!r}))
 assert "google.protobuf" not in sys.modules

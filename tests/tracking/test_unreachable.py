@@ -7,9 +7,9 @@ import pytest
 
 import nbexp
 from nbexp import State
-from nbexp.execute import Outcome
 from nbexp.files import read_json
-from nbexp.run import VariantRecord
+from nbexp.runs.outcome import Outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.tracking import LazyTracker, MlflowTracker
 
 URI = "http://127.0.0.1:1"

@@ -14,8 +14,8 @@ from typing import Any
 
 from nbexp.files import append_line, to_json
 from nbexp.lines import JsonLines
-from nbexp.run.events import EventKind
-from nbexp.run.folder import RunFolder
+from nbexp.runs.events import EventKind
+from nbexp.runs.folder import RunFolder
 
 _LOOK_S = 0.05
 _MOST = 10_000  # samples in one request

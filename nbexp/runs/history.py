@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.execute.job import CellError
-from nbexp.run.events import Event, EventKind
-from nbexp.run.folder import RUNS, RunFolder
+from nbexp.runs.outcome import CellError
+from nbexp.runs.events import Event, EventKind
+from nbexp.runs.folder import RUNS, RunFolder
 from nbexp.states import State
 
 
@@ -200,75 +200,3 @@ def read_history(folder: RunFolder) -> RunHistory:
 def _in_short(damage: Sequence[str]) -> str:
     more = f" and {len(damage) - 1} more" if len(damage) > 1 else ""
     return f"{damage[0]}{more}"
-
-
-def list_runs(root: Path) -> list[RunFolder]:
-    """Return the runs beside a pipeline, oldest first.
-
-    Args:
-        root: Folder of the pipeline, or of its runs.
-    """
-    folder = root if root.name == RUNS else root / RUNS
-    found = folder.iterdir() if folder.is_dir() else []
-    is_run = (path for path in found if not path.name.startswith(".") and path.is_dir())
-    runs = [RunFolder(path) for path in is_run if (path / "driver.lock").is_file()]
-    return sorted(runs, key=_began)
-
-
-def _began(run: RunFolder) -> tuple[int, str]:
-    return ((run.path / "driver.lock").stat().st_mtime_ns, run.id)
-
-
-def find_run(root: Path, name: str | None = None) -> RunFolder:
-    """Return a run by its name, the beginning or end of it, or its path; by default the last.
-
-    Raises:
-        UsageError: There is none, or several.
-    """
-    if name and (Path(name) / "driver.lock").is_file():
-        return RunFolder(Path(name).absolute())
-    runs = list_runs(root)
-    if not runs:
-        raise UsageError(
-            f"There are no runs in {root / RUNS} yet. "
-            "Start one with nbexp run, or name the pipeline's folder with -C."
-        )
-    if name is None or name == "last":
-        return runs[-1]
-    exact = [run for run in runs if run.id == name]
-    found = exact or [run for run in runs if run.id.startswith(name) or run.id.endswith(name)]
-    if len(found) == 1:
-        return found[0]
-    names = [run.id for run in (found or runs)]
-    if found:
-        raise UsageError(
-            f"{name!r} may be any of these runs: {', '.join(names)}. Write more of it."
-        )
-    raise UsageError(f"There is no run {name!r}. {did_you_mean(name, names[-20:])}")
-
-
-def find_variant(history: RunHistory, name: str) -> VariantHistory:
-    """Return a variant of a run by its name or the beginning of it.
-
-    Raises:
-        UsageError: There is none, or several.
-    """
-    known = list(history.variants)
-    found = [n for n in known if n == name] or [n for n in known if n.startswith(name)]
-    if len(found) == 1:
-        return history.variants[found[0]]
-    if found:
-        some = ", ".join(found[:10])
-        table = f" `nbexp table {name}` compares them." if name in history.stages else ""
-        raise UsageError(f"{name!r} may be any of these variants: {some}. Write more of it.{table}")
-    near = did_you_mean(name, [*history.stages, *known])
-    raise UsageError(f"The run {history.id} has no variant {name!r}. {near}")
-
-
-def variants_of(history: RunHistory, name: str) -> list[VariantHistory]:
-    """Return the variants of a stage, or the one of that name or the beginning of it.
-
-    Raises:
-        UsageError: There is no such stage or variant, or several variants.
-    """
-    return history.of_stage(name) if name in history.stages else [find_variant(history, name)]

@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Any
 from nbexp.errors import UsageError
 from nbexp.files import fit_text
 from nbexp.pipeline import Mode
-from nbexp.run import (
-    RunFolder,
-    RunHistory,
-    VariantHistory,
-    VariantRecord,
-    read_history,
-    read_outcome,
-)
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import RunHistory, VariantHistory, read_history
+from nbexp.runs.record import VariantRecord
+from nbexp.runs.outcome import read_outcome
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 
 if TYPE_CHECKING:
@@ -63,7 +60,7 @@ class VariantResult:
     @property
     def notebook(self) -> Path:
         """The executed notebook."""
-        return self.folder / "notebook.ipynb"
+        return VariantFolder(self.folder).notebook
 
 
 @dataclass(frozen=True)
@@ -96,9 +93,9 @@ class RunResult:
             UsageError: There is no run in it.
         """
         folder = Path(folder)
-        if not (folder / "driver.lock").is_file():
-            raise UsageError(f"There is no run in {folder}; runs lie in runs/ beside a pipeline.")
         run = RunFolder(folder)
+        if not run.exists:
+            raise UsageError(f"There is no run in {folder}; runs lie in runs/ beside a pipeline.")
         history = read_history(run)
         return cls(run.id, folder, history.state or State.RUNNING, history)
 
@@ -157,11 +154,11 @@ def _variant_result(run: RunFolder, variant: VariantHistory) -> VariantResult:
         params=record.params if record else {},
         scraps=outcome.scraps if outcome else {},
         logged={k: each.last for k, each in outcome.reported.items()} if outcome else {},
-        artifacts={name: str(folder / "artifacts" / name) for name in names},
+        artifacts={name: str(folder.artifacts / name) for name in names},
         metric=variant.metric,
         lineage=variant.lineage,
         duration_s=variant.duration_s,
-        folder=folder,
+        folder=folder.path,
         is_kept=variant.is_kept,
         error=variant.error,
     )

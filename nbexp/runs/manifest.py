@@ -23,10 +23,8 @@ from nbexp.files import (
     read_json,
     write_json,
 )
+from nbexp.runs.variant_folder import ARTIFACTS, FIGURES, MANIFEST, NOTEBOOK
 
-MANIFEST = "manifest.json"
-NOTEBOOK = "notebook.ipynb"
-ARTIFACTS = "artifacts"
 # What a file browser or Jupyter leaves in a folder that somebody has looked into.
 _LEFT_BY_BROWSING = frozenset({".DS_Store", ".ipynb_checkpoints"})
 
@@ -53,7 +51,7 @@ def write(folder: Path, parts: Iterable[str], known: Mapping[str, str] | None = 
 def parts_of(artifacts: Iterable[str], figures: Iterable[str]) -> list[str]:
     """Return the parts of a variant's folder that a manifest covers."""
     names = [f"{ARTIFACTS}/{name}" for name in artifacts]
-    return [NOTEBOOK, *names, *(f"figures/{name}" for name in figures)]
+    return [NOTEBOOK, *names, *(f"{FIGURES}/{name}" for name in figures)]
 
 
 def damage(folder: Path, parts: Iterable[str]) -> str:

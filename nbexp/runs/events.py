@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nbexp.execute.job import CellError
+from nbexp.runs.outcome import CellError
 from nbexp.files import append_line
 from nbexp.metrics import EntryRecord
 from nbexp.pipeline import Mode, Score
@@ -22,7 +22,7 @@ from nbexp.records import Name, fits
 from nbexp.states import State
 
 if TYPE_CHECKING:
-    from nbexp.run.folder import RunFolder
+    from nbexp.runs.folder import RunFolder
 
 _log = logging.getLogger(__name__)
 

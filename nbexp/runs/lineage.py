@@ -6,14 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nbexp.files import value_text
-from nbexp.metrics import METRICS, Entry, read_metrics
-from nbexp.run import RunFolder, VariantHistory
-from nbexp.run.progress import history_of
+from nbexp.files import read_json, value_text
+from nbexp.metrics import Entry, read_metrics
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.history import VariantHistory
+from nbexp.records import Name, fits
+from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 from nbexp.wording import number_text
 
 LineageEvents = Sequence[Mapping[str, Any]]
+
+_PAST = {
+    "time": float, "event": str, "donor": Name, "step": int | None, "reason": str,
+    "params": dict[str, Any],
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Origin:
 
 def logged_by(folder: RunFolder, variant: str) -> list[Entry]:
     """Return all that a variant logged."""
-    return read_metrics(folder.variant(variant) / METRICS)
+    return read_metrics(folder.variant(variant).metrics)
 
 
 def last_step(folder: RunFolder, variant: str, metric: str) -> int | None:
@@ -39,6 +46,21 @@ def last_step(folder: RunFolder, variant: str, metric: str) -> int | None:
     entries = logged_by(folder, variant)
     with_metric = [entry.step for entry in entries if metric in entry.values]
     return max(with_metric or [entry.step for entry in entries], default=None)
+
+
+def history_of(folder: VariantFolder) -> list[dict[str, Any]]:
+    """Return what happened to a variant on its way, oldest first."""
+    try:
+        history = read_json(folder.history)
+    except (OSError, ValueError):
+        return []
+    events = history if isinstance(history, list) else []
+    return [dict(each) for each in events if fits(each, _PAST) and _is_whole(each)]
+
+
+def _is_whole(event: Mapping[str, Any]) -> bool:
+    needed = {"time", "event"} | ({"donor", "step"} if event.get("event") == "exploited" else set())
+    return needed <= event.keys()
 
 
 def lineage_events(folder: RunFolder, variant: VariantHistory) -> LineageEvents:
