@@ -11,15 +11,14 @@ from typing import Any
 from nbexp.errors import UsageError
 from nbexp.files import read_json, read_lines, write_json
 from nbexp.records import Name, fits
-from nbexp.run import Event, EventKind, RunFolder, send
-from nbexp.run import Request as Addition
+from nbexp.run import Event, EventKind, Request, RunFolder, send
 
 _FILE = "request.json"
 _FORM = {"pipeline": Name, "sets": list[str], "only": list[str], "warm": bool}
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What is to be run, as the command line says it.
 
     Attributes:
@@ -36,7 +35,7 @@ class Request:
     only: Sequence[str] = ()
     fresh: bool = False
     warm: bool = True
-    additions: Sequence[Addition] = ()
+    additions: Sequence[Request] = ()
 
     @property
     def options(self) -> str:
@@ -53,7 +52,7 @@ class RequestFile:
         request: What is run.
     """
 
-    def __init__(self, runs: Path, request: Request) -> None:
+    def __init__(self, runs: Path, request: RunRequest) -> None:
         self._runs = runs
         self._request = request
 
@@ -69,7 +68,7 @@ class RequestFile:
             send(folder, addition)
 
 
-def read_request(folder: RunFolder) -> Request:
+def read_request(folder: RunFolder) -> RunRequest:
     """Return what a run was asked for, with what was added to it while it went on.
 
     Raises:
@@ -87,10 +86,10 @@ def read_request(folder: RunFolder) -> Request:
     pipeline = folder.path.parent.parent / record["pipeline"]
     warm = record["warm"]
     sets, only = tuple(record["sets"]), tuple(record["only"])
-    return Request(pipeline, sets, only, warm=warm, additions=_additions(folder))
+    return RunRequest(pipeline, sets, only, warm=warm, additions=_additions(folder))
 
 
-def _additions(folder: RunFolder) -> tuple[Addition, ...]:
+def _additions(folder: RunFolder) -> tuple[Request, ...]:
     """Return the requests for variants that a run has met."""
     met = {
         event.data.get("id")
@@ -104,7 +103,7 @@ def _additions(folder: RunFolder) -> tuple[Addition, ...]:
     form = {"request": str, "stage": str, "samples": int | None, "params": dict[str, Any]}
     adds = (each for each in asked if fits(each, form) and each.get("request") == "add")
     return tuple(
-        Addition("add", stage=each["stage"], samples=each["samples"], params=each["params"])
+        Request("add", stage=each["stage"], samples=each["samples"], params=each["params"])
         for each in adds
         if form.keys() <= each.keys() and each.get("id") in met
     )

@@ -2,14 +2,14 @@
 
 from nbexp.execute.executor import NotebookExecutor
 from nbexp.execute.fork_servers import HeldForkServer, hold_fork_server
-from nbexp.execute.job import CellError, Job, Outcome, Report
+from nbexp.execute.job import CellError, Job, MetricReport, Outcome
 
 __all__ = [
     "CellError",
     "HeldForkServer",
     "Job",
+    "MetricReport",
     "NotebookExecutor",
     "Outcome",
-    "Report",
     "hold_fork_server",
 ]

@@ -19,7 +19,7 @@ OBSERVED = "observed.jsonl"  # what a notebook was heard to use, until it has en
 
 
 @dataclass(frozen=True)
-class Report:
+class MetricReport:
     """A value of the stage's metric, on which the notebook waits for an answer.
 
     Attributes:

@@ -120,7 +120,7 @@ class Reporter:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._file = _Lines(session.folder / METRICS) if session.folder else None
+        self._file = _MetricsFile(session.folder / METRICS) if session.folder else None
         self._printer = _Printer(session)
         self._steps: dict[str, int] = {}  # the next by name
         self._decided: set[int] = set()
@@ -166,7 +166,7 @@ class Reporter:
         self.session.obey(channel.ask(address, entry.step, value))
 
 
-class _Lines:
+class _MetricsFile:
     """The file of what a variant logged, kept open."""
 
     def __init__(self, path: Path) -> None:

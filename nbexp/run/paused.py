@@ -10,7 +10,7 @@ from typing import Any
 
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.execute.decision_channel import retell_ending
-from nbexp.execute.job import Outcome, Report
+from nbexp.execute.job import MetricReport, Outcome
 from nbexp.pipeline import Resources
 from nbexp.plan import pruned_key
 from nbexp.run.announcer import Announcer
@@ -54,7 +54,7 @@ class PausedVariants:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def report(self, task: Task, report: Report) -> Decision:
+    def report(self, task: Task, report: MetricReport) -> Decision:
         """Return what is decided on a report of a running variant."""
         decision = self._schedulers.report(task.node, report)
         if decision.kind in (DecisionKind.PAUSE, DecisionKind.EXPLOIT):

@@ -14,7 +14,7 @@ from typing import Any
 from nbexp.observe.check import Check
 from nbexp.observe.hook import VARIABLE
 from nbexp.observe.lines import observe_lines, read_events
-from nbexp.observe.record import Observation, Place
+from nbexp.observe.record import NotebookPlace, Observation
 from nbexp.observe.states import Files
 
 
@@ -41,7 +41,7 @@ class Project:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        place = Place(self.root, self.root.parent / "variant", self.nbs)
+        place = NotebookPlace(self.root, self.root.parent / "variant", self.nbs)
         observation = Observation(place, self.files)
         observation.take(read_events(observe_lines(lines)))
         return observation.to_record()
