@@ -47,6 +47,13 @@ HEAVY = ("numpy", "pandas", "torch", "ray", "mlflow", "boto3", "sklearn",
          "matplotlib", "pyarrow", "IPython", "jupyter_client", "nbformat", "zmq", "tensorboardX",
          "papermill", "nbclient", "sqlalchemy", "scipy", "tornado", "traitlets")  # fmt: skip
 
+# Classes of one name, each with the one idea that they share.
+SAME_IDEA = {
+    "Pipeline": "what a user builds in code, and what is left of it once it is checked",
+    "Stage": "what a user builds in code, and what is left of it once it is checked",
+    "State": "of a variant; and what nbexp.checkpoint gives, which notebooks show by this name",
+}
+
 
 def room_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -149,3 +156,13 @@ def test_command_line_imports_nothing_beforehand(module: str) -> None:
 def test_a_file_has_at_most_500_lines() -> None:
     sizes = {path: len(path.read_text().splitlines()) for path in FILES}
     assert not {str(path): size for path, size in sizes.items() if size > 500}
+
+
+def test_a_class_name_stands_for_one_idea() -> None:
+    homes: dict[str, set[Path]] = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, set()).add(path.relative_to(ROOT))
+    shared = {name: sorted(map(str, paths)) for name, paths in homes.items() if len(paths) > 1}
+    assert shared.keys() == SAME_IDEA.keys(), shared

@@ -19,7 +19,7 @@ _REMEDY = (
 )
 
 
-class Kind(StrEnum):
+class CaptureKind(StrEnum):
     """How an object gives and takes its state."""
 
     STATEFUL = "stateful"  # state_dict and load_state_dict
@@ -37,14 +37,14 @@ class Kind(StrEnum):
     @property
     def is_small(self) -> bool:
         """Whether an iterable may be made of it, such as of a generator or a sampler."""
-        return self in (Kind.GENERATOR, Kind.STATEFUL)
+        return self in (CaptureKind.GENERATOR, CaptureKind.STATEFUL)
 
 
 @dataclass(frozen=True)
 class Captured:
     """An object's kind, and what a snapshot keeps of it (not copied yet)."""
 
-    kind: Kind
+    kind: CaptureKind
     state: Any
 
 
@@ -64,41 +64,41 @@ def captured(name: str, value: Any) -> Captured:
     return Captured(kind, _state_of(kind, value))
 
 
-def kind_of(value: Any) -> Kind | None:
+def kind_of(value: Any) -> CaptureKind | None:
     """Return how a value is kept, or None where it can't be."""
     if callable(getattr(value, "state_dict", None)) and hasattr(value, "load_state_dict"):
         return _stateful_kind(value)
     if _generator_access(value) is not None:
-        return Kind.GENERATOR
+        return CaptureKind.GENERATOR
     torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
     if torch is not None and isinstance(value, torch.Tensor):
-        return Kind.TENSOR
+        return CaptureKind.TENSOR
     if numpy is not None and isinstance(value, numpy.ndarray):
-        return Kind.ARRAY
+        return CaptureKind.ARRAY
     if numpy is not None and isinstance(value, numpy.generic):
-        return Kind.VALUE
+        return CaptureKind.VALUE
     return _data_kind(type(value))
 
 
-def _stateful_kind(value: Any) -> Kind:
+def _stateful_kind(value: Any) -> CaptureKind:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.nn.Module):
-        return Kind.MODULE
+        return CaptureKind.MODULE
     if torch is not None and isinstance(value, torch.optim.Optimizer):
-        return Kind.OPTIMIZER
-    return Kind.STATEFUL
+        return CaptureKind.OPTIMIZER
+    return CaptureKind.STATEFUL
 
 
-def _data_kind(kind: type) -> Kind | None:
+def _data_kind(kind: type) -> CaptureKind | None:
     if kind is list:
-        return Kind.LIST
+        return CaptureKind.LIST
     if kind in _TABLES:
-        return Kind.TABLE
+        return CaptureKind.TABLE
     if kind is set:
-        return Kind.SET
+        return CaptureKind.SET
     if kind is deque:
-        return Kind.DEQUE
-    return Kind.VALUE if kind in (*_ATOMS, tuple, frozenset) else None
+        return CaptureKind.DEQUE
+    return CaptureKind.VALUE if kind in (*_ATOMS, tuple, frozenset) else None
 
 
 def _generator_access(value: Any) -> tuple[Any, Any] | None:
@@ -118,22 +118,22 @@ def _generator_access(value: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _state_of(kind: Kind, value: Any) -> Any:
+def _state_of(kind: CaptureKind, value: Any) -> Any:
     match kind:
-        case Kind.MODULE:
+        case CaptureKind.MODULE:
             state = value.state_dict()
             versions = {key: dict(item) for key, item in getattr(state, "_metadata", {}).items()}
             return {"weights": dict(state), "versions": versions}
-        case Kind.OPTIMIZER | Kind.STATEFUL:
+        case CaptureKind.OPTIMIZER | CaptureKind.STATEFUL:
             return value.state_dict()
-        case Kind.GENERATOR:
+        case CaptureKind.GENERATOR:
             access = _generator_access(value)
             return access[0]() if access else None
-        case Kind.TABLE:
+        case CaptureKind.TABLE:
             return list(value.items())
-        case Kind.SET:
+        case CaptureKind.SET:
             return list(value)
-        case Kind.DEQUE:
+        case CaptureKind.DEQUE:
             return list(value)
     return value
 
@@ -145,7 +145,7 @@ def restore(name: str, value: Any, kept: Captured) -> Any:
         CheckpointError: The state does not fit the object.
     """
     kind = kind_of(value)
-    if kind is not kept.kind and Kind.VALUE not in (kind, kept.kind):
+    if kind is not kept.kind and CaptureKind.VALUE not in (kind, kept.kind):
         raise CheckpointError(
             f"{name!r} is a {_type_name(value)} here, but the snapshot holds the state of a "
             f"{kept.kind}. {_REMEDY}"
@@ -161,29 +161,29 @@ def restore(name: str, value: Any, kept: Captured) -> Any:
         ) from error
 
 
-def _restored(kind: Kind, value: Any, state: Any) -> Any:
+def _restored(kind: CaptureKind, value: Any, state: Any) -> Any:
     match kind:
-        case Kind.MODULE:
+        case CaptureKind.MODULE:
             weights = OrderedDict(state["weights"])
             weights._metadata = OrderedDict(state["versions"])  # type: ignore[attr-defined]
             value.load_state_dict(weights)
-        case Kind.OPTIMIZER | Kind.STATEFUL:
+        case CaptureKind.OPTIMIZER | CaptureKind.STATEFUL:
             value.load_state_dict(state)
-        case Kind.GENERATOR:
+        case CaptureKind.GENERATOR:
             access = _generator_access(value)
             if access:
                 access[1](state)
-        case Kind.TENSOR | Kind.ARRAY:
+        case CaptureKind.TENSOR | CaptureKind.ARRAY:
             _fill(value, state)
-        case Kind.LIST:
+        case CaptureKind.LIST:
             value[:] = state
-        case Kind.TABLE | Kind.SET:
+        case CaptureKind.TABLE | CaptureKind.SET:
             value.clear()
-            value.update(dict(state) if kind is Kind.TABLE else state)
-        case Kind.DEQUE:
+            value.update(dict(state) if kind is CaptureKind.TABLE else state)
+        case CaptureKind.DEQUE:
             value.clear()
             value.extend(state)
-        case Kind.VALUE:
+        case CaptureKind.VALUE:
             return state
     return value
 
@@ -194,7 +194,7 @@ def _fill(value: Any, state: Any) -> None:
             f"it is of shape {tuple(value.shape)} and type {value.dtype}, the state of shape "
             f"{tuple(state.shape)} and type {state.dtype}"
         )
-    if kind_of(value) is Kind.ARRAY:
+    if kind_of(value) is CaptureKind.ARRAY:
         value[...] = state
     else:
         value.detach().copy_(state)
@@ -203,20 +203,20 @@ def _fill(value: Any, state: Any) -> None:
 def _made(kept: Captured) -> Any:
     """Return a new object for what the notebook put in the place of a plain value, or back."""
     match kept.kind:
-        case Kind.TABLE:
+        case CaptureKind.TABLE:
             return dict(kept.state)
-        case Kind.SET:
+        case CaptureKind.SET:
             return set(kept.state)
-        case Kind.DEQUE:
+        case CaptureKind.DEQUE:
             return deque(kept.state)
-        case Kind.TENSOR | Kind.ARRAY | Kind.LIST | Kind.VALUE:
+        case CaptureKind.TENSOR | CaptureKind.ARRAY | CaptureKind.LIST | CaptureKind.VALUE:
             return kept.state
     raise ValueError(f"the snapshot holds the state of a {kept.kind}")
 
 
 def settings_of(kept: Captured) -> Any:
     """Return the numbers and texts that an object was made with, for `with_settings`."""
-    if kept.kind in (Kind.OPTIMIZER, Kind.STATEFUL, Kind.VALUE):
+    if kept.kind in (CaptureKind.OPTIMIZER, CaptureKind.STATEFUL, CaptureKind.VALUE):
         return _atoms(kept.state)
     return None
 

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.checkpoints import capture, generators, snapshots
-from nbexp.checkpoints.capture import Captured, Kind
+from nbexp.checkpoints.capture import Captured, CaptureKind
 from nbexp.checkpoints.copying import Copier, revive, size_of
-from nbexp.checkpoints.loops import Frame, Loops
+from nbexp.checkpoints.loops import ActiveLoop, Loops
 from nbexp.checkpoints.snapshots import DamagedError, Moment, Places, Snapshot
-from nbexp.checkpoints.store import Store
+from nbexp.checkpoints.store import SnapshotStore
 from nbexp.checkpoints.writer import Budget, Writer
 from nbexp.errors import CheckpointError
 
-_IN_PLACE = (Kind.MODULE, Kind.OPTIMIZER)  # they bring tensors to their own device themselves
+# They bring tensors to their own device themselves.
+_IN_PLACE = (CaptureKind.MODULE, CaptureKind.OPTIMIZER)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Checkpointer:
     def __init__(self, loops: Loops, folder: Path, source: Path | None = None) -> None:
         self._loops = loops
         self._folder = folder
-        self._store = Store(folder, source)
+        self._store = SnapshotStore(folder, source)
         self._store.sweep()
         # Up to here an earlier life of the kernel came.
         known = self._store.snapshots
@@ -96,7 +97,7 @@ class Checkpointer:
         records = {name: {"kind": small[name].kind.value, "state": states[name]} for name in small}
         return {"objects": records, "generators": generators.capture()}
 
-    def copy(self, frame: Frame, *, is_forced: bool) -> Copied | None:
+    def copy(self, frame: ActiveLoop, *, is_forced: bool) -> Copied | None:
         """Copy all that is registered, if that is forced or the budget has room for a snapshot.
 
         Returns:
@@ -206,7 +207,7 @@ class Checkpointer:
                 )
                 raise self._error
 
-    def resume(self, frame: Frame) -> Resume | None:
+    def resume(self, frame: ActiveLoop) -> Resume | None:
         """Return where a loop that was just entered goes on, or None where it begins.
 
         Raises:
@@ -240,7 +241,7 @@ class Checkpointer:
             return None
         return Resume(snapshot.places[depth].index, snapshot, content, is_partial)
 
-    def _check_name(self, frame: Frame, snapshot: Snapshot, depth: int) -> None:
+    def _check_name(self, frame: ActiveLoop, snapshot: Snapshot, depth: int) -> None:
         name = snapshot.places[depth].loop
         if name != frame.name:
             raise CheckpointError(
@@ -252,14 +253,14 @@ class Checkpointer:
     def _is_foreign(self, snapshot: Snapshot) -> bool:
         return snapshot.variant != self._loops.variant
 
-    def set_entry(self, frame: Frame, resume: Resume) -> None:
+    def set_entry(self, frame: ActiveLoop, resume: Resume) -> None:
         """Set the generators to their states when the loop began, before its iterable is made."""
         depth = self._loops.frames.index(frame)
         frame.entry = resume.content["entries"][depth]
         if frame.entry is not None:
             self._restore(frame.entry, depth)
 
-    def restore(self, frame: Frame, resume: Resume) -> None:
+    def restore(self, frame: ActiveLoop, resume: Resume) -> None:
         """Set all that is registered back to a snapshot.
 
         Raises:
@@ -287,7 +288,7 @@ class Checkpointer:
                 state = capture.with_settings(state, settings.get(name), ours)
             holder = vars(objects[name])
             holder[name] = capture.restore(
-                name, holder[name], Captured(Kind(record["kind"]), state)
+                name, holder[name], Captured(CaptureKind(record["kind"]), state)
             )
         generators.restore(content["generators"])
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbexp.checkpoints.snapshots import Place, Places
+from nbexp.checkpoints.snapshots import LoopPlace, Places
 
 
 @dataclass(eq=False)
-class Frame:
+class ActiveLoop:
     """One active loop.
 
     Attributes:
@@ -29,9 +29,9 @@ class Frame:
     inner: int = 0
 
     @property
-    def place(self) -> Place:
+    def place(self) -> LoopPlace:
         """Where the loop stands."""
-        return Place(self.name, self.order, self.index, self.keeps)
+        return LoopPlace(self.name, self.order, self.index, self.keeps)
 
 
 @dataclass(kw_only=True)
@@ -48,7 +48,7 @@ class Loops:
     """
 
     variant: str = ""
-    frames: list[Frame] = field(default_factory=list)
+    frames: list[ActiveLoop] = field(default_factory=list)
     entered: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     registered: list[dict[str, object]] = field(default_factory=lambda: [{}])
@@ -68,7 +68,7 @@ class Loops:
         """Register the attributes of a state object where the notebook stands now."""
         self.registered[len(self.frames)].update(dict.fromkeys(names, state))
 
-    def enter(self, name: str) -> Frame:
+    def enter(self, name: str) -> ActiveLoop:
         """Begin a loop."""
         around = self.frames[-1] if self.frames else None
         order = around.inner if around else self.entered
@@ -76,12 +76,12 @@ class Loops:
             around.inner += 1
         else:
             self.entered += 1
-        frame = Frame(name, order, keeps=bool(self.registered[len(self.frames)]))
+        frame = ActiveLoop(name, order, keeps=bool(self.registered[len(self.frames)]))
         self.frames.append(frame)
         self.registered.append({})
         return frame
 
-    def trim(self, frame: Frame) -> None:
+    def trim(self, frame: ActiveLoop) -> None:
         """Forget the loops that were left inside of a loop, and what they registered."""
         if frame in self.frames:
             depth = self.frames.index(frame)
@@ -89,7 +89,7 @@ class Loops:
             self.registered.append({})
         frame.inner = 0
 
-    def leave(self, frame: Frame) -> None:
+    def leave(self, frame: ActiveLoop) -> None:
         """End a loop, in whichever way."""
         if frame not in self.frames:
             return

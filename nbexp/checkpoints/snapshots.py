@@ -33,7 +33,7 @@ class Moment(StrEnum):
 
 
 @dataclass(frozen=True)
-class Place:
+class LoopPlace:
     """Where one of the nested loops stands.
 
     Attributes:
@@ -49,7 +49,7 @@ class Place:
     keeps: bool
 
 
-Places = tuple[Place, ...]  # from the outermost loop to the innermost
+Places = tuple[LoopPlace, ...]  # from the outermost loop to the innermost
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def read(folder: Path) -> Snapshot:
             folder=folder,
             number=int(record["number"]),
             moment=Moment(record["moment"]),
-            places=tuple(Place(**place) for place in record["places"]),
+            places=tuple(LoopPlace(**place) for place in record["places"]),
             variant=str(record["variant"]),
             is_alone=bool(record["is_alone"]),
             size=int(record["size"]),

@@ -13,7 +13,7 @@ from nbexp.checkpoints.snapshots import DamagedError, Moment, Places, Snapshot, 
 _NUMBER = re.compile(r"[0-9]{8}(?=-)")
 
 
-class Store:
+class SnapshotStore:
     """The whole snapshots in one folder or two, in the notebook's order.
 
     To open it changes nothing.
@@ -113,7 +113,7 @@ class Store:
         return (after - before) / (self._last + 1 - snapshot.number)
 
 
-def _needed(store: Store, around: Places) -> Iterator[Snapshot]:
+def _needed(store: SnapshotStore, around: Places) -> Iterator[Snapshot]:
     """Yield the snapshots that a resume goes through, and one in reserve where it goes furthest."""
     depth = len(around)
     inside = [e for e in store.snapshots if len(e.places) > depth and e.places[:depth] == around]

@@ -26,7 +26,7 @@ _VERBS = {"add": "add to", "pause": "pause", "continue": "continue"}
 
 
 @dataclass(frozen=True)
-class Addition:
+class AddOptions:
     """What is to be added, as the command line says it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Addition:
     sets: Sequence[str]
 
 
-def add_variants(root: Path, run: str | None, addition: Addition, *, as_json: bool) -> int:
+def add_variants(root: Path, run: str | None, addition: AddOptions, *, as_json: bool) -> int:
     """Add variants to a run; return the exit code.
 
     Raises:

@@ -9,7 +9,7 @@ import click
 
 from nbexp.api import Pipeline
 from nbexp.cli._estimate import seconds_text, slots, wall_of, work_of
-from nbexp.cli._request import Request
+from nbexp.cli._request import RunRequest
 from nbexp.cli._screen import Part, Screen, state_part
 from nbexp.files import shown_json
 from nbexp.plan import Plan, PlannedStage, PlannedVariant
@@ -20,7 +20,7 @@ _ROWS = 20
 _CHANGES = 3
 
 
-def show_plan(request: Request, *, as_json: bool, show_all: bool) -> None:
+def show_plan(request: RunRequest, *, as_json: bool, show_all: bool) -> None:
     """Plan a pipeline, and write the plan."""
     pipeline = Pipeline.from_toml(request.pipeline, sets=request.sets)
     plan = pipeline.plan(only=request.only, fresh=request.fresh)

@@ -12,8 +12,7 @@ from nbexp.errors import UsageError
 from nbexp.files import read_json, write_json
 from nbexp.lines import read_lines
 from nbexp.records import Name, fits
-from nbexp.runs.control import Request as Addition
-from nbexp.runs.control import send
+from nbexp.runs.control import Request, send
 from nbexp.runs.events import Event, EventKind
 from nbexp.runs.folder import RunFolder
 
@@ -21,7 +20,7 @@ _FORM = {"pipeline": Name, "sets": list[str], "only": list[str], "warm": bool}
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What is to be run, as the command line says it.
 
     Attributes:
@@ -38,7 +37,7 @@ class Request:
     only: Sequence[str] = ()
     fresh: bool = False
     warm: bool = True
-    additions: Sequence[Addition] = ()
+    additions: Sequence[Request] = ()
 
     @property
     def options(self) -> str:
@@ -55,7 +54,7 @@ class RequestFile:
         request: What is run.
     """
 
-    def __init__(self, runs: Path, request: Request) -> None:
+    def __init__(self, runs: Path, request: RunRequest) -> None:
         self._runs = runs
         self._request = request
 
@@ -71,7 +70,7 @@ class RequestFile:
             send(folder, addition)
 
 
-def read_request(folder: RunFolder) -> Request:
+def read_request(folder: RunFolder) -> RunRequest:
     """Return what a run was asked for, with what was added to it while it went on.
 
     Raises:
@@ -89,10 +88,10 @@ def read_request(folder: RunFolder) -> Request:
     pipeline = folder.path.parent.parent / record["pipeline"]
     warm = record["warm"]
     sets, only = tuple(record["sets"]), tuple(record["only"])
-    return Request(pipeline, sets, only, warm=warm, additions=_additions(folder))
+    return RunRequest(pipeline, sets, only, warm=warm, additions=_additions(folder))
 
 
-def _additions(folder: RunFolder) -> tuple[Addition, ...]:
+def _additions(folder: RunFolder) -> tuple[Request, ...]:
     """Return the requests for variants that a run has met."""
     met = {
         event.data.get("id")
@@ -106,7 +105,7 @@ def _additions(folder: RunFolder) -> tuple[Addition, ...]:
     form = {"request": str, "stage": str, "samples": int | None, "params": dict[str, Any]}
     adds = (each for each in asked if fits(each, form) and each.get("request") == "add")
     return tuple(
-        Addition("add", stage=each["stage"], samples=each["samples"], params=each["params"])
+        Request("add", stage=each["stage"], samples=each["samples"], params=each["params"])
         for each in adds
         if form.keys() <= each.keys() and each.get("id") in met
     )

@@ -31,10 +31,10 @@ def run(  # noqa: PLR0913 - the options of the command
     all went well, 1 if something failed or was stopped, 2 if the pipeline can't run as written,
     130 after Ctrl-C.
     """
-    from nbexp.cli._request import Request
+    from nbexp.cli._request import RunRequest
     from nbexp.cli._running import run_pipeline
 
-    request = Request(root / pipeline, sets, only, fresh, warm=not no_warm)
+    request = RunRequest(root / pipeline, sets, only, fresh, warm=not no_warm)
     ctx.exit(run_pipeline(request, as_json=as_json))
 
 
@@ -84,9 +84,9 @@ def plan(  # noqa: PLR0913 - the options of the command
     Shows the variants with their keys, which of them are cached, and how long the rest may take.
     """
     from nbexp.cli._planning import show_plan
-    from nbexp.cli._request import Request
+    from nbexp.cli._request import RunRequest
 
-    show_plan(Request(root / pipeline, sets, only, fresh), as_json=as_json, show_all=show_all)
+    show_plan(RunRequest(root / pipeline, sets, only, fresh), as_json=as_json, show_all=show_all)
 
 
 COMMANDS = (run, resume, plan)

@@ -11,7 +11,7 @@ from nbexp.api import Pipeline
 from nbexp.cli._estimate import TimeLeft, read_took
 from nbexp.cli._failure import next_step, short_path
 from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress, Progress
-from nbexp.cli._request import Request, RequestFile
+from nbexp.cli._request import RequestFile, RunRequest
 from nbexp.cli._screen import STYLES, Screen
 from nbexp.cli._tally import Tally
 from nbexp.runs.events import Event, EventKind
@@ -28,7 +28,7 @@ _SIGNALS = {
 }
 
 
-def run_pipeline(request: Request, *, as_json: bool) -> int:
+def run_pipeline(request: RunRequest, *, as_json: bool) -> int:
     """Run a pipeline and show it; return the exit code."""
     pipeline = Pipeline.from_toml(request.pipeline, sets=request.sets)
     screen, tally, failed = Screen(), Tally(), _FirstFailure()
@@ -99,7 +99,7 @@ def _sum_up(
 
 
 def _next_steps(
-    pipeline: Pipeline, tally: Tally, failed: str | None, request: Request
+    pipeline: Pipeline, tally: Tally, failed: str | None, request: RunRequest
 ) -> list[tuple[str, str]]:
     steps = []
     if failed is not None:

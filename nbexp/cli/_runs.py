@@ -130,9 +130,9 @@ def add(  # noqa: PLR0913 - the options of the command
     RUN is the one that goes on by default. With --samples, there are more draws, or suggestions
     of its search; with --set, variants with these values. Exits with 1 if nothing was added.
     """
-    from nbexp.cli._asking import Addition, add_variants
+    from nbexp.cli._asking import AddOptions, add_variants
 
-    addition = Addition(stage, samples, sets)
+    addition = AddOptions(stage, samples, sets)
     ctx.exit(add_variants(root, run, addition, as_json=as_json))
 
 

@@ -2,15 +2,15 @@
 
 from nbexp.execute.executor import NotebookExecutor
 from nbexp.execute.fork_servers import HeldForkServer, hold_fork_server
-from nbexp.execute.job import Job, Report
+from nbexp.execute.job import Job, MetricReport
 from nbexp.runs.outcome import CellError, Outcome
 
 __all__ = [
     "CellError",
     "HeldForkServer",
     "Job",
+    "MetricReport",
     "NotebookExecutor",
     "Outcome",
-    "Report",
     "hold_fork_server",
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.decisions import Decision
-from nbexp.execute.job import Report
+from nbexp.execute.job import MetricReport
 from nbexp.files import from_json, write_atomic
 from nbexp.states import State
 
@@ -30,12 +30,12 @@ class Desk:
     """Where reports wait for their answers; the two sides are different threads."""
 
     def __init__(self) -> None:
-        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[MetricReport] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._count = 0
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Future[Decision]] | None = None
 
-    async def ask(self, report: Report) -> Decision:
+    async def ask(self, report: MetricReport) -> Decision:
         """Lay down a report, and return the answer once it is there; one report at a time."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Decision] = loop.create_future()
@@ -45,7 +45,7 @@ class Desk:
             self._reports.put(replace(report, number=self._count))
         return await future
 
-    def exchange(self, answer: Decision | None) -> Report:
+    def exchange(self, answer: Decision | None) -> MetricReport:
         """Answer the last report, if any, and wait for the next."""
         if answer is not None:
             with self._lock:
@@ -72,7 +72,7 @@ async def channel(path: Path, variant: str, desk: Desk) -> AsyncIterator[None]:
         with contextlib.suppress(ConnectionError, ValueError, TypeError, LookupError):
             while line := await reader.readline():
                 asked = from_json(line)
-                report = Report(variant, int(asked["step"]), float(asked["value"]))
+                report = MetricReport(variant, int(asked["step"]), float(asked["value"]))
                 async with turn:  # a notebook may report from several threads
                     answer = await desk.ask(report)
                 writer.write(answer.to_line())

@@ -18,7 +18,7 @@ from nbexp.errors import ArtifactError, UsageError
 from nbexp.execute.cwd import prepared
 from nbexp.execute.decision_channel import Desk
 from nbexp.execute.guard import Guard
-from nbexp.execute.job import Job, Report
+from nbexp.execute.job import Job, MetricReport
 from nbexp.files import to_json, with_checksum, write_atomic
 from nbexp.formats import FormatError, read_notebook
 from nbexp.metrics import read_lineage, summary
@@ -75,7 +75,7 @@ class NotebookExecutor:
                 files.observed.unlink(missing_ok=True)
         return outcome
 
-    def exchange(self, answer: Decision | None) -> Report:
+    def exchange(self, answer: Decision | None) -> MetricReport:
         """Answer the last report, if any, and wait for the next, of whichever notebook."""
         return self._desk.exchange(answer)
 

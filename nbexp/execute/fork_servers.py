@@ -26,13 +26,13 @@ def hold_fork_server(
         imports: What the notebooks import at their top level, by dotted name.
     """
     from nbexp.execute.specs import command, find_kernel
-    from nbexp.warm.client import ForkServerLostError, Kind, hold, interpreter
+    from nbexp.warm.client import ForkServerKind, ForkServerLostError, hold, interpreter
 
     try:
         spec = find_kernel(kernel)
         python = interpreter(command(spec))
         if python is None:
             return None
-        return hold(Kind.of(python, imports, {**environment, **spec.env}))
+        return hold(ForkServerKind.of(python, imports, {**environment, **spec.env}))
     except (UsageError, ForkServerLostError):
         return None  # whoever needs it will say so

@@ -11,7 +11,7 @@ from nbexp.runs.variant_folder import VariantFolder
 
 
 @dataclass(frozen=True)
-class Report:
+class MetricReport:
     """A value of the stage's metric, on which the notebook waits for an answer.
 
     Attributes:

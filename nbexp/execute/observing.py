@@ -18,7 +18,7 @@ from nbexp.observe.check import Check
 from nbexp.observe.hook import VARIABLE
 from nbexp.observe.lines import Event, take_events
 from nbexp.observe.names import installed_prefixes
-from nbexp.observe.record import Observation, Place
+from nbexp.observe.record import NotebookPlace, Observation
 from nbexp.observe.states import Files
 from nbexp.urls import local_path, sqlite_file
 
@@ -39,10 +39,10 @@ def installation(job: Job) -> str:
     return _INSTALL % str(job.files.observed) if job.observe else ""
 
 
-def place_of(job: Job) -> Place:
+def place_of(job: Job) -> NotebookPlace:
     """Return where a notebook runs, and what is not looked at there."""
     uri = job.environment.get("MLFLOW_TRACKING_URI", "")
-    return Place(
+    return NotebookPlace(
         project=job.project or job.template.parent,
         folder=job.folder,
         cwd=cwd_of(job),

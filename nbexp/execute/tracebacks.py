@@ -58,7 +58,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Frame:
+class TracebackFrame:
     """A line of a traceback.
 
     Attributes:
@@ -93,10 +93,10 @@ class Raised:
     """An exception in a traceback, with the way to it, outermost first."""
 
     text: str
-    frames: tuple[Frame, ...]
+    frames: tuple[TracebackFrame, ...]
 
     @property
-    def own(self) -> Frame | None:
+    def own(self) -> TracebackFrame | None:
         """The innermost line of the user's own."""
         return next((frame for frame in reversed(self.frames) if frame.is_own), None)
 
@@ -142,7 +142,7 @@ class Traceback:
         """Return where the library gave up, what the error came from, and the error itself."""
         return "\n".join([*self._innermost(), *self._causes(), self._main.text]).strip("\n")
 
-    def _own(self) -> Frame | None:
+    def _own(self) -> TracebackFrame | None:
         every = (self._main, *reversed(self._others))
         return next((each.own for each in every if each.own is not None), None)
 
@@ -177,7 +177,7 @@ class Traceback:
         )
         return Raised(text[: 2 * _WIDTH], tuple(frame for frame in frames if frame is not None))
 
-    def _frame(self, head: re.Match[str], body: list[str]) -> Frame | None:
+    def _frame(self, head: re.Match[str], body: list[str]) -> TracebackFrame | None:
         found = head.groupdict()
         arrow = next(filter(None, map(_ARROW.match, body)), None)
         told = found.get("line") or found.get("line2") or found.get("at")
@@ -194,7 +194,9 @@ class Traceback:
             return self._in_cell(None, line, text, function)
         return self._in_file(path, line, text, function) if line else None
 
-    def _in_cell(self, count: int | None, line: int, text: str, function: str) -> Frame | None:
+    def _in_cell(
+        self, count: int | None, line: int, text: str, function: str
+    ) -> TracebackFrame | None:
         """Return a line of a cell: of the one with that number, or of the one that says so."""
         numbered = [cell for cell in self._cells if count is not None and cell.count == count]
         places = [(cell, _offset(cell.source, text)) for cell in (*numbered, *self._cells[::-1])]
@@ -206,10 +208,10 @@ class Traceback:
         said = [(c, n) for c, n in found if text and _line(c.source, n).strip() == text.strip()]
         for cell, number in (said or found)[:1]:
             shown = _line(cell.source, number)
-            return Frame(f"cell {cell.number}", number, shown, function, cell, is_own=True)
+            return TracebackFrame(f"cell {cell.number}", number, shown, function, cell, is_own=True)
         return None
 
-    def _in_file(self, path: str, line: int, text: str, function: str) -> Frame:
+    def _in_file(self, path: str, line: int, text: str, function: str) -> TracebackFrame:
         whole = Path(path).expanduser()
         is_ours = whole.is_relative_to(Path(nbexp.__file__).parent)
         is_own = not is_ours and _LIBRARY.search(path) is None
@@ -218,7 +220,7 @@ class Traceback:
             short = str(whole.relative_to(self._project))
         elif not is_own:
             short = re.sub(r".*/(?:(?:site|dist)-packages|lib/python3[^/]*)/", "", path)
-        return Frame(short, line, text, function, is_own=is_own)
+        return TracebackFrame(short, line, text, function, is_own=is_own)
 
 
 def _excerpt(source: str, line: int) -> str:

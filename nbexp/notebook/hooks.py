@@ -212,14 +212,14 @@ def _beginning(original: Any, home: _Home, runs: Any) -> Any:
 
 def _logging_one(original: Any, runs: Any) -> Any:
     """Return a `MlflowClient.log_metric` that is heard."""
-    from nbexp.notebook.tracked import Point, now_s
+    from nbexp.notebook.tracked import TrackedValue, now_s
 
     @wraps(original)
     def log_metric(client: Any, *args: Any, **kwargs: Any) -> Any:
         given = _bound(original, client, *args, **kwargs)
         result = original(**given)
         step, at_s = given.get("step") or 0, now_s(given.get("timestamp"))
-        runs.logged(given["run_id"], [Point(given["key"], given["value"], step, at_s)])
+        runs.logged(given["run_id"], [TrackedValue(given["key"], given["value"], step, at_s)])
         return result
 
     return log_metric
@@ -240,14 +240,16 @@ def _logging_param(original: Any, runs: Any) -> Any:
 
 def _logging_many(original: Any, runs: Any) -> Any:
     """Return a `MlflowClient.log_batch` that is heard."""
-    from nbexp.notebook.tracked import Point, now_s
+    from nbexp.notebook.tracked import TrackedValue, now_s
 
     @wraps(original)
     def log_batch(client: Any, *args: Any, **kwargs: Any) -> Any:
         given = _bound(original, client, *args, **kwargs)
         given |= {name: list(given.get(name) or ()) for name in ("metrics", "params")}
         result = original(**given)
-        points = [Point(m.key, m.value, m.step or 0, now_s(m.timestamp)) for m in given["metrics"]]
+        points = [
+            TrackedValue(m.key, m.value, m.step or 0, now_s(m.timestamp)) for m in given["metrics"]
+        ]
         runs.logged(given["run_id"], points)
         runs.params(given["run_id"], {param.key: param.value for param in given["params"]})
         return result

@@ -16,7 +16,7 @@ from nbexp.runs.variant_folder import VariantFolder
 
 if TYPE_CHECKING:
     from nbexp.checkpoints.checkpointer import Checkpointer, Copied, Resume
-    from nbexp.checkpoints.loops import Frame
+    from nbexp.checkpoints.loops import ActiveLoop
     from nbexp.notebook.session import Session
 
 Item = TypeVar("Item")
@@ -97,7 +97,7 @@ class Loop(Generic[Item]):
 class _Passage:
     """One way through a loop."""
 
-    def __init__(self, session: Session, frame: Frame, keep_bytes: int) -> None:
+    def __init__(self, session: Session, frame: ActiveLoop, keep_bytes: int) -> None:
         self._session = session
         self._frame = frame
         self._keep_bytes = keep_bytes
@@ -187,7 +187,7 @@ def _length_of(iterable: Iterable[Any]) -> int | None:
         return None
 
 
-def _checkpointer_of(session: Session, frame: Frame) -> Checkpointer | None:
+def _checkpointer_of(session: Session, frame: ActiveLoop) -> Checkpointer | None:
     """Return what takes a loop's snapshots, or None where it takes none."""
     if session.folder is None or not session.is_kept:
         return None

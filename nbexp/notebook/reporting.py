@@ -121,7 +121,7 @@ class Reporter:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._file = _Lines(VariantFolder(session.folder).metrics) if session.folder else None
+        self._file = _MetricsFile(VariantFolder(session.folder).metrics) if session.folder else None
         self._printer = _Printer(session)
         self._steps: dict[str, int] = {}  # the next by name
         self._decided: set[int] = set()
@@ -167,7 +167,7 @@ class Reporter:
         self.session.obey(channel.ask(address, entry.step, value))
 
 
-class _Lines:
+class _MetricsFile:
     """The file of what a variant logged, kept open."""
 
     def __init__(self, path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbexp.checkpoints.loops import Frame, Loops
+from nbexp.checkpoints.loops import ActiveLoop, Loops
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.files import write_atomic
 from nbexp.notebook.interrupts import Exploited, Interrupt, Paused, Stopped
@@ -53,13 +53,13 @@ class Session(Loops):
         """Whether snapshots are taken at all: in a run, by the kernel itself."""
         return self.folder is not None and self.process == os.getpid()
 
-    def goes_on(self, frame: Frame) -> bool:
+    def goes_on(self, frame: ActiveLoop) -> bool:
         """Return whether a loop may have another iteration, between two of them."""
         self.trim(frame)
         self.check()
         return not (self.ends and self.frames[:1] == [frame])
 
-    def tell_cut(self, frame: Frame, count: int, length: int | None) -> None:
+    def tell_cut(self, frame: ActiveLoop, count: int, length: int | None) -> None:
         """Note that a scheduler ended a loop, unless that was at its end anyway.
 
         Args:
@@ -72,7 +72,7 @@ class Session(Loops):
             text = f"its scheduler ended loop {frame.name!r} after {count}{of} iterations"
             write_atomic(VariantFolder(self.folder).cut, f"{text}\n")
 
-    def leave(self, frame: Frame) -> None:
+    def leave(self, frame: ActiveLoop) -> None:
         """End a loop, in whichever way."""
         is_outermost = self.frames[:1] == [frame]
         super().leave(frame)

@@ -25,7 +25,7 @@ _SHOWN = 40
 
 
 @dataclass(frozen=True)
-class Point:
+class TrackedValue:
     """A number that MLflow was told; `time_s` since 1970."""
 
     name: str
@@ -66,7 +66,7 @@ class TrackedRuns:
         with self._lock:
             self._runs.add(run)
 
-    def logged(self, run: str, points: Iterable[Point]) -> None:
+    def logged(self, run: str, points: Iterable[TrackedValue]) -> None:
         """Keep numbers that were logged into a run, if it is one of these."""
         from nbexp.notebook import reporting
 

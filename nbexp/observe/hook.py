@@ -68,7 +68,7 @@ def install(*, holds: bool = False) -> None:
     target = os.environ.get(VARIABLE)
     if not target or _recorders:
         return
-    recorder = Recorder(target, holds=holds)
+    recorder = AccessRecorder(target, holds=holds)
     _recorders.append(recorder)
     recorder.watch()
     recorder.note_startup()
@@ -87,7 +87,7 @@ def flush() -> None:
         recorder.flush()
 
 
-class Recorder:
+class AccessRecorder:
     """Hears what one process does, and writes it down.
 
     Args:
@@ -362,7 +362,7 @@ class Recorder:
                 self._add(["e", path, self._now(), _kind(path)])
 
 
-_recorders: list[Recorder] = []
+_recorders: list[AccessRecorder] = []
 
 
 def _under(folder: Any, name: Any) -> str:

@@ -73,7 +73,7 @@ _NAMES = frozenset({*_READERS, *_WRITERS, *_UNSEEN})
 _WRITE_MODES = ("w", "a", "x", "r+")
 
 
-class Listener(Protocol):
+class FileListener(Protocol):
     """Is told what is read and written past Python."""
 
     def read(self, path: Any) -> None:
@@ -86,7 +86,7 @@ class Listener(Protocol):
         """Note that a library is used whose reads can't be seen."""
 
 
-def install(listener: Listener) -> None:
+def install(listener: FileListener) -> None:
     """Have the libraries tell that are imported, or will be."""
     watch = _Libraries(listener)
     for name in _NAMES & sys.modules.keys():
@@ -97,7 +97,7 @@ def install(listener: Listener) -> None:
 class _Libraries(ImportWatch):
     """Waits for the imports of the libraries."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: FileListener) -> None:
         super().__init__(_NAMES)
         self._listener = listener
 

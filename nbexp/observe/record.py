@@ -34,7 +34,7 @@ _EPHEMERAL = 32768  # ports from here on are given to whoever asks, as to worker
 
 
 @dataclass(frozen=True)
-class Place:
+class NotebookPlace:
     """Where a notebook runs.
 
     Attributes:
@@ -83,7 +83,7 @@ class Observation:
         files: Looks at files.
     """
 
-    def __init__(self, place: Place, files: Files) -> None:
+    def __init__(self, place: NotebookPlace, files: Files) -> None:
         self._place = place
         self._files = files
         self._seen = _Seen()

@@ -43,7 +43,7 @@ Space = Grid | Distribution
 
 
 @dataclass(frozen=True)
-class Kind:
+class DistributionKind:
     """One kind of distribution.
 
     Attributes:
@@ -131,28 +131,32 @@ def _qlograndint(rng: random.Random, lower: int, upper: int, q: int) -> int:
     return q * _lograndint(rng, first, last)
 
 
-KINDS: dict[str, Kind] = {
-    "uniform": Kind("lower, upper", lambda rng, a, b: rng.uniform(a, b), _bounds),
-    "quniform": Kind(
+KINDS: dict[str, DistributionKind] = {
+    "uniform": DistributionKind("lower, upper", lambda rng, a, b: rng.uniform(a, b), _bounds),
+    "quniform": DistributionKind(
         "lower, upper, q", lambda rng, a, b, q: _rounded(rng.uniform(a, b), q), _bounds
     ),
-    "loguniform": Kind("lower, upper", _loguniform, lambda a: _bounds(a, log=True)),
-    "qloguniform": Kind(
+    "loguniform": DistributionKind("lower, upper", _loguniform, lambda a: _bounds(a, log=True)),
+    "qloguniform": DistributionKind(
         "lower, upper, q",
         lambda rng, a, b, q: _rounded(_loguniform(rng, a, b), q),
         lambda a: _bounds(a, log=True),
     ),
-    "randint": Kind(
+    "randint": DistributionKind(
         "lower, upper", lambda rng, a, b: rng.randrange(a, b), lambda a: _bounds(a, whole=True)
     ),
-    "qrandint": Kind("lower, upper, q", _qrandint, lambda a: _bounds(a, whole=True)),
-    "lograndint": Kind("lower, upper", _lograndint, lambda a: _bounds(a, log=True, whole=True)),
-    "qlograndint": Kind(
+    "qrandint": DistributionKind("lower, upper, q", _qrandint, lambda a: _bounds(a, whole=True)),
+    "lograndint": DistributionKind(
+        "lower, upper", _lograndint, lambda a: _bounds(a, log=True, whole=True)
+    ),
+    "qlograndint": DistributionKind(
         "lower, upper, q", _qlograndint, lambda a: _bounds(a, log=True, whole=True)
     ),
-    "normal": Kind("mean, sd", lambda rng, m, s: rng.gauss(m, s), _spread),
-    "qnormal": Kind("mean, sd, q", lambda rng, m, s, q: _rounded(rng.gauss(m, s), q), _spread),
-    "choice": Kind("values", lambda rng, *values: rng.choice(values), lambda _: None),
+    "normal": DistributionKind("mean, sd", lambda rng, m, s: rng.gauss(m, s), _spread),
+    "qnormal": DistributionKind(
+        "mean, sd, q", lambda rng, m, s, q: _rounded(rng.gauss(m, s), q), _spread
+    ),
+    "choice": DistributionKind("values", lambda rng, *values: rng.choice(values), lambda _: None),
 }
 KINDS["randn"] = KINDS["normal"]
 KINDS["qrandn"] = KINDS["qnormal"]

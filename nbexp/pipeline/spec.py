@@ -49,7 +49,7 @@ class Resources:
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchSpec:
     """How values are chosen from the distributions of a stage.
 
     Attributes:
@@ -75,7 +75,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Scheduler:
+class SchedulerSpec:
     """What stops, pauses or alters variants while they run, by what they report.
 
     Attributes:
@@ -136,8 +136,8 @@ class Stage:
     mode: Mode = Mode.MAX
     keep: int | float | None = None
     score: Score = Score.LAST
-    search: Search = Search()
-    scheduler: Scheduler | None = None
+    search: SearchSpec = SearchSpec()
+    scheduler: SchedulerSpec | None = None
     resources: Resources = Resources()
     timeout_s: float | None = None
     retries: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nbexp.pipeline import Gather, Stage
-from nbexp.plan.options import Option, Point, expand_options, expand_points
+from nbexp.plan.options import GridPoint, Option, expand_options, expand_points
 from nbexp.plan.resolve import Result
 from nbexp.plan.variants import LineageIndex, Variant
 from nbexp.states import State
@@ -49,7 +49,7 @@ class OpenSearch:
     """
 
     name: str
-    point: Point
+    point: GridPoint
     node: Node
     samples: int
     suggested: list[Node] = field(default_factory=list)
@@ -94,7 +94,7 @@ class StageState:
     """
 
     options: list[Option]
-    points: list[Point]
+    points: list[GridPoint]
     samples: int
     drawn: int
     nodes: list[Node] = field(default_factory=list)

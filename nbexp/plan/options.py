@@ -46,7 +46,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Point:
+class GridPoint:
     """A grid point of a stage: all is chosen but what its distributions leave open.
 
     Attributes:
@@ -101,14 +101,14 @@ def expand_options(stage: Stage, seed: int) -> list[Option]:
     return [option for point in points for option in draws(point, range(stage.search.samples))]
 
 
-def draws(point: Point, numbers: Iterable[int]) -> list[Option]:
+def draws(point: GridPoint, numbers: Iterable[int]) -> list[Option]:
     """Return the options that a point's distributions give; one where it has none."""
     return [point.draw(number) for number in (numbers if point.space else (0,))]
 
 
 def expand_points(
     stage: Stage, seed: int, over: Mapping[str, Any] | None = None
-) -> Iterator[Point]:
+) -> Iterator[GridPoint]:
     """Yield the grid points of a stage: each combination of templates, cases and grids.
 
     Args:
@@ -123,7 +123,7 @@ def expand_points(
         for params, chosen in _grid_points(_laid_over({**stage.params, **case}, over), ""):
             point = {**{k: v for k, v in fixed.items() if k not in chosen}, **chosen}
             named = {**point, "notebook": template.name} if len(shown) > 1 else point
-            yield Point(template, params, point, (seed, stage.name, canonical_json(named)))
+            yield GridPoint(template, params, point, (seed, stage.name, canonical_json(named)))
 
 
 def _laid_over(params: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbexp.files import value_text
-from nbexp.reports.data import Run, Stage, Variant
+from nbexp.reports.data import Run, StageData, VariantData
 from nbexp.reports.tables import Columns, stage_table
 from nbexp.reports.timeline import TimelineEntry, code_of, metrics_of, settings_of
 from nbexp.runs.history import RunHistory, VariantHistory
@@ -30,7 +30,7 @@ class ComparedRun:
     """
 
     entry: TimelineEntry
-    best: Mapping[str, Variant]
+    best: Mapping[str, VariantData]
     pages: Mapping[str, str]
     page: str | None
 
@@ -48,7 +48,7 @@ class Places:
     own: Run
     elsewhere: str | None
 
-    def has(self, variant: Variant) -> bool:
+    def has(self, variant: VariantData) -> bool:
         """Whether a variant is the own run's too, maybe taken from an earlier run."""
         known = self.own.history.variants.get(variant.name)
         record = self.own.variant(known).record if known else None
@@ -60,7 +60,7 @@ class Places:
             return "index.html"
         return None if self.elsewhere is None else f"{self.elsewhere}{run.id}/index.html"
 
-    def of_variant(self, run: Run, variant: Variant) -> str | None:
+    def of_variant(self, run: Run, variant: VariantData) -> str | None:
         """Return where a variant's page is, or could be brought to; None if it is too large."""
         page = f"variants/{variant.name}.html"
         if run.id == self.own.id or self.has(variant):
@@ -114,7 +114,7 @@ def _standing_for(history: RunHistory) -> dict[str, VariantHistory]:
     return found
 
 
-def _is_small(variant: Variant) -> bool:
+def _is_small(variant: VariantData) -> bool:
     return variant.notebook is not None and variant.notebook.stat().st_size <= _LARGEST
 
 
@@ -151,7 +151,7 @@ def _add_all(columns: Columns, role: str, tables: Sequence[Mapping[str, Any]]) -
         columns.add(role, name, texts, kind="text")
 
 
-def _best_of(stage: Stage, compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
+def _best_of(stage: StageData, compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
     """Return the variants that stand for runs in a stage, if they have the same metric."""
     fit = [
         each
@@ -160,7 +160,9 @@ def _best_of(stage: Stage, compared_runs: Sequence[ComparedRun]) -> dict[str, An
         and each.entry.history.metrics.get(stage.name, ("",))[0] == stage.metric
     ]
     variants = tuple(each.best[stage.name] for each in fit)
-    pseudo = Stage(stage.name, stage.metric, stage.mode, stage.notebooks, variants, stage.sources)
+    pseudo = StageData(
+        stage.name, stage.metric, stage.mode, stage.notebooks, variants, stage.sources
+    )
     data = stage_table(pseudo, [variant.logged() for variant in variants]) if variants else {}
     runs = [each.entry.id for each in fit]
     for run, row in zip(runs, data.get("rows", ()), strict=True):

@@ -26,7 +26,7 @@ _LINK = re.compile(r"@([A-Za-z_][\w-]*)")
 
 
 @dataclass(frozen=True)
-class Variant:
+class VariantData:
     """A variant, with all that is known of it.
 
     Attributes:
@@ -80,7 +80,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageData:
     """A stage of a run.
 
     Attributes:
@@ -96,11 +96,11 @@ class Stage:
     metric: str
     mode: Mode
     notebooks: tuple[str, ...]
-    variants: tuple[Variant, ...]
+    variants: tuple[VariantData, ...]
     sources: tuple[str, ...]
 
     @property
-    def best(self) -> Variant | None:
+    def best(self) -> VariantData | None:
         """The variant with the best value of the metric."""
         first = self.variants[0] if self.variants else None
         return first if first is not None and first.history.metric is not None else None
@@ -168,24 +168,24 @@ class Run:
         return run_duration_s(self.history)
 
     @cached_property
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[StageData, ...]:
         """Its stages, in order."""
         return tuple(self.stage(name) for name in self.history.stages)
 
     @cached_property
-    def failures(self) -> list[Variant]:
+    def failures(self) -> list[VariantData]:
         """The variants that failed."""
         every = (variant for stage in self.stages for variant in stage.variants)
         return [variant for variant in every if variant.state.is_failure]
 
-    def stage(self, name: str) -> Stage:
+    def stage(self, name: str) -> StageData:
         """Return a stage."""
         source = self.source.get("stages", {}).get(name, {})
         metric, mode = self.history.metrics.get(name, ("", Mode.MAX))
         ordered = best_first(self.history.of_stage(name), Mode(mode))
         others = [other for other in self.history.stages if other != name]
         named = {*_linked(source), *source.get("after", ())}
-        return Stage(
+        return StageData(
             name,
             metric,
             Mode(mode),
@@ -194,11 +194,13 @@ class Run:
             tuple(other for other in others if other in named),
         )
 
-    def variant(self, history: VariantHistory) -> Variant:
+    def variant(self, history: VariantHistory) -> VariantData:
         """Return a variant whose events have been read."""
         folder = self.folder.variant(history.name)
         record, outcome = VariantRecord.read(folder), read_outcome(folder)
-        return Variant(history, folder.path, record, outcome, lineage_events(self.folder, history))
+        return VariantData(
+            history, folder.path, record, outcome, lineage_events(self.folder, history)
+        )
 
 
 def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nbexp.reports.data import Stage
+from nbexp.reports.data import StageData
 from nbexp.states import State
 from nbexp.wording import counted, duration_text
 
@@ -22,7 +22,7 @@ _GRAVEST_FIRST = (
 
 
 @dataclass(frozen=True)
-class Node:
+class StageNode:
     """A stage's place in the drawing.
 
     Attributes:
@@ -58,15 +58,15 @@ class Diagram:
 
     width: int
     height: int
-    nodes: tuple[Node, ...]
+    nodes: tuple[StageNode, ...]
     edges: tuple[str, ...]
 
 
-def draw(stages: Sequence[Stage]) -> Diagram:
+def draw(stages: Sequence[StageData]) -> Diagram:
     """Return the drawing of a run's stages."""
     depths = _depths(stages)
     rows: Counter[int] = Counter()
-    nodes: dict[str, Node] = {}
+    nodes: dict[str, StageNode] = {}
     tallest = max(Counter(depths.values()).values(), default=1)
     links = [(o, s.name) for s in stages for o in s.sources if o in depths]
     lanes = [link for link in links if depths[link[1]] - depths[link[0]] > 1]
@@ -77,7 +77,9 @@ def draw(stages: Sequence[Stage]) -> Diagram:
         top = above + (tallest - in_layer) * (_HEIGHT + _GAP_Y) // 2
         x = _MARGIN + depth * (_WIDTH + _GAP_X)
         y = top + rows[depth] * (_HEIGHT + _GAP_Y)
-        nodes[stage.name] = Node(stage.name, _state(stage), _counts(stage), _detail(stage), x, y)
+        nodes[stage.name] = StageNode(
+            stage.name, _state(stage), _counts(stage), _detail(stage), x, y
+        )
         rows[depth] += 1
     edges = []
     for link in links:
@@ -97,7 +99,7 @@ def draw(stages: Sequence[Stage]) -> Diagram:
     )
 
 
-def _depths(stages: Sequence[Stage]) -> Mapping[str, int]:
+def _depths(stages: Sequence[StageData]) -> Mapping[str, int]:
     """Return how many stages lie before each, on the longest way."""
     depths: dict[str, int] = {}
     left = list(stages)
@@ -110,14 +112,14 @@ def _depths(stages: Sequence[Stage]) -> Mapping[str, int]:
     return depths
 
 
-def _edge(source: Node, target: Node) -> str:
+def _edge(source: StageNode, target: StageNode) -> str:
     x1, y1 = source.x + _WIDTH, source.y + _HEIGHT // 2
     x2, y2 = target.x, target.y + _HEIGHT // 2
     bend = max(24, (x2 - x1) // 2)
     return f"M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
 
 
-def _detour(source: Node, target: Node, lane: int) -> str:
+def _detour(source: StageNode, target: StageNode, lane: int) -> str:
     """Return an edge that goes by above the stages that lie between."""
     x1, y1 = source.x + _WIDTH, source.y + _HEIGHT // 2
     x2, y2 = target.x, target.y + _HEIGHT // 2
@@ -127,12 +129,12 @@ def _detour(source: Node, target: Node, lane: int) -> str:
     return f"M{x1} {y1} {over} L{x2 - _GAP_X} {lane} {back}"
 
 
-def _state(stage: Stage) -> State:
+def _state(stage: StageData) -> State:
     states = {variant.state for variant in stage.variants}
     return next((state for state in _GRAVEST_FIRST if state in states), State.PENDING)
 
 
-def _counts(stage: Stage) -> str:
+def _counts(stage: StageData) -> str:
     """Return the variants by state, as far as there is room for it."""
     states = Counter(variant.state for variant in stage.variants)
     total = counted(len(stage.variants), "variant")
@@ -143,7 +145,7 @@ def _counts(stage: Stage) -> str:
     return f"{total} {_state(stage)}" if states else "no variants"
 
 
-def _detail(stage: Stage) -> str:
+def _detail(stage: StageData) -> str:
     if stage.best is not None:
         return f"best {stage.metric} {stage.best.history.metric:.4g}"
     return duration_text(stage.duration_s) if stage.duration_s else ""

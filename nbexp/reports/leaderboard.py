@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nbexp.pipeline import Mode
-from nbexp.reports.data import Run, Variant, flat
+from nbexp.reports.data import Run, VariantData, flat
 from nbexp.reports.tables import text_of
 from nbexp.reports.timeline import TimelineEntry
 from nbexp.runs.history import VariantHistory
 from nbexp.runs.results import best_first
 
 _PLACES = 50
-Find = Callable[[Run, Variant], tuple[str | None, bool]]
+Find = Callable[[Run, VariantData], tuple[str | None, bool]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _board(
     return Leaderboard(stage, metric, mode, tuple(places), len(ordered), pipelines)
 
 
-def _labels(best: Sequence[tuple[TimelineEntry, Variant]]) -> Iterator[str]:
+def _labels(best: Sequence[tuple[TimelineEntry, VariantData]]) -> Iterator[str]:
     """Yield for each variant those of its parameters in which any differ."""
     params = [
         {name: text_of(value) for name, value in flat(variant.params).items()}

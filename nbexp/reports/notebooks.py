@@ -13,7 +13,7 @@ from nbexp.reports.attachments import Attachments
 from nbexp.reports.highlighting import focusable, highlight, language_of
 from nbexp.reports.images import IMAGES, image_of
 from nbexp.reports.markdown import Anchors, Heading, prose
-from nbexp.reports.outputs import Outputs
+from nbexp.reports.outputs import OutputRenderer
 from nbexp.reports.texts import joined
 
 __all__ = ["CellInfo", "Heading", "RenderedNotebook", "render_notebook"]
@@ -108,7 +108,7 @@ class _Rendering:
         cells = notebook.get("cells")
         self.headings: list[Heading] = []
         self.cells: list[CellInfo] = []
-        self.outputs = Outputs(attachments, metadata.get("widgets"))
+        self.outputs = OutputRenderer(attachments, metadata.get("widgets"))
         self._sources = [cell for cell in cells or () if isinstance(cell, Mapping)]
         self._language = language_of(metadata)
         self._attachments = attachments

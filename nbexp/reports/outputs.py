@@ -49,7 +49,7 @@ _SMALL = 50_000
 _FORMULA = re.compile(r"\s*(\$\$?|\\\[)(.*?)(?:\$\$?|\\\])\s*", re.DOTALL)
 
 
-class Outputs:
+class OutputRenderer:
     """Renders the outputs of a notebook's cells.
 
     Args:

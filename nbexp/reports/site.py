@@ -15,7 +15,7 @@ from nbexp.files import read_bytes
 from nbexp.metrics import Entry as Logged
 from nbexp.permutation_importance import importance
 from nbexp.reports.comparison import ComparedRun, Places, comparison_data, find_compared_runs
-from nbexp.reports.data import Run, Stage, Variant
+from nbexp.reports.data import Run, StageData, VariantData
 from nbexp.reports.diagram import draw
 from nbexp.reports.leaderboard import leaderboards
 from nbexp.reports.pages import CHART_SCRIPTS, Pages, script_json
@@ -135,7 +135,7 @@ class Site:
             if path.startswith("runs/")
         }
 
-    def _logged_by(self, stage: Stage) -> list[list[Logged]]:
+    def _logged_by(self, stage: StageData) -> list[list[Logged]]:
         if stage.name not in self._logged:
             self._logged[stage.name] = [variant.logged() for variant in stage.variants]
         return self._logged[stage.name]
@@ -157,7 +157,7 @@ class Site:
             pipeline_text=_text(run.folder.pipeline_file),
         )
 
-    def _variant(self, path: str, stage: Stage, variant: Variant) -> str:
+    def _variant(self, path: str, stage: StageData, variant: VariantData) -> str:
         values = self._variants.values(stage, variant)
         return self._page(
             "variant.html", path, page=f"stage {stage.name}", compared_run=None, **values
@@ -170,7 +170,7 @@ class Site:
         values = pages.values(run.stage(stage), other.best[stage])
         return self._page("variant.html", path, page="compare.html", compared_run=run, **values)
 
-    def _stage(self, path: str, stage: Stage) -> str:
+    def _stage(self, path: str, stage: StageData) -> str:
         return self._page(
             "stage.html",
             path,
@@ -180,7 +180,7 @@ class Site:
             scripts=_STAGE_SCRIPTS,
         )
 
-    def _data(self, stage: Stage) -> str:
+    def _data(self, stage: StageData) -> str:
         """Return the data of a stage as a script, since pages can't fetch files."""
         data = stage_table(stage, self._logged_by(stage))
         metric = [variant.history.metric for variant in stage.variants]
@@ -223,7 +223,7 @@ class Site:
         boards = leaderboards(self._entries, self._find)
         return self._page("leaderboard.html", path, boards=boards)
 
-    def _find(self, run: Run, variant: Variant) -> tuple[str | None, bool]:
+    def _find(self, run: Run, variant: VariantData) -> tuple[str | None, bool]:
         """Return the page of a variant of any run, if there is one, and whether it is an own."""
         page = self._places.of_variant(run, variant)
         if page is None or page.startswith("variants/"):
@@ -252,7 +252,7 @@ def _about(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _about_stage(stage: Stage) -> list[tuple[str, str]]:
+def _about_stage(stage: StageData) -> list[tuple[str, str]]:
     counts = counts_text(Counter(variant.state for variant in stage.variants))
     better = "larger is better" if stage.mode == "max" else "smaller is better"
     return [

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from nbexp.files import link_or_copy, open_file, read_bytes, write_atomic
 from nbexp.formats import read_notebook
-from nbexp.reports.data import Run, Stage, Variant, flat
+from nbexp.reports.data import Run, StageData, VariantData, flat
 from nbexp.reports.notebooks import RenderedNotebook, render_notebook
 from nbexp.reports.pages import CHART_SCRIPTS, library_script
 from nbexp.reports.sandbox import library_source
@@ -75,7 +75,7 @@ class VariantPages:
         self._room = _MAX_FILES
         self._pages = frozenset() if is_guest else frozenset(run.history.variants)
 
-    def values(self, stage: Stage, variant: Variant) -> dict[str, Any]:
+    def values(self, stage: StageData, variant: VariantData) -> dict[str, Any]:
         """Return the values for the page of a variant; write the files that it refers to."""
         notebook, trouble = self._rendered(variant)
         log, lines = _tail(VariantFolder(variant.folder).log)
@@ -108,7 +108,7 @@ class VariantPages:
                 write_atomic(path, library_script(name, source))
         return found
 
-    def _rendered(self, variant: Variant) -> tuple[RenderedNotebook | None, str]:
+    def _rendered(self, variant: VariantData) -> tuple[RenderedNotebook | None, str]:
         """Return the notebook as HTML, or why there is none."""
         if variant.notebook is None:
             return None, f"It has no notebook: it is {variant.state}. {variant.reason}".strip()
@@ -129,7 +129,7 @@ class VariantPages:
         name = link["name"]
         return f'href="{quote(name)}.html"' if name in self._pages else link[0]
 
-    def _files(self, variant: Variant) -> Iterator[File]:
+    def _files(self, variant: VariantData) -> Iterator[File]:
         """Yield the files of a variant, and bring them into the report."""
         for path in _own_files(variant.folder):
             name = path.relative_to(variant.folder).as_posix()
@@ -158,7 +158,7 @@ class VariantPages:
         self._room -= size
         return True
 
-    def _lineage(self, variant: Variant) -> list[tuple[str, list[str]]]:
+    def _lineage(self, variant: VariantData) -> list[tuple[str, list[str]]]:
         exploited = [
             str(event["donor"])
             for event in variant.lineage_events
@@ -180,7 +180,7 @@ def _descendants(run: Run) -> dict[str, list[str]]:
     return found
 
 
-def _about(stage: Stage, variant: Variant) -> list[tuple[str, str]]:
+def _about(stage: StageData, variant: VariantData) -> list[tuple[str, str]]:
     history, outcome = variant.history, variant.outcome
     metric = number_text(history.metric)
     cells = f"{outcome.cells} cells" if outcome else ""
@@ -198,13 +198,13 @@ def _about(stage: Stage, variant: Variant) -> list[tuple[str, str]]:
     ]
 
 
-def _template(stage: Stage, path: str) -> str:
+def _template(stage: StageData, path: str) -> str:
     """Return a template as the pipeline names it: where it lies here says nothing elsewhere."""
     name = Path(path).name
     return next((each for each in stage.notebooks if Path(each).name == name), name)
 
 
-def _tables(variant: Variant) -> list[tuple[str, list[tuple[str, str]]]]:
+def _tables(variant: VariantData) -> list[tuple[str, list[tuple[str, str]]]]:
     timings = variant.outcome.timings if variant.outcome else {}
     usage = variant.outcome.usage if variant.outcome else {}
     times = [(name, f"{seconds:.3f} s") for name, seconds in timings.items()]
@@ -221,7 +221,7 @@ def _texts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, text_of(value)) for name, value in values.items()]
 
 
-def _curves(stage: Stage, variant: Variant) -> dict[str, Any] | None:
+def _curves(stage: StageData, variant: VariantData) -> dict[str, Any] | None:
     """Return the data of the page's curves, in the form of a stage's with one row."""
     found = curves([variant.logged()])
     if not found:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.execute.decision_channel import retell_ending
-from nbexp.execute.job import Report
+from nbexp.execute.job import MetricReport
 from nbexp.pipeline import Resources
 from nbexp.plan import pruned_key
 from nbexp.run.announcer import Announcer
@@ -55,7 +55,7 @@ class PausedVariants:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def report(self, task: Task, report: Report) -> Decision:
+    def report(self, task: Task, report: MetricReport) -> Decision:
         """Return what is decided on a report of a running variant."""
         decision = self._schedulers.report(task.node, report)
         if decision.kind in (DecisionKind.PAUSE, DecisionKind.EXPLOIT):

@@ -12,7 +12,7 @@ from typing import Any
 
 from nbexp.decisions import Decision
 from nbexp.errors import RunError
-from nbexp.execute.job import Job, Report
+from nbexp.execute.job import Job, MetricReport
 from nbexp.pipeline import Resources
 from nbexp.run.cluster import Cluster
 from nbexp.run.worker import Worker, ray_environment
@@ -134,7 +134,7 @@ class Pool:
             if slot.task == task:
                 self._listen(slot, answer)
 
-    def wait(self, timeout_s: float) -> list[Done | Report]:
+    def wait(self, timeout_s: float) -> list[Done | MetricReport]:
         """Return the executions that end, or that are lost, and the reports, within a time.
 
         Raises:
@@ -218,12 +218,12 @@ class Pool:
     def _listen(self, slot: Slot, answer: Decision | None) -> None:
         self._reports[slot.actor.exchange.remote(answer)] = slot
 
-    def _take_report(self, ref: Any) -> Report | None:
+    def _take_report(self, ref: Any) -> MetricReport | None:
         import ray
 
         slot = self._reports.pop(ref)
         try:
-            report: Report = ray.get(ref)
+            report: MetricReport = ray.get(ref)
         except ray.exceptions.RayError:  # its worker is lost, as its execution tells
             return None
         if report.variant == slot.task:

@@ -9,7 +9,7 @@ from functools import partial
 
 from nbexp.decisions import Decision
 from nbexp.errors import LinkError, RunError
-from nbexp.execute.job import Report
+from nbexp.execute.job import MetricReport
 from nbexp.pipeline import Pipeline
 from nbexp.plan import Graph, Identified, Node, Result, identify, refresh
 from nbexp.run.announcer import Announcer
@@ -240,7 +240,7 @@ class Runner:
         """Take in what workers have to tell within a moment, and what notebooks have logged."""
         self._endings.hand_over()
         for each in self._pool.wait(_TICK_S):
-            if isinstance(each, Report):
+            if isinstance(each, MetricReport):
                 self._pool.answer(each.variant, replace(self._decide(each), report=each.number))
             else:
                 self._take(each)
@@ -250,7 +250,7 @@ class Runner:
                 self._follow(task)
             self._followed = time.monotonic()
 
-    def _decide(self, report: Report) -> Decision:
+    def _decide(self, report: MetricReport) -> Decision:
         task = self._running.get(report.variant)
         if task is None or self._stop_reason is not None:
             return Decision()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from nbexp.decisions import Decision, DecisionKind
-from nbexp.execute.job import Report
+from nbexp.execute.job import MetricReport
 from nbexp.files import canonical_json, digest
 from nbexp.metrics import read_lineage
 from nbexp.pipeline import Distribution, Stage
@@ -77,7 +77,7 @@ class Schedulers:
             with self._bearing(node.variant.name):
                 self._of[node.variant.name].start(node.variant.name)
 
-    def report(self, node: Node, report: Report) -> Decision:
+    def report(self, node: Node, report: MetricReport) -> Decision:
         """Return what is decided on a report."""
         name = node.variant.name
         scheduler = self._of.get(name)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nbexp.decisions import Decision
-from nbexp.execute import Job, NotebookExecutor, Report
+from nbexp.execute import Job, MetricReport, NotebookExecutor
 from nbexp.pipeline import TEMPLATE, VARIANT, Pipeline, Stage, Template
 from nbexp.runs.outcome import Outcome
 
@@ -55,7 +55,7 @@ class Worker:
             gc.freeze()  # all is imported: to look for garbage among it would take 0.1 s each time
         return outcome
 
-    def exchange(self, answer: Decision | None) -> Report:
+    def exchange(self, answer: Decision | None) -> MetricReport:
         """Answer the last report of a notebook, if any, and wait for the next."""
         return self._executor.exchange(answer)
 

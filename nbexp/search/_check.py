@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.pipeline import Distribution, Link, Scheduler, Secret, Stage
+from nbexp.pipeline import Distribution, Link, SchedulerSpec, Secret, Stage
 from nbexp.pipeline.values import leaves, outermost, place
 from nbexp.search._algorithms import ALGORITHMS, find_algorithm
 from nbexp.search._classes import ClassError
@@ -82,7 +82,7 @@ def _check_search(stage: Stage) -> list[Found]:
     return list(_refused("search", search.options, build))
 
 
-def _check_scheduler(stage: Stage, scheduler: Scheduler) -> list[Found]:
+def _check_scheduler(stage: Stage, scheduler: SchedulerSpec) -> list[Found]:
     try:
         scheduler_class(scheduler.type)
         known = known_options(scheduler.type)
@@ -106,7 +106,7 @@ def _check_scheduler(stage: Stage, scheduler: Scheduler) -> list[Found]:
     return list(_refused("scheduler", scheduler.options, build))
 
 
-def _check_pair(stage: Stage, scheduler: Scheduler) -> Iterator[Found]:
+def _check_pair(stage: Stage, scheduler: SchedulerSpec) -> Iterator[Found]:
     algorithm = stage.search.algorithm
     if scheduler.type == "bohb" and algorithm != "bohb":
         message = f"bohb's scheduler works with bohb's search alone, and the search is {algorithm}"
@@ -118,7 +118,7 @@ def _check_pair(stage: Stage, scheduler: Scheduler) -> Iterator[Found]:
         yield "search.algorithm", message, 'Take "random", from which pbt starts.'
 
 
-def _check_mutations(stage: Stage, scheduler: Scheduler) -> Iterator[Found]:
+def _check_mutations(stage: Stage, scheduler: SchedulerSpec) -> Iterator[Found]:
     if scheduler.type != "pbt":
         return
     space = space_of(stage)

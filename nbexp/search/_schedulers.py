@@ -7,7 +7,7 @@ from typing import Any
 
 from nbexp.errors import UsageError
 from nbexp.pipeline import Distribution, Grid, Mode
-from nbexp.pipeline.spec import Scheduler as Spec
+from nbexp.pipeline.spec import SchedulerSpec
 from nbexp.search._base import Searcher
 from nbexp.search._classes import load_class, parameters, takes_any
 from nbexp.search._coding import Natural, Plain
@@ -52,7 +52,7 @@ def known_options(type_: str) -> set[str] | None:
 
 
 def make_scheduler(  # noqa: PLR0913 - all of them are what the stage says
-    scheduler: Spec,
+    scheduler: SchedulerSpec,
     *,
     metric: str,
     mode: Mode,
@@ -115,7 +115,9 @@ def _required(cls: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _options(cls: Any, scheduler: Spec, space: Mapping[str, Distribution]) -> dict[str, Any]:
+def _options(
+    cls: Any, scheduler: SchedulerSpec, space: Mapping[str, Distribution]
+) -> dict[str, Any]:
     names = parameters(cls)
     options = {**_DEFAULTS.get(scheduler.type, {}), **scheduler.options}
     options.setdefault("time_attr", TIMES[0])
@@ -131,7 +133,7 @@ def _options(cls: Any, scheduler: Spec, space: Mapping[str, Distribution]) -> di
 
 
 def mutations_of(
-    scheduler: Spec, space: Mapping[str, Distribution]
+    scheduler: SchedulerSpec, space: Mapping[str, Distribution]
 ) -> dict[str, Distribution | list[Any]]:
     """Return what PBT may change, by key: what it names, or else the stage's distributions."""
     given = scheduler.options.get("hyperparam_mutations")

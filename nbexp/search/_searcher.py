@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbexp.errors import UsageError
-from nbexp.pipeline import Distribution, Mode, Search
+from nbexp.pipeline import Distribution, Mode, SearchSpec
 from nbexp.pipeline.values import plain
 from nbexp.search._algorithms import Algorithm, Order, find_algorithm
 from nbexp.search._coding import Natural, Plain
@@ -35,7 +35,7 @@ class TuneSearcher:
     def __init__(
         self,
         algorithm: Algorithm,
-        search: Search,
+        search: SearchSpec,
         space: Mapping[str, Distribution],
         *,
         goal: tuple[str, Mode],
@@ -211,7 +211,7 @@ class TuneSearcher:
 
 
 def make_searcher(
-    search: Search, space: Mapping[str, Distribution], *, metric: str, mode: Mode, seed: int
+    search: SearchSpec, space: Mapping[str, Distribution], *, metric: str, mode: Mode, seed: int
 ) -> TuneSearcher:
     """Return a search over a space.
 

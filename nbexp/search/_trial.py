@@ -12,7 +12,7 @@ TERMINATED, ERROR = "TERMINATED", "ERROR"
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class StandInCheckpoint:
     """Stands for a checkpoint: a snapshot of a variant after a step."""
 
     donor: str
@@ -61,11 +61,11 @@ class StandInTrial:
         self.config = dict(config)
 
     @property
-    def checkpoint(self) -> Snapshot | None:
+    def checkpoint(self) -> StandInCheckpoint | None:
         """Its newest snapshot, if it has reported anything."""
-        return Snapshot(self.trial_id, max(self.points)) if self.points else None
+        return StandInCheckpoint(self.trial_id, max(self.points)) if self.points else None
 
-    def take_exploit(self) -> Snapshot | None:
+    def take_exploit(self) -> StandInCheckpoint | None:
         """Return the donor's snapshot that it was told to go on from, once."""
         manager = self.run_metadata.checkpoint_manager
         result, manager._latest_checkpoint_result = manager._latest_checkpoint_result, None
@@ -136,6 +136,6 @@ class StandInController:
         self,
         trial: StandInTrial,
         result: Any = None,  # noqa: ARG002
-    ) -> Snapshot | None:
+    ) -> StandInCheckpoint | None:
         trial.snapshot_asked = True
         return trial.checkpoint

@@ -14,7 +14,7 @@ from typing import Any
 from nbexp.formats import parse_notebook
 from nbexp.notebook.reader import scraps
 from nbexp.reports.data import flat
-from nbexp.server.stores import Entry, Store
+from nbexp.server.stores import Store, StoreEntry
 from nbexp.source.code import UNPARSED
 
 _LARGEST = 20_000_000  # bytes; of larger ones the parameters in their metadata are read alone
@@ -27,7 +27,7 @@ _MARKER = "papermill-error-cell-tag"  # a cell that papermill puts in, and pages
 
 
 @dataclass(frozen=True)
-class Text:
+class CellText:
     """A text in a notebook.
 
     Attributes:
@@ -51,7 +51,7 @@ class Contents:
 
     params: Mapping[str, Any] = field(default_factory=dict)
     glued: Mapping[str, Any] = field(default_factory=dict)
-    texts: tuple[Text, ...] = ()
+    texts: tuple[CellText, ...] = ()
 
     @property
     def size(self) -> int:
@@ -68,11 +68,11 @@ class Catalogue:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: OrderedDict[Entry, Contents] = OrderedDict()
+        self._known: OrderedDict[StoreEntry, Contents] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
 
-    def contents(self, entry: Entry) -> Contents:
+    def contents(self, entry: StoreEntry) -> Contents:
         """Return what a notebook holds; nothing where it can't be read."""
         with self._lock:
             if entry in self._known:
@@ -86,7 +86,7 @@ class Catalogue:
         self._keep(entry, contents)
         return contents
 
-    def _keep(self, entry: Entry, contents: Contents) -> None:
+    def _keep(self, entry: StoreEntry, contents: Contents) -> None:
         with self._lock:
             if entry not in self._known:
                 self._known[entry] = contents
@@ -95,7 +95,7 @@ class Catalogue:
                 self._size -= self._known.popitem(last=False)[1].size
 
 
-def _read(store: Store, entry: Entry) -> Contents:
+def _read(store: Store, entry: StoreEntry) -> Contents:
     content = store.read(entry.path)
     notebook = json.loads(content)
     if "cells" not in notebook:  # of an early format, if it is one at all
@@ -118,7 +118,7 @@ def _is_short(value: Any) -> bool:
     return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _SHORT)
 
 
-def _read_large(store: Store, entry: Entry) -> Contents:
+def _read_large(store: Store, entry: StoreEntry) -> Contents:
     end = store.read(entry.path, entry.size - _END)
     start = end.rfind(_METADATA)
     if start < 0:
@@ -158,7 +158,7 @@ def _assignment(node: ast.stmt) -> dict[str, Any]:
         return {}
 
 
-def _texts(cells: list[dict[str, Any]]) -> Iterator[Text]:
+def _texts(cells: list[dict[str, Any]]) -> Iterator[CellText]:
     number, left = 0, _MOST_TEXT
     for cell in cells:
         if _MARKER in _tags(cell):
@@ -166,7 +166,7 @@ def _texts(cells: list[dict[str, Any]]) -> Iterator[Text]:
         number += 1
         for text in (_joined(cell.get("source")), *_outputs(cell)):
             if text and left > 0:
-                yield Text(number, text[:left])
+                yield CellText(number, text[:left])
                 left -= len(text)
 
 

@@ -13,7 +13,7 @@ RunOf = Callable[[str], tuple[LiveRun, str, str]]
 
 
 @dataclass(frozen=True)
-class Finding:
+class FoundNotebook:
     """A notebook that was found.
 
     Attributes:
@@ -39,7 +39,7 @@ class Group:
 
     path: str | None
     run: LiveRun | None
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[FoundNotebook] = field(default_factory=list)
 
     @property
     def began(self) -> float:
@@ -62,17 +62,17 @@ def grouped(hits: Iterable[Hit], folder: str, run_of: RunOf) -> list[Group]:
         except KeyError:
             name = hit.entry.path[len(folder) :].lstrip("/")
             found = groups.setdefault(None, Group(None, None))
-            found.findings.append(Finding(hit, name, ""))
+            found.findings.append(FoundNotebook(hit, name, ""))
         else:
             found = groups.setdefault(own, Group(own, run))
             found.findings.append(_of_run(hit, run, rest))
     return sorted(groups.values(), key=lambda group: group.began, reverse=True)
 
 
-def _of_run(hit: Hit, run: LiveRun, path: str) -> Finding:
+def _of_run(hit: Hit, run: LiveRun, path: str) -> FoundNotebook:
     kind, _, rest = path.partition("/")
     name, _, file = rest.partition("/")
     variants = run.history().variants
     if kind != VARIANTS or file != NOTEBOOK or name not in variants:
-        return Finding(hit, path, "")
-    return Finding(hit, name, variants[name].label)
+        return FoundNotebook(hit, path, "")
+    return FoundNotebook(hit, name, variants[name].label)

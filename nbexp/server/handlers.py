@@ -22,7 +22,7 @@ _CHUNK = 1_000_000  # bytes read from a file at once
 # Encoded slashes and the like: a path must not come to mean another one once it is decoded.
 _ODD = re.compile(r"%(2f|5c|00)|\\|/\.\.?(/|$)|(%2e){1,2}(/|$)|/%2e", re.IGNORECASE)
 # Outputs that are files of their own stay without an origin, however they are opened.
-_ASIDE_POLICY = (
+_ATTACHMENT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; media-src data: blob:; "
     "frame-ancestors 'self'"
@@ -120,7 +120,7 @@ class Page(RequestHandler):
         """Send a big output of a notebook, which is not trusted."""
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         self.set_header("Content-Type", f"{kind}; charset=utf-8" if "text" in kind else kind)
-        self.set_header("Content-Security-Policy", _ASIDE_POLICY)
+        self.set_header("Content-Security-Policy", _ATTACHMENT_POLICY)
         self.finish(content)
 
     async def send_asset(self, name: str) -> None:
@@ -130,7 +130,7 @@ class Page(RequestHandler):
         self.finish(text)
 
 
-class Home(Page):
+class HomePage(Page):
     """The root: a run, or a folder."""
 
     async def get(self) -> None:
@@ -139,7 +139,7 @@ class Home(Page):
         self.redirect(self.view.url(root) if root else "browse/")
 
 
-class Folder(Page):
+class FolderPage(Page):
     """A folder."""
 
     async def get(self, path: str) -> None:
@@ -147,7 +147,7 @@ class Folder(Page):
         self.finish(await self.make(self.view.browse, path.rstrip("/")))
 
 
-class Search(Page):
+class SearchPage(Page):
     """What was found in a folder."""
 
     async def get(self, path: str) -> None:
@@ -159,7 +159,7 @@ class Search(Page):
             self.redirect_to(f"/browse/{quote(path)}{'/' if path else ''}")
 
 
-class Notebook(Page):
+class NotebookPage(Page):
     """A notebook."""
 
     async def get(self, path: str) -> None:
@@ -167,7 +167,7 @@ class Notebook(Page):
         self.finish(await self.make(self.view.notebook, path))
 
 
-class Raw(Page):
+class RawFile(Page):
     """A file of the store."""
 
     async def get(self, path: str) -> None:
@@ -175,7 +175,7 @@ class Raw(Page):
         await self.send_file(path)
 
 
-class Asset(Page):
+class AssetFile(Page):
     """A style sheet or a script."""
 
     async def get(self, name: str) -> None:
@@ -183,7 +183,7 @@ class Asset(Page):
         await self.send_asset(name)
 
 
-class Attachment(Page):
+class AttachmentFile(Page):
     """A big output of a notebook."""
 
     async def get(self, path: str) -> None:
@@ -191,7 +191,7 @@ class Attachment(Page):
         self.send_attachment(path, await self.make(self.view.attachment, path))
 
 
-class Run(Page):
+class RunPage(Page):
     """The pages of a run, and what they load."""
 
     async def get(self, path: str) -> None:
@@ -219,7 +219,7 @@ class Run(Page):
         return self.get_query_argument(name, "")
 
 
-class Missing(Page):
+class MissingPage(Page):
     """What there is not."""
 
     async def get(self, *_: str) -> None:
@@ -236,15 +236,15 @@ def handlers(view: View, authorised: Authorised) -> list[tuple[str, Any, dict[st
             answer itself, as by a redirect.
     """
     paths = {
-        "/": Home,
-        "/browse/(.*)": Folder,
-        "/search/(.*)": Search,
-        "/notebook/(.+)": Notebook,
-        "/raw/(.+)": Raw,
-        "/run/(.*)": Run,
-        "/assets/(.+)": Asset,
-        "/aside/(.+)": Attachment,
-        "(?:/.*)?": Missing,
+        "/": HomePage,
+        "/browse/(.*)": FolderPage,
+        "/search/(.*)": SearchPage,
+        "/notebook/(.+)": NotebookPage,
+        "/raw/(.+)": RawFile,
+        "/run/(.*)": RunPage,
+        "/assets/(.+)": AssetFile,
+        "/aside/(.+)": AttachmentFile,
+        "(?:/.*)?": MissingPage,
     }
     given = {"view": view, "authorised": authorised}
     return [(re.escape(view.base_url) + path, kind, given) for path, kind in paths.items()]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import UsageError
-from nbexp.server.stores import NOTEBOOK, Entry, is_proper
+from nbexp.server.stores import NOTEBOOK, StoreEntry, is_proper
 
 
 class S3Store:
@@ -48,7 +48,7 @@ class S3Store:
         """Return None: nothing lies on this machine."""
         return None
 
-    def stat(self, path: str) -> Entry | None:
+    def stat(self, path: str) -> StoreEntry | None:
         """Return what is at a path; None if there is nothing."""
         if not is_proper(path):
             return None
@@ -59,20 +59,20 @@ class S3Store:
                 pass
             else:
                 changed = found["LastModified"].timestamp()
-                return Entry(path, False, found["ContentLength"], changed)
+                return StoreEntry(path, False, found["ContentLength"], changed)
         inside = next(self._pages(path), {})
-        return Entry(path, True) if inside.get("KeyCount") else None
+        return StoreEntry(path, True) if inside.get("KeyCount") else None
 
-    def list(self, path: str) -> list[Entry]:
+    def list(self, path: str) -> list[StoreEntry]:
         """Return what lies in a folder, in no order."""
-        found: list[Entry] = []
+        found: list[StoreEntry] = []
         for page in self._pages(path, Delimiter="/"):
             folders = (each["Prefix"].rstrip("/") for each in page.get("CommonPrefixes", ()))
-            found += (Entry(key.removeprefix(self._prefix), True) for key in folders)
+            found += (StoreEntry(key.removeprefix(self._prefix), True) for key in folders)
             found += self._files(page)
         return [entry for entry in found if is_proper(entry.path)]
 
-    def notebooks(self, path: str) -> Iterator[Entry]:
+    def notebooks(self, path: str) -> Iterator[StoreEntry]:
         """Yield the notebooks in a folder and in those beneath."""
         for page in self._pages(path):
             for entry in self._files(page):
@@ -103,8 +103,8 @@ class S3Store:
         pages = self._client.get_paginator("list_objects_v2")
         yield from pages.paginate(Bucket=self._bucket, Prefix=prefix, **options)
 
-    def _files(self, page: dict[str, Any]) -> Iterator[Entry]:
+    def _files(self, page: dict[str, Any]) -> Iterator[StoreEntry]:
         for each in page.get("Contents", ()):
             path = each["Key"].removeprefix(self._prefix)
             if not path.endswith("/"):  # such a key stands for an empty folder
-                yield Entry(path, False, each["Size"], each["LastModified"].timestamp())
+                yield StoreEntry(path, False, each["Size"], each["LastModified"].timestamp())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbexp.server.contents import Catalogue, Contents
-from nbexp.server.stores import Entry
+from nbexp.server.stores import StoreEntry
 from nbexp.source.code import UNPARSED
 from nbexp.wording import number_text
 
@@ -29,7 +29,7 @@ _AROUND = 60  # characters shown on each side of what matched
 
 
 @dataclass(frozen=True)
-class Place:
+class Match:
     """Where something matched.
 
     Attributes:
@@ -56,8 +56,8 @@ class Hit:
         places: Where it matched, one for each condition and each word.
     """
 
-    entry: Entry
-    places: tuple[Place, ...]
+    entry: StoreEntry
+    places: tuple[Match, ...]
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ class Query:
             tuple(Condition(m[1], m[2], _value(m[3])) for m in found if m),
         )
 
-    def match(self, entry: Entry, contents: Contents) -> Hit | None:
+    def match(self, entry: StoreEntry, contents: Contents) -> Hit | None:
         """Return where a notebook matches; None if not all does."""
-        places: list[Place] = []
+        places: list[Match] = []
         for condition in self.conditions:
             found = _value_in("parameter", contents.params, condition)
             found = found or _value_in("glued", contents.glued, condition)
@@ -128,24 +128,24 @@ class Query:
         return Hit(entry, tuple(places))
 
 
-def search(query: Query, notebooks: Iterator[Entry], catalogue: Catalogue) -> Iterator[Hit]:
+def search(query: Query, notebooks: Iterator[StoreEntry], catalogue: Catalogue) -> Iterator[Hit]:
     """Yield the notebooks that match, in their order."""
     for entry in notebooks:
         if hit := query.match(entry, catalogue.contents(entry)):
             yield hit
 
 
-def _value_in(where: str, values: Mapping[str, Any], condition: Condition) -> Place | None:
+def _value_in(where: str, values: Mapping[str, Any], condition: Condition) -> Match | None:
     """Return the value that fulfils a condition; the end of its name will do."""
     for name, value in values.items():
         is_named = name == condition.name or name.endswith(f".{condition.name}")
         if is_named and condition.holds(value):
             shown = number_text(value) if isinstance(value, float) else str(value)
-            return Place(where, "", f"{name} = {shown}", "")
+            return Match(where, "", f"{name} = {shown}", "")
     return None
 
 
-def _text_in(word: str, entry: Entry, contents: Contents) -> Place | None:
+def _text_in(word: str, entry: StoreEntry, contents: Contents) -> Match | None:
     """Return where a word stands first; what is written there tells more than the name."""
     for each in contents.texts:
         if word in each.text.lower():
@@ -153,13 +153,13 @@ def _text_in(word: str, entry: Entry, contents: Contents) -> Place | None:
     return _place("name", entry.path, word, None) if word in entry.path.lower() else None
 
 
-def _place(where: str, text: str, word: str, cell: int | None) -> Place:
+def _place(where: str, text: str, word: str, cell: int | None) -> Match:
     at = text.lower().index(word)
     end = at + len(word)
     before, after = text[max(0, at - _AROUND) : at], text[end : end + _AROUND]
     if cell is not None:  # the line alone
         before, after = before.rpartition("\n")[2].lstrip(), after.partition("\n")[0]
-    return Place(where, before, text[at:end], after, cell)
+    return Match(where, before, text[at:end], after, cell)
 
 
 def _value(text: str) -> Any:

@@ -22,7 +22,7 @@ _REPORT = "nbexp-report"  # a file in the folders of reports
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoreEntry:
     """A file or a folder.
 
     Attributes:
@@ -53,13 +53,13 @@ class Store(Protocol):
 
     title: str
 
-    def stat(self, path: str) -> Entry | None:
+    def stat(self, path: str) -> StoreEntry | None:
         """Return what is at a path; None if there is nothing."""
 
-    def list(self, path: str) -> list[Entry]:
+    def list(self, path: str) -> list[StoreEntry]:
         """Return what lies in a folder, in no order."""
 
-    def notebooks(self, path: str) -> Iterator[Entry]:
+    def notebooks(self, path: str) -> Iterator[StoreEntry]:
         """Yield the notebooks in a folder and in those beneath."""
 
     def read(self, path: str, start: int = 0, count: int | None = None) -> bytes:
@@ -107,12 +107,12 @@ class LocalStore:
         is_inside = found.is_relative_to(self._root)
         return found if is_inside and is_proper(_relative(found, self._root)) else None
 
-    def stat(self, path: str) -> Entry | None:
+    def stat(self, path: str) -> StoreEntry | None:
         """Return what is at a path; None if there is nothing."""
         found = self.local(path)
         return _entry(path, found) if found else None
 
-    def list(self, path: str) -> list[Entry]:
+    def list(self, path: str) -> list[StoreEntry]:
         """Return what lies in a folder, in no order."""
         folder = self.local(path)
         if folder is None or not folder.is_dir():
@@ -120,7 +120,7 @@ class LocalStore:
         inside = (f"{path}/{each.name}" if path else each.name for each in folder.iterdir())
         return [entry for each in inside if (entry := self.stat(each))]
 
-    def notebooks(self, path: str) -> Iterator[Entry]:
+    def notebooks(self, path: str) -> Iterator[StoreEntry]:
         """Yield the notebooks in a folder and in those beneath; links to folders are not gone."""
         folder = self.local(path)
         if folder is None:
@@ -156,14 +156,14 @@ def open_store(place: str) -> Store:
     return LocalStore(Path(place))
 
 
-def _entry(path: str, found: Path) -> Entry | None:
+def _entry(path: str, found: Path) -> StoreEntry | None:
     try:
         about = found.stat()
     except OSError:
         return None
     if found.is_dir():
-        return Entry(path, True, 0, about.st_mtime)
-    return Entry(path, False, about.st_size, about.st_mtime) if found.is_file() else None
+        return StoreEntry(path, True, 0, about.st_mtime)
+    return StoreEntry(path, False, about.st_size, about.st_mtime) if found.is_file() else None
 
 
 def _is_searched(folder: str, beside: list[str]) -> bool:

@@ -30,7 +30,7 @@ from nbexp.server.contents import Catalogue
 from nbexp.server.findings import grouped
 from nbexp.server.runs import Histories, LiveRun
 from nbexp.server.searching import Query, search
-from nbexp.server.stores import Entry, Store
+from nbexp.server.stores import Store, StoreEntry
 from nbexp.wording import time_text
 
 _MOST_HITS = 200
@@ -76,7 +76,7 @@ class View:
         self._catalogue = Catalogue(store)
         self._runs: dict[str, LiveRun] = {}
         self._histories = Histories()
-        self._rendered: OrderedDict[Entry, RenderedNotebook] = OrderedDict()
+        self._rendered: OrderedDict[StoreEntry, RenderedNotebook] = OrderedDict()
         self._lock = threading.Lock()
         told = {"version": __version__, "policy": SERVER_POLICY, "base": self.base_url}
         self._pages = Pages(told)
@@ -143,7 +143,7 @@ class View:
         libraries = [f"lib-{name}.js" for name in sorted(rendered.libraries & LIBRARIES.keys())]
         return self._page("notebook.html", path, entry=entry, notebook=rendered, scripts=libraries)
 
-    def url(self, entry: Entry) -> str:
+    def url(self, entry: StoreEntry) -> str:
         """Return the address of what is in the store: its page, or the file itself."""
         if entry.is_folder:
             is_run = self._run_at(entry.path) is not None
@@ -253,7 +253,7 @@ class View:
             return asset(name)
         raise KeyError(name)
 
-    def _newest_runs(self, path: str) -> tuple[list[tuple[Entry, dict[str, Any]]], int]:
+    def _newest_runs(self, path: str) -> tuple[list[tuple[StoreEntry, dict[str, Any]]], int]:
         """Return the newest runs of the project in a folder, and how many there are."""
         place = f"{path}/{RUNS}".lstrip("/")
         folder = self.store.local(place)
@@ -283,10 +283,10 @@ class View:
         parts = path.split("/") if path else []
         above = ["/".join(parts[:count]) for count in range(len(parts))]
         names = [self.store.title, *parts]
-        urls = [*(self.url(Entry(each, True)) for each in above), ""]
+        urls = [*(self.url(StoreEntry(each, True)) for each in above), ""]
         return [Crumb(name, url) for name, url in zip(names, urls, strict=True)]
 
-    def _need(self, path: str, *, is_folder: bool = False) -> Entry:
+    def _need(self, path: str, *, is_folder: bool = False) -> StoreEntry:
         entry = self.store.stat(path)
         if entry is None or entry.is_folder is not is_folder:
             raise KeyError(path)
@@ -322,7 +322,7 @@ class View:
     def _folder_at(self, path: str) -> str:
         return self._at("browse", path, "/")
 
-    def _notebook(self, entry: Entry) -> RenderedNotebook:
+    def _notebook(self, entry: StoreEntry) -> RenderedNotebook:
         with self._lock:
             if entry in self._rendered:
                 return self._rendered[entry]

@@ -28,7 +28,7 @@ from nbexp.tracking.content import fit_name, lineage_tags, values_of
 from nbexp.tracking.git import git_tags
 from nbexp.tracking.index import KeyIndex, knows_more, note_folder
 from nbexp.tracking.probing import why_unreachable
-from nbexp.tracking.recovery import Place, Recovery
+from nbexp.tracking.recovery import Recovery, TrackingTarget
 from nbexp.tracking.writer import VariantWriter, status_of
 
 _log = logging.getLogger(__name__)
@@ -273,7 +273,9 @@ class MlflowTracker:
 
     def _recovery(self, run: Path) -> Recovery:
         connection = self._connection
-        place = Place(self.shown_uri, self._client(), self._writer, connection.make_experiment)
+        place = TrackingTarget(
+            self.shown_uri, self._client(), self._writer, connection.make_experiment
+        )
         return Recovery(place, RunFolder(run))
 
     def _write_waiting(self, run_id: str, folder: Path) -> None:

@@ -23,7 +23,7 @@ from nbexp.tracking.writer import VariantWriter, status_of
 
 
 @dataclass(frozen=True)
-class Place:
+class TrackingTarget:
     """One MLflow, as those know it who write into it.
 
     Attributes:
@@ -47,7 +47,7 @@ class Recovery:
         run: The run's folder; the run has ended.
     """
 
-    def __init__(self, place: Place, run: RunFolder) -> None:
+    def __init__(self, place: TrackingTarget, run: RunFolder) -> None:
         self._place = place
         self._run = run
         self._tracking = _table(run.tracking)

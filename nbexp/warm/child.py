@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
-from nbexp.warm.fork_server import Launch
+from nbexp.warm.fork_server import KernelLaunch
 from nbexp.warm.placeholders import Placeholders
 from nbexp.warm.traces import Traces
 
@@ -28,7 +28,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def become_kernel(
-    launch: Launch,
+    launch: KernelLaunch,
     set_by_imports: Mapping[str, tuple[str | None, str | None]],
     own: Mapping[str, SimpleNamespace],
     placeholders: Placeholders,
@@ -66,7 +66,7 @@ def become_kernel(
 
 
 def _set_environment(
-    launch: Launch, set_by_imports: Mapping[str, tuple[str | None, str | None]]
+    launch: KernelLaunch, set_by_imports: Mapping[str, tuple[str | None, str | None]]
 ) -> None:
     for name, (before, after) in set_by_imports.items():
         if launch.environment.get(name) != before:
@@ -83,7 +83,7 @@ def _reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _take_files(launch: Launch) -> None:
+def _take_files(launch: KernelLaunch) -> None:
     """Put the client's standard files in their places, and close all others."""
     for target, number in enumerate(launch.files):
         os.dup2(number, target)
@@ -105,7 +105,7 @@ def _reopen(stream: Any, number: int) -> None:
     stream.mode = mode
 
 
-def _take_place(launch: Launch) -> None:
+def _take_place(launch: KernelLaunch) -> None:
     """Take on the environment, the folder, the limits and the command line of the client."""
     os.umask(launch.umask)
     os.sched_setaffinity(0, launch.processors)
@@ -129,7 +129,7 @@ def file_of(module: str) -> str:
 
 
 def _run(
-    launch: Launch,
+    launch: KernelLaunch,
     own: Mapping[str, SimpleNamespace],
     placeholders: Placeholders,
     traces: Traces,

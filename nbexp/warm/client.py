@@ -43,7 +43,7 @@ class ForkServerLostError(Exception):
 
 
 @dataclass(frozen=True)
-class Kind:
+class ForkServerKind:
     """Which parent is needed: kernels of one kind can be forked from the same.
 
     Attributes:
@@ -59,7 +59,7 @@ class Kind:
     @classmethod
     def of(
         cls, python: Sequence[str], imports: Sequence[str], environment: Mapping[str, str]
-    ) -> Kind:
+    ) -> ForkServerKind:
         """Return the kind of a kernel.
 
         Args:
@@ -83,7 +83,7 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Request:
+class KernelRequest:
     """A kernel to be forked.
 
     Attributes:
@@ -128,7 +128,7 @@ def interpreter(command: Sequence[str]) -> tuple[str, ...] | None:
     return tuple(command[:at])
 
 
-def connect(kind: Kind) -> socket.socket:
+def connect(kind: ForkServerKind) -> socket.socket:
     """Return a connection to the parent of a kind, which is started if there is none.
 
     Raises:
@@ -143,7 +143,7 @@ def connect(kind: Kind) -> socket.socket:
         raise ForkServerLostError(str(error)) from error
 
 
-def hold(kind: Kind) -> socket.socket:
+def hold(kind: ForkServerKind) -> socket.socket:
     """Start the parent of a kind, and keep it alive until the connection is closed.
 
     Raises:
@@ -160,7 +160,7 @@ class Holds:
     def __init__(self) -> None:
         self._held: dict[str, socket.socket] = {}
 
-    def keep(self, kind: Kind) -> None:
+    def keep(self, kind: ForkServerKind) -> None:
         """Hold a parent, and let go of the one that was used the longest time ago."""
         key = kind.key
         held = self._held.pop(key, None)
@@ -211,7 +211,7 @@ def _connected(path: Path) -> socket.socket | None:
     return client
 
 
-def _start(kind: Kind, path: Path) -> socket.socket:
+def _start(kind: ForkServerKind, path: Path) -> socket.socket:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(128)
@@ -317,7 +317,7 @@ class WarmProcess:
             self.returncode = _LOST
 
 
-async def launch(kind: Kind, request: Request) -> WarmProcess:
+async def launch(kind: ForkServerKind, request: KernelRequest) -> WarmProcess:
     """Have a kernel forked, and return it once it listens, or has ended.
 
     Raises:

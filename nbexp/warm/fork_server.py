@@ -32,7 +32,7 @@ _FILES = 3  # standard input, output and error
 
 
 @dataclass
-class Launch:
+class KernelLaunch:
     """A request for a kernel, as the forked child gets it.
 
     Attributes:
@@ -109,7 +109,7 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
 
-    def serve(self) -> Launch | None:
+    def serve(self) -> KernelLaunch | None:
         """Serve until nobody is left, and return None; in a forked child, return its request."""
         while self._connections or not self._may_end():
             for key, _ in self._selector.select():
@@ -144,7 +144,7 @@ class ForkServer:
         self._path.unlink(missing_ok=True)
         self._is_open = False
 
-    def _accept(self) -> Launch | None:
+    def _accept(self) -> KernelLaunch | None:
         """Take a request in; return it in the child that is forked for it."""
         try:
             accepted, _ = self._listener.accept()
@@ -168,7 +168,7 @@ class ForkServer:
 
     def _answer(
         self, connection: _Connection, request: dict[str, Any], files: list[int]
-    ) -> Launch | None:
+    ) -> KernelLaunch | None:
         if not self._freshness.is_current():
             with locked(self._path.parent):
                 self._close()
@@ -182,7 +182,7 @@ class ForkServer:
             self._watch(connection)
             connection.tell(refused=reason)
             return None
-        launch = Launch(**request, connection=connection.socket, files=files)
+        launch = KernelLaunch(**request, connection=connection.socket, files=files)
         child = os.fork()
         if child == 0:
             self._release(connection)

@@ -28,7 +28,7 @@ from nbexp.files import cache_folder, write_json
 from nbexp.observe.beforehand import prepare_observation
 from nbexp.warm.child import KERNEL_MODULE, become_kernel, file_of
 from nbexp.warm.fork_safety import Fingerprint, ForkUnsafeError, import_fork_safe, installed_folders
-from nbexp.warm.fork_server import ForkServer, Launch
+from nbexp.warm.fork_server import ForkServer, KernelLaunch
 from nbexp.warm.placeholders import CLASSES, Placeholders
 from nbexp.warm.traces import Traces, forget_handlers
 
@@ -74,7 +74,7 @@ def _folder_of_its_own(parent: Path) -> Iterator[None]:
         folder.rmdir()
 
 
-def _serve(settings: dict[str, Any], traces: Traces) -> Launch | None:
+def _serve(settings: dict[str, Any], traces: Traces) -> KernelLaunch | None:
     """Serve as `ForkServer.serve` does."""
     listener = socket.socket(fileno=settings["listener"])
     listener.set_inheritable(False)

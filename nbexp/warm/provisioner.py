@@ -17,10 +17,10 @@ from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Float, List, Unicode
 
 from nbexp.warm.client import (
+    ForkServerKind,
     ForkServerLostError,
     Holds,
-    Kind,
-    Request,
+    KernelRequest,
     WarmProcess,
     interpreter,
     launch,
@@ -66,14 +66,14 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc] # it is untyped
         imports = self.imports if told[IMPORTS] is None else told[IMPORTS].split(",")
         environment["JPY_PARENT_PID"] = str(os.getpid())
         with Path(os.devnull).open() as nothing:
-            request = Request(
+            request = KernelRequest(
                 arguments=tuple(cmd[len(python) + 1 :]),
                 environment=environment,
                 folder=str(Path(kwargs.get("cwd") or ".").absolute()),
                 files=_numbers(kwargs, nothing.fileno()),
                 linger_s=float(told[LINGER] or self.linger_s),
             )
-            kind = Kind.of(python, [name for name in imports if name], environment)
+            kind = ForkServerKind.of(python, [name for name in imports if name], environment)
             try:
                 self.process = await launch(kind, request)
             except ForkServerLostError as error:

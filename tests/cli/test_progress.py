@@ -15,7 +15,7 @@ from nbexp.cli._estimate import TimeLeft
 from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress
 from nbexp.cli._screen import Screen
 from nbexp.cli._tally import Tally
-from nbexp.pipeline import Pipeline, Search, Stage, build_pipeline
+from nbexp.pipeline import Pipeline, SearchSpec, Stage, build_pipeline
 from nbexp.plan import Took, code_of
 from nbexp.runs.events import Event, EventKind
 from nbexp.states import State
@@ -330,7 +330,7 @@ def test_hundreds_of_pauses_are_not_told_line_by_line(plain):
 
 
 def test_time_left_counts_pruned_ones_as_done_and_follows_a_search_that_grows():
-    search = Search(algorithm="optuna", samples=10)
+    search = SearchSpec(algorithm="optuna", samples=10)
     stages = {"train": Stage("train", (), search=search)}
     time_left = TimeLeft(Pipeline("r", Path(), stages), {})
     tally = Tally()

@@ -11,7 +11,7 @@ import nbformat
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.execute.decision_channel import Desk, channel, retell_ending, tell_history
 from nbexp.execute.failures import tell_ending
-from nbexp.execute.job import Report
+from nbexp.execute.job import MetricReport
 
 
 def ask(path: Path, step: int) -> dict:
@@ -31,7 +31,7 @@ def serve(tmp_path: Path, desk: Desk, work) -> None:
     asyncio.run(main())
 
 
-def answering(desk: Desk, count: int, reports: list[Report]) -> None:
+def answering(desk: Desk, count: int, reports: list[MetricReport]) -> None:
     answer = None
     for _ in range(count):
         report = desk.exchange(answer)

@@ -12,7 +12,7 @@ import pytest
 
 import nbexp
 from nbexp.checkpoints import writer
-from nbexp.checkpoints.store import Store
+from nbexp.checkpoints.store import SnapshotStore
 
 torch = pytest.importorskip("torch")
 
@@ -115,7 +115,7 @@ def fill(kernel, *, size, steps, **options):
 
 def test_old_snapshots_are_thinned_out(kernel, eager):
     fill(kernel, size=100_000, steps=40, keep_bytes=1_000_000)
-    store = Store(kernel.folder / "snapshots")
+    store = SnapshotStore(kernel.folder / "snapshots")
     assert sum(each.size for each in store.snapshots) <= 1_000_000
     indices = [each.places[0].index for each in store.snapshots]
     assert indices[-3:] == [38, 39, 40]

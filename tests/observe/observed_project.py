@@ -15,7 +15,7 @@ from nbexp.lines import GrowingFile
 from nbexp.observe.check import Check
 from nbexp.observe.hook import VARIABLE
 from nbexp.observe.lines import take_events
-from nbexp.observe.record import Observation, Place
+from nbexp.observe.record import NotebookPlace, Observation
 from nbexp.observe.states import Files
 
 
@@ -42,7 +42,7 @@ class Project:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        place = Place(self.root, self.root.parent / "variant", self.nbs)
+        place = NotebookPlace(self.root, self.root.parent / "variant", self.nbs)
         observation = Observation(place, self.files)
         observation.take(take_events(GrowingFile(lines)))
         return observation.to_record()

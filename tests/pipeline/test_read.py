@@ -16,9 +16,9 @@ from nbexp.pipeline import (
     Link,
     Mode,
     Pipeline,
-    Scheduler,
+    SchedulerSpec,
     Score,
-    Search,
+    SearchSpec,
     Secret,
     read_pipeline,
 )
@@ -55,7 +55,7 @@ def test_defaults(project: Path) -> None:
     assert (stage.mode, stage.metric, stage.keep, stage.timeout_s) == (Mode.MAX, None, None, None)
     assert (stage.retries, stage.after, stage.inputs, stage.kernel) == (0, (), (), None)
     assert (stage.resources.cpu, stage.resources.gpu, stage.resources.memory) == (1.0, 0.0, None)
-    assert (stage.search, stage.scheduler, stage.score) == (Search(), None, Score.LAST)
+    assert (stage.search, stage.scheduler, stage.score) == (SearchSpec(), None, Score.LAST)
     assert (stage.search.samples, stage.search.concurrent, stage.search.is_adaptive) == (
         1,
         4,
@@ -179,7 +179,7 @@ patience = "@params.patience"
 """
     stage = learn(project, lines, more="params = { patience = 5 }")
     options = {"sampler": "tpe", "points_to_evaluate": [{"lr": 0.01}], "patience": 5}
-    assert stage.search == Search("optuna", 20, 2, True, options)
+    assert stage.search == SearchSpec("optuna", 20, 2, True, options)
     assert stage.search.is_adaptive
 
 
@@ -187,7 +187,9 @@ patience = "@params.patience"
     "algorithm", ["hyperopt", "bayesopt", "bohb", "own.searchers:Best", "ray.tune.search.Searcher"]
 )
 def test_search_by_name_or_import_path(project: Path, algorithm: str) -> None:
-    assert learn(project, f'search = {{ algorithm = "{algorithm}" }}').search == Search(algorithm)
+    assert learn(project, f'search = {{ algorithm = "{algorithm}" }}').search == SearchSpec(
+        algorithm
+    )
 
 
 def test_adaptive_search_with_cases_that_each_leave_a_distribution(project: Path) -> None:
@@ -204,8 +206,8 @@ def test_adaptive_search_of_what_is_only_glued(project: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["asha", "hyperband", "median", "pbt", "bohb", "own:Scheduler"])
 def test_scheduler_by_its_name_alone_and_in_a_table(project: Path, kind: str) -> None:
-    assert learn(project, f'scheduler = "{kind}"').scheduler == Scheduler(kind)
-    assert learn(project, f'scheduler = {{ type = "{kind}" }}').scheduler == Scheduler(kind)
+    assert learn(project, f'scheduler = "{kind}"').scheduler == SchedulerSpec(kind)
+    assert learn(project, f'scheduler = {{ type = "{kind}" }}').scheduler == SchedulerSpec(kind)
 
 
 def test_scheduler_with_options_and_spaces(project: Path) -> None:
@@ -236,7 +238,7 @@ def test_scheduler_is_fine_where_the_source_does_not_tell_what_it_reports(
     open_cells = notebook("import nbexp\nnbexp.log(name, 1)")
     write(project / "templates" / "open.ipynb", open_cells)
     text = f'[stages.a]\nnotebook = "templates/{template}.ipynb"\nmetric = "m"\nscheduler = "asha"'
-    assert read(project, text).stages["a"].scheduler == Scheduler("asha")
+    assert read(project, text).stages["a"].scheduler == SchedulerSpec("asha")
 
 
 def test_what_is_only_logged_may_be_the_metric_and_be_linked_to(project: Path) -> None:
@@ -368,7 +370,7 @@ def test_scheduler_in_code_by_its_name(project: Path) -> None:
         "learn", "templates/learn.ipynb", metric="val_accuracy", scheduler="hyperband"
     )
     built = nbexp.Pipeline("x", [stage], folder=project).spec
-    assert built.stages["learn"].scheduler == Scheduler("hyperband")
+    assert built.stages["learn"].scheduler == SchedulerSpec("hyperband")
 
 
 def test_templates_in_code_may_vary(project: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nbexp.checkpoints.snapshots import Moment, Place, Snapshot, write
+from nbexp.checkpoints.snapshots import LoopPlace, Moment, Snapshot, write
 from nbexp.run.progress import newest_snapshot, snapshot_after
 from nbexp.runs.variant_folder import VariantFolder
 
@@ -17,7 +17,7 @@ def donor(tmp_path: Path) -> Path:
     moments = [(3, Moment.START), (7, Moment.START), (11, Moment.START), (14, Moment.DONE)]
     for number, (step, moment) in enumerate(moments, start=1):
         folder = tmp_path / "snapshots" / f"{number:08}-epoch"
-        place = Place("epoch", 0, step + 1, keeps=True)
+        place = LoopPlace("epoch", 0, step + 1, keeps=True)
         write(Snapshot(folder, number, moment, (place,), "train-a", step=step), {"objects": {}})
     return tmp_path
 

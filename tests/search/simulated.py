@@ -10,7 +10,7 @@ from typing import Any
 
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.pipeline import Distribution, Mode
-from nbexp.pipeline.spec import Scheduler as Spec
+from nbexp.pipeline.spec import SchedulerSpec
 from nbexp.search import Scheduler, make_scheduler
 from nbexp.search._scheduler import TuneScheduler
 from nbexp.states import State
@@ -19,7 +19,7 @@ SPACE = {"lr": Distribution("loguniform", (1e-3, 1.0))}
 
 
 def made(type_: str, mode: Mode = Mode.MAX, seed: int = 1, **options: Any) -> TuneScheduler:
-    spec = Spec(type_, options)
+    spec = SchedulerSpec(type_, options)
     return make_scheduler(spec, metric="acc", mode=mode, seed=seed, space=SPACE)
 
 

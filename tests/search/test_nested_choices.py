@@ -4,7 +4,7 @@ import pytest
 
 from nbexp.errors import UsageError
 from nbexp.files import from_json, to_json
-from nbexp.pipeline import Distribution, Mode, Search
+from nbexp.pipeline import Distribution, Mode, SearchSpec
 from nbexp.pipeline.links import parse_link
 from nbexp.pipeline.values import plain
 from nbexp.search import make_searcher
@@ -58,7 +58,7 @@ def fits(pattern: object, value: object) -> bool:
 
 
 def searcher_of(algorithm: str, space, **options):
-    search = Search(algorithm, options=options)
+    search = SearchSpec(algorithm, options=options)
     return make_searcher(search, space, metric="acc", mode=Mode.MAX, seed=1)
 
 

@@ -10,7 +10,7 @@ from simulated import SPACE, Pool, Simulated, made
 
 from nbexp.decisions import DecisionKind
 from nbexp.pipeline import Distribution, Grid, Mode
-from nbexp.pipeline.spec import Scheduler as Spec
+from nbexp.pipeline.spec import SchedulerSpec
 from nbexp.search import make_scheduler
 
 
@@ -59,7 +59,7 @@ def test_pbt_keeps_values_within_their_space_and_whole_numbers_whole() -> None:
         "drop": Distribution("quniform", (0.0, 0.5, 0.1)),
         "name": Distribution("choice", ("a", None, [1, 2])),
     }
-    spec = Spec("pbt", {"perturbation_interval": 1, "resample_probability": 0.3})
+    spec = SchedulerSpec("pbt", {"perturbation_interval": 1, "resample_probability": 0.3})
     scheduler = make_scheduler(spec, metric="acc", mode=Mode.MAX, seed=2, space=space)
     variants = [
         Simulated(f"v{i}", {k: d.draw(i, k) for k, d in space.items()}, lambda s, *_: s + 1)
@@ -86,7 +86,7 @@ def test_mutations_of_its_own_may_be_nested_and_lists() -> None:
         "optimizer": {"lr": Distribution("uniform", (0.1, 0.2))},
         "width": Grid((16, 32, 64)),
     }
-    spec = Spec("pbt", {"perturbation_interval": 1, "hyperparam_mutations": mutations})
+    spec = SchedulerSpec("pbt", {"perturbation_interval": 1, "hyperparam_mutations": mutations})
     scheduler = make_scheduler(spec, metric="acc", mode=Mode.MAX, seed=2, space=space)
     variants = [
         Simulated(f"v{i}", {"optimizer.lr": 0.15, "width": 32}, lambda s, *_: s) for i in range(8)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nbexp.pipeline import Distribution, Mode, Scheduler, Search, Stage
+from nbexp.pipeline import Distribution, Mode, SchedulerSpec, SearchSpec, Stage
 from nbexp.search import check_search
 
 LR = {"lr": Distribution("loguniform", (1e-4, 1e-1))}
@@ -27,8 +27,8 @@ def check(
         params,
         metric="acc",
         mode=Mode.MAX,
-        search=Search(algorithm, options=search or {}),
-        scheduler=Scheduler(type_, scheduler or {}) if type_ else None,
+        search=SearchSpec(algorithm, options=search or {}),
+        scheduler=SchedulerSpec(type_, scheduler or {}) if type_ else None,
     )
     return check_search(stage)
 

@@ -13,8 +13,8 @@ import pytest
 from ray.tune.search import Searcher as RaySearcher
 
 from nbexp.errors import UsageError
-from nbexp.pipeline import Distribution, Mode, Search
-from nbexp.pipeline.spec import Scheduler as Spec
+from nbexp.pipeline import Distribution, Mode, SearchSpec
+from nbexp.pipeline.spec import SchedulerSpec
 from nbexp.search import make_scheduler, make_searcher
 from nbexp.search._searcher import TuneSearcher
 
@@ -70,7 +70,7 @@ class SearcherContract:
     def searcher(
         self, seed: int = 1, space: Mapping[str, Distribution] | None = None
     ) -> TuneSearcher:
-        search = Search(self.algorithm, options=self.options)
+        search = SearchSpec(self.algorithm, options=self.options)
         space = space or self.space
         return make_searcher(search, space, metric="acc", mode=Mode.MAX, seed=seed)
 
@@ -197,7 +197,7 @@ class SearcherContract:
 
     def test_points_to_evaluate_come_first(self) -> None:
         point = {"lr": 0.5, "optimizer.decay": -0.5}
-        search = Search(self.algorithm, options={**self.options, "points_to_evaluate": [point]})
+        search = SearchSpec(self.algorithm, options={**self.options, "points_to_evaluate": [point]})
         searcher = make_searcher(search, CONTINUOUS, metric="acc", mode=Mode.MAX, seed=1)
         assert searcher.suggest(0) == pytest.approx(point)
 
@@ -243,9 +243,9 @@ class TestBohb(SearcherContract):
 
 
 def test_bohb_learns_from_its_scheduler() -> None:
-    searcher = make_searcher(Search("bohb"), CONTINUOUS, metric="acc", mode=Mode.MAX, seed=1)
+    searcher = make_searcher(SearchSpec("bohb"), CONTINUOUS, metric="acc", mode=Mode.MAX, seed=1)
     scheduler = make_scheduler(
-        Spec("bohb", {"max_t": 9}),
+        SchedulerSpec("bohb", {"max_t": 9}),
         metric="acc",
         mode=Mode.MAX,
         seed=1,
@@ -267,7 +267,7 @@ def test_bohb_learns_from_its_scheduler() -> None:
 
 def test_own_searcher_by_import_path_keeps_names_values_and_end() -> None:
     space = {"lr": Distribution("uniform", (0.0, 1.0))}
-    search = Search(f"{__name__}:Diagonal", options={"start": 0.2})
+    search = SearchSpec(f"{__name__}:Diagonal", options={"start": 0.2})
     searcher = make_searcher(search, space, metric="acc", mode=Mode.MIN, seed=1)
     assert [searcher.suggest(i) for i in range(2)] == [{"lr": 0.2}, {"lr": 0.4}]
     searcher.complete(0, 0.5)
@@ -279,7 +279,7 @@ def test_own_searcher_by_import_path_keeps_names_values_and_end() -> None:
 
 
 def test_a_tune_searcher_by_import_path_gets_tunes_own_domains() -> None:
-    search = Search("ray.tune.search.optuna.OptunaSearch")
+    search = SearchSpec("ray.tune.search.optuna.OptunaSearch")
     space = {k: each for k, each in MIXED.items() if k not in ("noise", "head")}
     searcher = make_searcher(search, space, metric="acc", mode=Mode.MAX, seed=1)
     values = searcher.suggest(0)
@@ -308,7 +308,7 @@ class Waiting(RaySearcher):
 
 
 def test_an_algorithm_that_waits_is_asked_again_only_when_it_was_told_something() -> None:
-    search = Search(f"{__name__}:Waiting")
+    search = SearchSpec(f"{__name__}:Waiting")
     space = {"lr": Distribution("uniform", (0.0, 1.0))}
     searcher = make_searcher(search, space, metric="acc", mode=Mode.MAX, seed=1)
     assert searcher.suggest(0) is not None
@@ -325,7 +325,7 @@ def test_an_algorithm_that_waits_is_asked_again_only_when_it_was_told_something(
 
 def test_a_value_that_is_missing_is_named() -> None:
     space = {"lr": CONTINUOUS["lr"], "momentum": Distribution("uniform", (0.0, 1.0))}
-    search = Search(f"{__name__}:Diagonal")
+    search = SearchSpec(f"{__name__}:Diagonal")
     searcher = make_searcher(search, space, metric="acc", mode=Mode.MAX, seed=1)
     with pytest.raises(UsageError, match="suggests no value for 'momentum'"):
         searcher.suggest(0)
@@ -336,7 +336,7 @@ def test_optunas_samplers_go_by_their_names(sampler: str) -> None:
     space = {"units": MIXED["width"], "drop": MIXED["drop"]}
     suggested = []
     for _ in range(2):
-        search = Search("optuna", options={"sampler": sampler})
+        search = SearchSpec("optuna", options={"sampler": sampler})
         searcher = make_searcher(search, space, metric="acc", mode=Mode.MAX, seed=1)
         for number in range(3):
             suggested.append(searcher.suggest(number))
@@ -346,7 +346,7 @@ def test_optunas_samplers_go_by_their_names(sampler: str) -> None:
 
 def test_an_exhausted_space_ends_the_search() -> None:
     space = {"layers": Distribution("randint", (1, 4))}
-    search = Search("optuna", options={"sampler": "bruteforce"})
+    search = SearchSpec("optuna", options={"sampler": "bruteforce"})
     searcher = make_searcher(search, space, metric="acc", mode=Mode.MAX, seed=1)
     seen = []
     for number in range(10):
@@ -361,7 +361,7 @@ def test_an_exhausted_space_ends_the_search() -> None:
 @pytest.mark.parametrize("algorithm", ["optuna", "hyperopt", "bohb"])
 def test_a_space_of_one_point_is_suggested(algorithm: str) -> None:
     space = {"a": Distribution("choice", ([1],)), "b": Distribution("randint", (3, 4))}
-    searcher = make_searcher(Search(algorithm), space, metric="acc", mode=Mode.MAX, seed=1)
+    searcher = make_searcher(SearchSpec(algorithm), space, metric="acc", mode=Mode.MAX, seed=1)
     assert searcher.suggest(0) == {"a": [1], "b": 3}
     searcher.report(0, 1, 0.5)
     searcher.complete(0, 0.5)
@@ -369,4 +369,4 @@ def test_a_space_of_one_point_is_suggested(algorithm: str) -> None:
 
 def test_bayesopt_names_the_parameter_that_is_not_continuous() -> None:
     with pytest.raises(UsageError, match=r"bayesopt takes continuous .* 'layers\[0\]' is randint"):
-        make_searcher(Search("bayesopt"), MIXED, metric="acc", mode=Mode.MAX, seed=1)
+        make_searcher(SearchSpec("bayesopt"), MIXED, metric="acc", mode=Mode.MAX, seed=1)

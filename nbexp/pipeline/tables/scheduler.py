@@ -7,7 +7,7 @@ from typing import Any
 
 from nbexp.errors import suggest
 from nbexp.pipeline.links import Link
-from nbexp.pipeline.spec import Scheduler
+from nbexp.pipeline.spec import SchedulerSpec
 from nbexp.pipeline.tables._base import Context, Key, Table
 from nbexp.pipeline.tables._choices import Choice
 from nbexp.pipeline.values import Secret
@@ -21,19 +21,19 @@ SCHEDULERS = Choice(
 )
 
 
-def read_scheduler(value: Any, where: str, context: Context) -> Scheduler | None:
+def read_scheduler(value: Any, where: str, context: Context) -> SchedulerSpec | None:
     """Return what steers variants: written as its name, or as a table with options."""
     if value is None:
         return None
     if not isinstance(value, Mapping):
         kind = SCHEDULERS.read(value, where, context)
-        return Scheduler(kind) if kind else None
+        return SchedulerSpec(kind) if kind else None
     if "type" not in value:
         _miss_type(value, where, context)
         return None
     kind = SCHEDULER.read(value, where, context)["type"]
     options = SCHEDULERS.read_options(value, SCHEDULER.names, where, context)
-    return Scheduler(kind, options) if kind else None
+    return SchedulerSpec(kind, options) if kind else None
 
 
 def _miss_type(value: Mapping[str, Any], where: str, context: Context) -> None:

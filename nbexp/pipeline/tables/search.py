@@ -7,7 +7,7 @@ from typing import Any
 
 from nbexp.pipeline.links import Link
 from nbexp.pipeline.spaces import Distribution, Grid
-from nbexp.pipeline.spec import Search
+from nbexp.pipeline.spec import SearchSpec
 from nbexp.pipeline.tables._base import Context, Key, Table
 from nbexp.pipeline.tables._choices import Choice
 from nbexp.pipeline.tables._types import FLAG, count_of_at_least
@@ -22,14 +22,14 @@ ALGORITHMS = Choice(
 )
 
 
-def read_search(value: Any, where: str, context: Context) -> Search:
+def read_search(value: Any, where: str, context: Context) -> SearchSpec:
     """Return how values are chosen; keys that are not ours are options of the algorithm."""
     if value is None:
-        return Search()
+        return SearchSpec()
     if not isinstance(value, Mapping):
         example = 'search = { algorithm = "optuna", samples = 20 }'
         context.problems.expect(where, value, "a table", example)
-        return Search()
+        return SearchSpec()
     read = SEARCH.read(value, where, context)
     algorithm, samples, is_warm = read["algorithm"], read["samples"] or 1, read["warm_start"]
     if algorithm == "random":
@@ -38,11 +38,11 @@ def read_search(value: Any, where: str, context: Context) -> Search:
             message = "independent draws learn nothing from earlier runs"
             remedy = 'Leave it out, or choose an algorithm that learns: algorithm = "optuna".'
             context.problems.add(f"{where}.warm_start", message, remedy)
-        return Search("random", samples, read["concurrent"] or 4)
+        return SearchSpec("random", samples, read["concurrent"] or 4)
     options = ALGORITHMS.read_options(value, SEARCH.names, where, context)
     if not algorithm:
-        return Search()
-    return Search(algorithm, samples, read["concurrent"] or 4, is_warm, options)
+        return SearchSpec()
+    return SearchSpec(algorithm, samples, read["concurrent"] or 4, is_warm, options)
 
 
 _NUMBER = count_of_at_least(1)
