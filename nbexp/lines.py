@@ -58,7 +58,7 @@ class GrowingFile:
         return data[:end]
 
 
-class JsonLines:
+class JsonLinesFile:
     """The values of a growing file of JSON lines, each returned once.
 
     Args:
@@ -95,7 +95,7 @@ class JsonLines:
 
 
 def read_lines(path: Path, damage: list[str] | None = None) -> Iterator[Any]:
-    """Yield the values of a file of JSON lines, as `JsonLines` does; none if there is no file.
+    """Yield the values of a file of JSON lines, as `JsonLinesFile` does; none if there is no file.
 
     Args:
         path: The file.
@@ -104,4 +104,4 @@ def read_lines(path: Path, damage: list[str] | None = None) -> Iterator[Any]:
     Raises:
         OSError: The file can't be read.
     """
-    return JsonLines(path, damage=damage).take()
+    return JsonLinesFile(path, damage=damage).take()

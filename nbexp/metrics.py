@@ -23,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nbexp.lines import JsonLines
+from nbexp.lines import JsonLinesFile
 from nbexp.records import check
 
 _RETURN = "return"
@@ -113,7 +113,7 @@ class Tail:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = JsonLines(path)
+        self._file = JsonLinesFile(path)
         self._seen: set[tuple[str, int, bool]] = set()
 
     def take(self) -> list[Entry]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nbexp.files import append_line
-from nbexp.lines import GrowingFile, JsonLines, read_lines
+from nbexp.lines import GrowingFile, JsonLinesFile, read_lines
 
 
 def test_each_whole_line_is_returned_once(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_what_is_no_file_is_an_error(tmp_path: Path) -> None:
 
 def test_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    lines = JsonLines(path)
+    lines = JsonLinesFile(path)
     assert list(read_lines(path)) == list(lines.take()) == []
     append_line(path, {"a": math.inf})
     append_line(path, {"text": "two\nlines"})
@@ -65,7 +65,7 @@ def test_damaged_lines_are_told_by_their_number(tmp_path: Path) -> None:
     append_line(path, {"a": 1})
     append_line(path, {"b": 2})
     damage: list[str] = []
-    lines = JsonLines(path, damage=damage)
+    lines = JsonLinesFile(path, damage=damage)
     path.write_bytes(path.read_bytes().replace(b'"b":2', b'"b":3').replace(b'"b": 2', b'"b": 3'))
     path.write_bytes(path.read_bytes() + b"{no\n" + b"[" * 5_000 + b"\n\n")
     assert list(lines.take()) == [{"a": 1}]

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nbexp.files import append_line, to_json
-from nbexp.lines import JsonLines
+from nbexp.lines import JsonLinesFile
 from nbexp.runs.events import EventKind
 from nbexp.runs.folder import RunFolder
 
@@ -93,7 +93,7 @@ def await_reply(
         timeout_s: How long to wait.
         since: What `send` returned: no event before that is read.
     """
-    deadline, events = time.monotonic() + timeout_s, JsonLines(folder.events, since)
+    deadline, events = time.monotonic() + timeout_s, JsonLinesFile(folder.events, since)
     while True:
         is_alive = folder.is_alive()
         for event in _tables(events):
@@ -112,14 +112,14 @@ class ControlFile:
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._lines = JsonLines(folder.control)
+        self._lines = JsonLinesFile(folder.control)
 
     def take(self) -> list[Request | Malformed]:
         """Return the new requests; a line that is no table is left out."""
         return [_read(record) for record in _tables(self._lines)]
 
 
-def _tables(lines: JsonLines) -> list[dict[str, Any]]:
+def _tables(lines: JsonLinesFile) -> list[dict[str, Any]]:
     """Return the new tables of a file; none while it can't be read."""
     try:
         return [record for record in lines.take() if isinstance(record, dict)]
