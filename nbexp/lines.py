@@ -30,20 +30,26 @@ class GrowingFile:
         self.rest = b""
         self._most = most
 
+    def is_anew(self) -> bool:
+        """Whether the file has become shorter: it began anew, as the log of an attempt does."""
+        try:
+            return self.path.stat().st_size < self.offset
+        except OSError:
+            return False
+
     def take(self) -> bytes:
         """Return the whole lines since the last call; none while there is no file.
 
-        A file that has become shorter began anew, and so do its lines. A line that is longer than
-        what is read at a time comes in pieces.
+        A file that began anew is read from its beginning. A line that is longer than what is read
+        at a time comes in pieces.
 
         Raises:
             OSError: The file is there, but can't be read.
         """
         try:
-            size = self.path.stat().st_size
-            if size < self.offset:
+            if self.is_anew():
                 self.offset, self.rest = 0, b""
-            if size <= self.offset:
+            if self.path.stat().st_size <= self.offset:
                 return b""
             with open_file(self.path, most=None) as file:
                 file.seek(self.offset)
@@ -71,6 +77,10 @@ class JsonLinesFile:
         self._file = GrowingFile(path, offset)
         self._damage = [] if damage is None else damage
         self._number = 0  # of the last line
+
+    def is_anew(self) -> bool:
+        """Whether the file has become shorter."""
+        return self._file.is_anew()
 
     def take(self) -> Iterator[Any]:
         """Yield the values of the whole lines since the last call; damaged lines are left out.

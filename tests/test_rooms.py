@@ -150,3 +150,31 @@ def test_a_class_name_stands_for_one_idea() -> None:
                 homes.setdefault(node.name, set()).add(path.relative_to(ROOT))
     shared = {name: sorted(map(str, paths)) for name, paths in homes.items() if len(paths) > 1}
     assert shared.keys() == SAME_IDEA.keys(), shared
+
+
+# What a run's folder holds. `pipeline.toml` is also what a project's own file is called.
+RUN_FILES = {
+    "pipeline.json", "plan.json", "request.json", "tracking.json", "events.jsonl", "status.json",
+    "control.jsonl", "driver.lock", "variant.json", "notebook.ipynb", "log.txt", "result.json",
+    "metrics.jsonl", "mlflow.json", "history.json", "observed.jsonl", "cut.txt", "manifest.json",
+}  # fmt: skip
+RUN_FOLDERS = {
+    "templates", "searches", "report", "tensorboard", "variants", "figures", "artifacts", "media",
+    "snapshots", "work", "attempts", "runs",
+}  # fmt: skip
+# A new project has a folder of templates; reports and the pipeline's check come before a run.
+OTHER_PATHS = {"cli/_starting.py", "pipeline/tables/stage.py", "reports/variants.py"}
+
+
+def test_paths_of_a_run_are_known_to_its_folders_alone() -> None:
+    found = []
+    for path in FILES:
+        name = str(path.relative_to(ROOT))
+        for node in ast.walk(ast.parse(path.read_text())):
+            is_file = isinstance(node, ast.Constant) and node.value in RUN_FILES
+            is_below = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+            end = node.right if isinstance(node, ast.BinOp) and is_below else None
+            is_folder = isinstance(end, ast.Constant) and end.value in RUN_FOLDERS
+            if (is_file or is_folder) and room_of(path) != "runs" and name not in OTHER_PATHS:
+                found.append(f"{name}:{node.lineno}")
+    assert not found

@@ -10,7 +10,7 @@ import click
 from nbexp.cli._screen import Part, Screen, state_part
 from nbexp.files import shown_json
 from nbexp.runs.finding import list_runs
-from nbexp.runs.folder import RunFolder
+from nbexp.runs.folder import RUNS, RunFolder
 from nbexp.runs.history import RunHistory, read_history
 from nbexp.runs.results import best_by_stage, run_duration_s, run_state
 from nbexp.wording import counted, counts_text, duration_text, number_text, time_text
@@ -26,7 +26,7 @@ def list_all(root: Path, *, as_json: bool, show_all: bool) -> None:
         return
     screen = Screen()
     if not runs:
-        screen.line(f"There are no runs in {root / 'runs'}. Start one: nbexp run pipeline.toml")
+        screen.line(f"There are no runs in {root / RUNS}. Start one: nbexp run pipeline.toml")
         return
     shown = runs if show_all else runs[:_ROWS]
     columns = ("run", "state", "when", "took", "variants", "best", "")

@@ -15,7 +15,7 @@ from nbexp.errors import UsageError
 from nbexp.lines import GrowingFile
 from nbexp.runs.finding import variants_of
 from nbexp.runs.folder import RunFolder
-from nbexp.runs.history import RunHistory, VariantHistory, read_history
+from nbexp.runs.history import HistoryReader, RunHistory, VariantHistory
 from nbexp.wording import counted
 
 _LOOK_S = 0.2
@@ -91,7 +91,7 @@ def follow_logs(root: Path, run: str | None, name: str | None) -> None:
     stage = name if name in history.stages else None
     variant = named[0].name if named and stage is None else None
     tails: dict[str, _Tail] = {}
-    source = _Source(folder)
+    source = HistoryReader(folder)
     is_over = False
     while not is_over:
         history = source.read()  # before the logs, so that their ends are seen
@@ -108,22 +108,6 @@ def follow_logs(root: Path, run: str | None, name: str | None) -> None:
             time.sleep(_LOOK_S)
     if variant is not None and not tails[variant].has_written:
         raise UsageError(_no_log(variants[0]))
-
-
-class _Source:
-    """The history of a run, read again when there is news of it."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
-        self._size = -1
-        self._history = RunHistory()
-
-    def read(self) -> RunHistory:
-        size = self._folder.events.stat().st_size if self._folder.events.exists() else 0
-        if size != self._size or not self._folder.is_alive():
-            self._history = read_history(self._folder)
-            self._size = size
-        return self._history
 
 
 class _Tail:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nbexp.runs.outcome import CellError
 from nbexp.files import append_line
 from nbexp.metrics import EntryRecord
 from nbexp.pipeline import Mode, Score
 from nbexp.records import Name, fits
+from nbexp.runs.outcome import CellError
 from nbexp.states import State
 
 if TYPE_CHECKING:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nbexp.errors import UsageError, did_you_mean
-from nbexp.runs.outcome import CellError
 from nbexp.runs.events import Event, EventKind
-from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.folder import EventReader, RunFolder
+from nbexp.runs.outcome import CellError
 from nbexp.states import State
 
 
-@dataclass
+@dataclass(frozen=True)
 class VariantHistory:
-    """What is known of a variant of a run.
+    """What is known of a variant of a run; news of it make another one.
 
     Attributes:
         name: Name of the variant.
@@ -43,26 +41,24 @@ class VariantHistory:
     name: str
     stage: str
     label: str = ""
-    lineage: dict[str, str] = field(default_factory=dict)
+    lineage: Mapping[str, str] = field(default_factory=dict)
     state: State = State.PENDING
     attempt: int = 0
     started: float | None = None
     duration_s: float | None = None
     metric: float | None = None
-    error: dict[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
     reason: str = ""
     note: str = ""
     source: str | None = None
     is_kept: bool = False
-    logged: dict[str, float] = field(default_factory=dict)
+    logged: Mapping[str, float] = field(default_factory=dict)
     step: int | None = None
-    course: list[dict[str, Any]] = field(default_factory=list)
+    course: Sequence[Mapping[str, Any]] = ()
 
-    def log(self, entries: Iterable[Mapping[str, Any]]) -> None:
-        """Take in what it logged."""
-        for entry in entries:
-            self.logged |= entry.get("values", {})
-            self.step = max(self.step or 0, entry["step"])
+    def after(self, event: Event) -> VariantHistory:
+        """Return what is known of it after an event."""
+        return replace(self, **_settled(self, {**_news(self, event), **_told(event)}))
 
 
 @dataclass
@@ -122,45 +118,63 @@ class RunHistory:
             self.warnings.append(data["message"])
         elif event.kind is EventKind.STAGE_ENDED:
             for name in self.variants.keys() & data["kept"]:
-                self.variants[name].is_kept = True
+                self.variants[name] = replace(self.variants[name], is_kept=True)
         elif "variant" in data:
-            self._take(event)
+            name = data["variant"]
+            known = self.variants.get(name) or VariantHistory(name, data["stage"])
+            self.variants[name] = known.after(event)
 
-    def _take(self, event: Event) -> None:
-        data = event.data
-        name = data["variant"]
-        variant = self.variants.setdefault(name, VariantHistory(name, data["stage"]))
-        if event.kind is EventKind.VARIANT_STARTED:
-            variant.state, variant.attempt = State.RUNNING, data["attempt"]
-            variant.reason = ""
-            variant.started = event.time
-        elif event.kind is EventKind.VARIANT_RETRIED:
-            variant.state = State.PENDING
-        elif event.kind is EventKind.METRICS:
-            variant.log(data["entries"])
-        elif event.kind in (EventKind.VARIANT_PAUSED, EventKind.VARIANT_EXPLOITED):
-            variant.state = State.PAUSED
+    def copy(self) -> RunHistory:
+        """Return what is known now, which no later event changes."""
+        return replace(
+            self,
+            stages=[*self.stages],
+            variants={**self.variants},
+            warnings=[*self.warnings],
+        )
+
+
+_TOLD = ("label", "lineage", "duration_s", "metric", "error", "reason", "note", "source")
+
+
+def _news(variant: VariantHistory, event: Event) -> dict[str, Any]:
+    """Return what an event changes of a variant by its kind."""
+    data = event.data
+    match event.kind:
+        case EventKind.VARIANT_STARTED:
+            news = {"state": State.RUNNING, "attempt": data["attempt"], "reason": ""}
+            return {**news, "started": event.time}
+        case EventKind.VARIANT_RETRIED:
+            return {"state": State.PENDING}
+        case EventKind.METRICS:
+            logged, step = {**variant.logged}, variant.step
+            for entry in data["entries"]:
+                logged |= entry.get("values", {})
+                step = max(step or 0, entry["step"])
+            return {"logged": logged, "step": step}
+        case EventKind.VARIANT_PAUSED | EventKind.VARIANT_EXPLOITED:
             more = {key: data[key] for key in data.keys() - {"variant", "stage"}}
-            variant.course.append({"time": event.time, "event": _COURSE[event.kind], **more})
-        elif event.kind is EventKind.VARIANT_ENDED:
-            variant.state = State(data["state"])
-        for key in (
-            "label",
-            "lineage",
-            "duration_s",
-            "metric",
-            "error",
-            "reason",
-            "note",
-            "source",
-        ):
-            if key in data:
-                setattr(variant, key, data[key])
-        if variant.error is not None:  # one of an earlier version has not all parts
-            variant.error = {**_NO_ERROR, **variant.error}
-        variant.label = " ".join(variant.label.split())  # one line, also of an earlier version
-        if variant.state.is_final and not variant.state.is_success:
-            variant.metric = None  # what it had reported by then is not what it came to
+            happened = {"time": event.time, "event": _COURSE[event.kind], **more}
+            return {"state": State.PAUSED, "course": (*variant.course, happened)}
+        case EventKind.VARIANT_ENDED:
+            return {"state": State(data["state"])}
+    return {}
+
+
+def _told(event: Event) -> dict[str, Any]:
+    """Return what an event tells of a variant, whatever its kind."""
+    told = {key: event.data[key] for key in _TOLD if key in event.data}
+    if "label" in told:
+        told["label"] = " ".join(told["label"].split())  # one line, also of an earlier version
+    if told.get("error") is not None:  # one of an earlier version has not all parts
+        told["error"] = {**_NO_ERROR, **told["error"]}
+    return told
+
+
+def _settled(variant: VariantHistory, news: dict[str, Any]) -> dict[str, Any]:
+    """Return news of a variant; what it had reported by a bad end is not what it came to."""
+    state = news.get("state", variant.state)
+    return {**news, "metric": None} if state.is_final and not state.is_success else news
 
 
 _NO_ERROR = vars(CellError("", ""))
@@ -175,26 +189,54 @@ def fold(events: Iterable[Event]) -> RunHistory:
     return history
 
 
+class HistoryReader:
+    """What a run's folder tells while the run goes on; each look reads what is new.
+
+    Args:
+        folder: The run's folder.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._begin()
+
+    def _begin(self) -> None:
+        self._damage: list[str] = []
+        self._events = EventReader(self._folder.events, self._damage)
+        self._history = RunHistory()
+
+    def read(self) -> RunHistory:
+        """Return what is known now; what was under way when the driver died has stopped."""
+        is_alive = self._folder.is_alive()  # asked first, or one that ends now would seem cut off
+        unreadable = ""
+        if self._events.is_anew():
+            self._begin()
+        try:
+            for event in self._events.take():
+                self._history.notify(event)
+        except OSError as error:
+            unreadable = f"its events.jsonl can't be read ({error.strerror})"
+        found = self._history.copy()
+        found.damage = unreadable
+        if self._damage:
+            of = _in_short(self._damage)
+            found.damage = f"its events.jsonl is damaged ({of}); the rest is shown"
+        found.id = found.id or self._folder.id
+        stages = dict.fromkeys(variant.stage for variant in found.variants.values())
+        found.stages += [stage for stage in stages if stage not in found.stages]
+        if not is_alive:
+            found.state = found.state or State.STOPPED
+            for name, variant in found.variants.items():
+                if not variant.state.is_final:
+                    found.variants[name] = replace(
+                        variant, state=State.STOPPED, reason="the run was cut off"
+                    )
+        return found
+
+
 def read_history(folder: RunFolder) -> RunHistory:
-    """Return what a run's folder tells; what was under way when its driver died has stopped."""
-    is_alive = folder.is_alive()  # asked first, or one that ends just now would seem cut off
-    history, damage = RunHistory(), list[str]()
-    try:
-        for event in folder.read_events(damage=damage):
-            history.notify(event)
-    except OSError as error:
-        history.damage = f"its events.jsonl can't be read ({error.strerror})"
-    if damage:
-        history.damage = f"its events.jsonl is damaged ({_in_short(damage)}); the rest is shown"
-    history.id = history.id or folder.id
-    stages = dict.fromkeys(variant.stage for variant in history.variants.values())
-    history.stages += [stage for stage in stages if stage not in history.stages]
-    if not is_alive:
-        history.state = history.state or State.STOPPED
-        for variant in history.variants.values():
-            if not variant.state.is_final:
-                variant.state, variant.reason = State.STOPPED, "the run was cut off"
-    return history
+    """Return what a run's folder tells now."""
+    return HistoryReader(folder).read()
 
 
 def _in_short(damage: Sequence[str]) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 from nbexp.files import read_json, value_text
 from nbexp.metrics import Entry, read_metrics
+from nbexp.records import Name, fits
 from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import VariantHistory
-from nbexp.records import Name, fits
 from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 from nbexp.wording import number_text

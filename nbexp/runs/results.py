@@ -14,8 +14,8 @@ from nbexp.files import fit_text
 from nbexp.pipeline import Mode
 from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import RunHistory, VariantHistory, read_history
-from nbexp.runs.record import VariantRecord
 from nbexp.runs.outcome import read_outcome
+from nbexp.runs.record import VariantRecord
 from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 

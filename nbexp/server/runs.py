@@ -15,7 +15,7 @@ from nbexp.reports.data import Run
 from nbexp.reports.site import PAGES_AMONG_RUNS, Site
 from nbexp.runs.finding import list_runs
 from nbexp.runs.folder import RunFolder
-from nbexp.runs.history import RunHistory, read_history
+from nbexp.runs.history import HistoryReader, RunHistory
 from nbexp.runs.results import best_by_stage, run_duration_s, run_state
 from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text, time_text
@@ -30,18 +30,29 @@ V = TypeVar("V")
 
 
 class Histories:
-    """What the events of runs tell, read anew only when there are more; for many threads."""
+    """What the events of runs tell; each look reads what is new. For many threads."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[Version, RunHistory]] = {}
+        self._known: dict[Path, _Followed] = {}
 
     def of(self, folder: RunFolder) -> RunHistory:
         """Return what has happened so far."""
-        version = _version(folder)
-        known = self._known.get(folder.path)
-        if known is None or known[0] != version:
-            known = self._known[folder.path] = (version, read_history(folder))
-        return known[1]
+        return self._known.setdefault(folder.path, _Followed(folder)).history()
+
+
+class _Followed:
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._reader = HistoryReader(folder)
+        self._known: tuple[Version, RunHistory] | None = None
+
+    def history(self) -> RunHistory:
+        with self._lock:
+            version = _version(self._folder)
+            if self._known is None or self._known[0] != version:
+                self._known = (version, self._reader.read())
+            return self._known[1]
 
 
 class _LiveSite(Generic[V]):

@@ -124,7 +124,7 @@ def undisturbed(module_project) -> Callable[[int], dict]:
     training = Training(module_project)
 
     def scraps(seed: int) -> dict:
-        assert training.start(seed).wait(120) == 0
+        assert training.start(seed).wait(240) == 0
         return dict(training.result().scraps)
 
     return scraps
@@ -177,21 +177,22 @@ def assert_every_metric_is_in_mlflow(folder: Path) -> None:
             assert (str(path.parent), entry.step) in known
 
 
+@pytest.mark.timeout(1200)
 def test_stopped_and_timed_out_training_goes_on(project, undisturbed):
     training = Training(project)
     first = training.start(100)
     assert await_that(lambda: training.trained() >= 4 and training.saved(), first)
     (run,) = project.runs()
     request_stop(RunFolder(run))
-    assert first.wait(60) == 1
+    assert first.wait(240) == 1
     assert training.result().state is State.STOPPED
     came_to = training.trained()
     text = project.file.read_text()
     project.pipeline(text.replace("retries = 50", 'timeout = "2.5s"'))
     second = project.start(environment={"EPOCHS": str(training.epochs)})
-    assert second.wait(60) == 1
+    assert second.wait(240) == 1
     assert training.result().state is State.TIMED_OUT
-    assert training.start(100).wait(60) == 0
+    assert training.start(100).wait(240) == 0
     assert dict(training.result().scraps) == undisturbed(100)
     assert training.begun(100) == 1  # it went on each time
     assert came_to < EPOCHS

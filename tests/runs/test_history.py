@@ -11,7 +11,7 @@ from nbexp.files import append_line
 from nbexp.runs.control import ControlFile, request_stop
 from nbexp.runs.events import Event, EventKind, EventLog
 from nbexp.runs.finding import find_run, find_variant, list_runs
-from nbexp.runs.history import read_history
+from nbexp.runs.history import HistoryReader, read_history
 from nbexp.runs.outcome import read_outcome
 from nbexp.runs.record import VariantRecord
 
@@ -149,3 +149,52 @@ def test_event_with_another_bit_is_left_out_and_told(tmp_path):
     history = read_history(run)
     assert history.variants["train-1"].state is State.STOPPED
     assert history.damage.endswith("damaged (line 4 is not what was written); the rest is shown")
+
+
+def test_each_look_reads_what_is_new_alone(tmp_path):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    assert run.try_lock()
+    reader = HistoryReader(run)
+    before = reader.read()
+    run.events.write_bytes(run.events.read_bytes().replace(b"train", b"?rain"))  # of the same size
+    EventLog(run).notify(ended("train-1"))
+    now = reader.read()
+    assert [before.variants["train-1"].state, now.variants["train-1"].state] == [
+        State.RUNNING,
+        State.FINISHED,
+    ]
+    assert not now.damage
+    run.unlock()
+
+
+def test_history_that_was_read_is_changed_by_no_later_event(tmp_path):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    assert run.try_lock()
+    reader = HistoryReader(run)
+    before = reader.read()
+    entry = {"time": 1.0, "step": 3, "values": {"loss": 0.5}, "rich": {}}
+    emit(run, "metrics", variant="train-1", stage="train", entries=[entry])
+    emit(run, "warning", message="beware")
+    emit(run, "variant_paused", variant="train-1", stage="train", step=3, reason="asked")
+    now = reader.read()
+    variant = now.variants["train-1"]
+    assert (variant.logged, variant.step, len(variant.course)) == ({"loss": 0.5}, 3, 1)
+    assert now.warnings == ["beware"]
+    variant = before.variants["train-1"]
+    assert (variant.logged, variant.step, len(variant.course)) == ({}, None, 0)
+    assert not before.warnings
+    run.unlock()
+
+
+def test_events_that_began_anew_are_read_from_the_beginning(tmp_path):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    assert run.try_lock()
+    reader = HistoryReader(run)
+    assert list(reader.read().variants) == ["train-1"]
+    run.events.write_bytes(b"")
+    emit(run, "warning", message="begun again")
+    assert (reader.read().variants, reader.read().warnings) == ({}, ["begun again"])
+    run.unlock()

@@ -1,0 +1,70 @@
+"""What is written of a variant before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from nbexp.files import read_json, write_json
+from nbexp.records import check
+from nbexp.runs.variant_folder import VARIANTS, VariantFolder
+
+
+@dataclass(frozen=True)
+class VariantRecord:
+    """What is written of a variant before it runs; also the content of ``variant.json``.
+
+    Attributes:
+        name: Name of the variant.
+        stage: Name of its stage.
+        label: The parameters that tell it from its siblings.
+        params: Parameters as the notebook gets them.
+        lineage: For each stage that it descends from, the name of the variant.
+        key: Its identity.
+        parts: What the identity is made of.
+        template: Path of the template.
+        attempt: Number of the attempt, from 1.
+        tracking_id: The tracker's own name for it.
+        source: Folder of the run that it was taken from, for a cached one.
+        search: The search that suggested its parameters, in whichever form; empty for none.
+        pruned_key: Identity of what it leaves if it is stopped early; empty where it can't be.
+        texts: Content hash of the template's text cells.
+        changed: What it used in an earlier execution of this identity and is not the same any more,
+            one sentence each.
+    """
+
+    name: str
+    stage: str
+    label: str
+    params: Mapping[str, Any]
+    lineage: Mapping[str, str]
+    key: str
+    parts: Mapping[str, Any]
+    template: str
+    attempt: int = 1
+    tracking_id: str | None = None
+    source: str | None = None
+    search: str = ""
+    pruned_key: str = ""
+    texts: str = ""
+    changed: Sequence[str] = ()
+
+    def write(self, folder: PathLike[str]) -> None:
+        """Write the record into a variant's folder."""
+        write_json(VariantFolder.of(folder).record, vars(self), is_checked=True)
+
+    @classmethod
+    def read(cls, folder: PathLike[str]) -> VariantRecord | None:
+        """Return the record in a variant's folder, or None where there is none of that variant."""
+        try:
+            fields = read_json(VariantFolder.of(folder).record)
+            check(fields, cls)
+            record = cls(**fields)
+        except (OSError, ValueError, TypeError):
+            return None
+        place = Path(folder)
+        is_another = place.parent.name == VARIANTS and place.name != record.name
+        return None if is_another else record
