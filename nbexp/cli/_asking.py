@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from nbexp.cli._finding import Found, find_alive
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError, did_you_mean
 from nbexp.files import read_json, shown_json
@@ -19,9 +18,10 @@ from nbexp.pipeline.params import ParamReader
 from nbexp.pipeline.problems import Problems
 from nbexp.pipeline.toml import apply_settings
 from nbexp.pipeline.values import Secret, plain, walk
-from nbexp.runs.control import Reply, Request, await_reply, send
+from nbexp.runs.control import Request
+from nbexp.runs.finding import find_alive
+from nbexp.runs.run import Run
 
-_PATIENCE_S = 30.0  # a driver that starts Ray answers once that is done
 _VERBS = {"add": "add to", "pause": "pause", "continue": "continue"}
 
 
@@ -48,11 +48,11 @@ def add_variants(root: Path, run: str | None, addition: AddOptions, *, as_json: 
     """
     if addition.samples is None and not addition.sets:
         raise UsageError("Say what to add: --samples N, or --set PARAM=VALUE, or both.")
-    found = _alive(root, run, "add")
-    stage = _stage(found, addition.stage)
-    params = _params(found, stage, addition.sets)
+    asked = _alive(root, run, "add")
+    stage = _stage(asked, addition.stage)
+    params = _params(asked, stage, addition.sets)
     request = Request("add", stage=stage, samples=addition.samples, params=params)
-    return _ask(found, request, as_json=as_json)
+    return _ask(asked, request, as_json=as_json)
 
 
 def ask(root: Path, run: str | None, what: str, *, as_json: bool) -> int:
@@ -64,48 +64,41 @@ def ask(root: Path, run: str | None, what: str, *, as_json: bool) -> int:
     return _ask(_alive(root, run, what), Request(what), as_json=as_json)
 
 
-def _alive(root: Path, run: str | None, what: str) -> Found:
-    found = find_alive(root, run, _VERBS[what])
+def _alive(root: Path, name: str | None, what: str) -> Run:
+    found = find_alive(root, name, _VERBS[what])
     if found.variant is not None:
         raise UsageError(f"{found.variant.name} is a variant; nbexp {what} takes a run.")
-    return found
+    return Run(found.folder)
 
 
-def _ask(found: Found, request: Request, *, as_json: bool) -> int:
-    since = send(found.folder, request)
-    reply = await_reply(found.folder, request, _PATIENCE_S, since) or _no_reply(found)
+def _ask(run: Run, request: Request, *, as_json: bool) -> int:
+    reply = run.ask(request)
     if as_json:
-        click.echo(shown_json({"run": found.folder.id, **asdict(reply)}, indent=1))
+        click.echo(shown_json({"run": run.id, **asdict(reply)}, indent=1))
     else:
-        Screen(to_error=not reply.is_done).line(f"{found.folder.id}: {reply.message}")
+        Screen(to_error=not reply.is_done).line(f"{run.id}: {reply.message}")
     return 0 if reply.is_done else 1
 
 
-def _no_reply(found: Found) -> Reply:
-    if not found.folder.is_alive():
-        return Reply(False, "it ended before it could do that")
-    return Reply(False, f"it was asked, but has not answered within {_PATIENCE_S:g} s")
-
-
-def _stage(found: Found, name: str | None) -> str:
-    stages = found.history.stages
+def _stage(run: Run, name: str | None) -> str:
+    stages = run.history.stages
     if not stages:
-        raise UsageError(f"{found.folder.id} is only starting; ask again in a moment.")
+        raise UsageError(f"{run.id} is only starting; ask again in a moment.")
     if name is None and len(stages) == 1:
         return stages[0]
     if name is None:
         raise UsageError(f"Name the stage: --stage STAGE, one of {', '.join(stages)}.")
     if name not in stages:
-        raise UsageError(f"{found.folder.id} has no stage {name!r}. {did_you_mean(name, stages)}")
+        raise UsageError(f"{run.id} has no stage {name!r}. {did_you_mean(name, stages)}")
     return name
 
 
-def _params(found: Found, stage: str, sets: Sequence[str]) -> Mapping[str, Any]:
+def _params(run: Run, stage: str, sets: Sequence[str]) -> Mapping[str, Any]:
     """Return the values that are set, by parameter; values in tables in tables."""
     problems = Problems("nbexp add")
     settings = [each if each.startswith(f"{stage}.") else f"{stage}.{each}" for each in sets]
     tables = apply_settings({"stages": {stage: {}}}, settings, problems)
-    reader = ParamReader(_shared(found), os.environ, problems)
+    reader = ParamReader(_shared(run), os.environ, problems)
     params = tables["stages"][stage].get("params", {})
     values = {name: reader.read(value, name) for name, value in params.items()}
     if problems.found:
@@ -115,9 +108,9 @@ def _params(found: Found, stage: str, sets: Sequence[str]) -> Mapping[str, Any]:
     return values
 
 
-def _shared(found: Found) -> Mapping[str, Any]:
+def _shared(run: Run) -> Mapping[str, Any]:
     try:
-        return dict(read_json(found.folder.pipeline).get("params", {}))
+        return dict(read_json(run.folder.pipeline).get("params", {}))
     except (OSError, ValueError):
         return {}
 

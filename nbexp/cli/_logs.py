@@ -9,11 +9,10 @@ from pathlib import Path
 
 import click
 
-from nbexp.cli._finding import find
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
 from nbexp.lines import GrowingFile
-from nbexp.runs.finding import variants_of
+from nbexp.runs.finding import find, variants_of
 from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import HistoryReader, RunHistory, VariantHistory
 from nbexp.wording import counted

@@ -9,10 +9,10 @@ import click
 
 from nbexp.api import Pipeline
 from nbexp.cli._estimate import seconds_text, slots, wall_of, work_of
-from nbexp.cli._request import RunRequest
 from nbexp.cli._screen import Part, Screen, state_part
 from nbexp.files import shown_json
 from nbexp.plan import Plan, PlannedStage, PlannedVariant
+from nbexp.runs.request import RunRequest
 from nbexp.states import State
 from nbexp.wording import counted
 

@@ -87,9 +87,8 @@ def table(
 
     RUN is the last one by default; a name that is no run's may be a stage of that.
     """
-    from nbexp.cli._finding import find_stage
     from nbexp.cli._tables import write_table
-    from nbexp.runs.finding import find_run
+    from nbexp.runs.finding import find_run, find_stage
     from nbexp.runs.results import RunResult
 
     folder, named = find_stage(root, run) if stage is None else (find_run(root, run), stage)
@@ -129,7 +128,7 @@ def export(
 
 def _notebook(name: str, run: str | None, root: Path) -> tuple[Path, str]:
     """Return the notebook that was named, or that of a variant, and what to call it."""
-    from nbexp.cli._finding import find
+    from nbexp.runs.finding import find
 
     path = Path(name)
     if path.suffix == ".ipynb" or path.is_file():

@@ -12,6 +12,7 @@ from nbexp.cli import _options
 @click.command()
 @_options.pipeline_options
 @click.option("--no-warm", is_flag=True, help="Start each kernel the ordinary way.")
+@click.option("--detach", is_flag=True, help="Start it, and return; it goes on by itself.")
 @click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON.")
 @click.pass_context
 def run(  # noqa: PLR0913 - the options of the command
@@ -23,19 +24,24 @@ def run(  # noqa: PLR0913 - the options of the command
     only: tuple[str, ...],
     fresh: bool,
     no_warm: bool,
+    detach: bool,
     as_json: bool,
 ) -> None:
     """Run the pipeline in the file PIPELINE.
 
     What ran before with the same code, parameters and inputs is taken from there. Exits with 0 if
     all went well, 1 if something failed or was stopped, 2 if the pipeline can't run as written,
-    130 after Ctrl-C.
+    130 after Ctrl-C. With --detach it exits with 0 as soon as the run has begun, which outlives the
+    terminal.
     """
-    from nbexp.cli._request import RunRequest
-    from nbexp.cli._running import run_pipeline
+    from nbexp.cli._running import run_pipeline, start_run
+    from nbexp.runs.request import RunRequest
 
     request = RunRequest(root / pipeline, sets, only, fresh, warm=not no_warm)
-    ctx.exit(run_pipeline(request, as_json=as_json))
+    if detach:
+        start_run(request, as_json=as_json)
+    else:
+        ctx.exit(run_pipeline(request, as_json=as_json))
 
 
 @click.command()
@@ -49,11 +55,11 @@ def resume(ctx: click.Context, run: str | None, *, root: Path, as_json: bool) ->
     Runs its pipeline, as the file is now, with the very --set, --only and --no-warm, and with what
     nbexp add has added to it. What has finished is looked up. RUN is the last one by default.
     """
-    from nbexp.cli._request import read_request
     from nbexp.cli._running import run_pipeline
     from nbexp.errors import UsageError
     from nbexp.runs.finding import find_run
     from nbexp.runs.history import read_history
+    from nbexp.runs.request import read_request
     from nbexp.states import State
 
     folder = find_run(root, run)
@@ -84,7 +90,7 @@ def plan(  # noqa: PLR0913 - the options of the command
     Shows the variants with their keys, which of them are cached, and how long the rest may take.
     """
     from nbexp.cli._planning import show_plan
-    from nbexp.cli._request import RunRequest
+    from nbexp.runs.request import RunRequest
 
     show_plan(RunRequest(root / pipeline, sets, only, fresh), as_json=as_json, show_all=show_all)
 

@@ -7,15 +7,19 @@ import os
 import time
 from collections.abc import Sequence
 
+import click
+
 from nbexp.api import Pipeline
 from nbexp.cli._estimate import TimeLeft, read_took
 from nbexp.cli._failure import next_step, short_path
 from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress, Progress
-from nbexp.cli._request import RequestFile, RunRequest
 from nbexp.cli._screen import STYLES, Screen
 from nbexp.cli._tally import Tally
+from nbexp.files import shown_json
 from nbexp.runs.events import Event, EventKind
 from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.request import RequestFile, RunRequest
+from nbexp.runs.starting import NameTeller, start
 from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text
 
@@ -40,7 +44,7 @@ def run_pipeline(request: RunRequest, *, as_json: bool) -> int:
                 only=request.only,
                 fresh=request.fresh,
                 warm=request.warm,
-                listeners=[tally, failed, file, progress],
+                listeners=[tally, failed, file, NameTeller(), progress],
             )
         if not as_json:
             steps = _next_steps(pipeline, tally, failed.name, request)
@@ -49,6 +53,28 @@ def run_pipeline(request: RunRequest, *, as_json: bool) -> int:
         if error.errno != errno.EIO or tally.state is None:
             raise  # else the run has ended, and its terminal was closed
     return _exit_code(tally)
+
+
+def start_run(request: RunRequest, *, as_json: bool) -> None:
+    """Start a run that goes on by itself, and tell how to follow it.
+
+    Raises:
+        NbexpError: It did not begin.
+    """
+    run = start(request)
+    if as_json:
+        click.echo(shown_json({"run": run.id, "folder": str(run.folder.path)}))
+        return
+    screen = Screen()
+    screen.line((run.id, "bold"), " goes on by itself")
+    screen.line(f"  in {short_path(run.folder.path)}")
+    for command, what in (
+        ("nbexp logs --follow", "what it prints"),
+        ("nbexp show", "how it stands"),
+        ("nbexp stop", "ends it"),
+    ):
+        command_there = next_step(command, run.folder.project)
+        screen.line("  next: ", (f"{command_there:<24}", "bold"), (f"  {what}", "dim"))
 
 
 class _FirstFailure:

@@ -34,9 +34,9 @@ def show(
     RUN is the last run by default. With VARIANT, all that is known of that variant
     is shown. Part of a name will do.
     """
-    from nbexp.cli._finding import find
     from nbexp.cli._showing import show_run
     from nbexp.cli._variant import show_variant
+    from nbexp.runs.finding import find
 
     found = find(root, run, variant)
     if found.variant is not None:

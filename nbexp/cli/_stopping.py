@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from nbexp.cli._finding import Found, find_alive
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
 from nbexp.runs.control import request_stop
-from nbexp.runs.finding import find_variant
-from nbexp.runs.history import read_history
+from nbexp.runs.finding import Found, find_alive, find_variant
+from nbexp.runs.run import Run
 from nbexp.wording import counts_text
 
 _PATIENCE_S = 15.0
@@ -25,16 +24,17 @@ def stop_run(root: Path, run: str | None, variant: str | None) -> int:
     """
     found = _going_on(root, run, variant)
     name = found.variant.name if found.variant else None
-    request_stop(found.folder, name)
+    stopping = Run(found.folder)
+    request_stop(stopping.folder, name)
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
-        history = read_history(found.folder)
+        history = stopping.history
         if name is not None and history.variants[name].state.is_final:
             return _tell(f"{name} is {history.variants[name].state}.")
         if history.state is not None:
-            return _tell(f"{found.folder.id} is {history.state}: {counts_text(history.counts)}.")
+            return _tell(f"{stopping.id} is {history.state}: {counts_text(history.counts)}.")
         time.sleep(_LOOK_S)
-    what = name or found.folder.id
+    what = name or stopping.id
     _tell(f"{what} was asked to stop, but has not within {_PATIENCE_S:g} s; see nbexp show.")
     return 1
 

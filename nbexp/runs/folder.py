@@ -9,6 +9,7 @@ runs/digits-20261120-142233/
 ├── templates/                     the notebooks as they were when the run began
 ├── searches/                      what searches suggested
 ├── control.jsonl                  requests to the run
+├── output.txt                     what its process wrote, where it has no terminal
 ├── driver.lock                    locked while the run is alive
 ├── report/, tensorboard/          its pages, and its boards
 └── variants/train-3f9a2c81/
@@ -130,6 +131,11 @@ class RunFolder:
     def report_page(self) -> Path:
         """The first page of its report."""
         return self.report / "index.html"
+
+    @property
+    def output(self) -> Path:
+        """What its process wrote, where it was started without a terminal."""
+        return self.path / "output.txt"
 
     @property
     def tensorboard(self) -> Path:

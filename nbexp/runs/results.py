@@ -96,8 +96,20 @@ class RunResult:
         run = RunFolder(folder)
         if not run.exists:
             raise UsageError(f"There is no run in {folder}; runs lie in runs/ beside a pipeline.")
-        history = read_history(run)
-        return cls(run.id, folder, history.state or State.RUNNING, history)
+        return cls.of(run, read_history(run))
+
+    @classmethod
+    def of(cls, folder: RunFolder, history: RunHistory) -> RunResult:
+        """Return what a run came to whose events have been read."""
+        return cls(folder.id, folder.path, history.state or State.RUNNING, history)
+
+    def variant(self, name: str) -> VariantResult:
+        """Return a variant by its name; only its files are read.
+
+        Raises:
+            KeyError: There is none.
+        """
+        return _variant_result(RunFolder(self.folder), self.history.variants[name])
 
     def stage(self, name: str) -> tuple[VariantResult, ...]:
         """Return the variants of a stage."""

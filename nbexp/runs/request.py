@@ -45,6 +45,12 @@ class RunRequest:
         sets = [word for each in self.sets for word in ("--set", each)]
         return shlex.join([*sets, *(word for each in self.only for word in ("--only", each))])
 
+    @property
+    def words(self) -> list[str]:
+        """All options of ``nbexp run``."""
+        fresh, cold = ["--fresh"] * self.fresh, ["--no-warm"] * (not self.warm)
+        return [*shlex.split(self.options), *fresh, *cold]
+
 
 class RequestFile:
     """Keeps what a run was asked for in its folder; a listener of its events.
@@ -85,7 +91,7 @@ def read_request(folder: RunFolder) -> RunRequest:
             f"What {folder.id} was asked for is not known: it was started from Python or by an "
             "earlier nbexp, or its request.json is damaged. Run its pipeline: nbexp run PIPELINE."
         )
-    pipeline = folder.path.parent.parent / record["pipeline"]
+    pipeline = folder.project / record["pipeline"]
     warm = record["warm"]
     sets, only = tuple(record["sets"]), tuple(record["only"])
     return RunRequest(pipeline, sets, only, warm=warm, additions=_additions(folder))
