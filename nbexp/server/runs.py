@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from nbexp.reports.ansi import settle, to_html
+from nbexp.render.ansi import settle, to_html
 from nbexp.reports.data import Run
 from nbexp.reports.site import PAGES_AMONG_RUNS, Site
 from nbexp.results import best_by_stage, run_duration_s, run_state
