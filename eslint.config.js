@@ -1,4 +1,4 @@
-// What tsc does not see in the scripts of reports' pages, and in their tests.
+// What tsc does not see in the scripts of reports' pages and of frames, and in their tests.
 const js = require("@eslint/js");
 const globals = require("globals");
 
@@ -20,7 +20,7 @@ module.exports = [
     languageOptions: { sourceType: "script", globals: globals.browser },
   },
   {
-    files: ["nbexp/reports/frame/*.js"],
+    files: ["nbexp/render/frame/*.js"],
     languageOptions: {
       sourceType: "script",
       globals: {

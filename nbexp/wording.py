@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from nbexp.states import State
+
+_DIGITS = range(4, 18)  # of the largest number of a column; 17 tell any two floats apart
+_WIDE = 1e4  # from the smallest number of a column to the largest: too far for decimals
 
 
 def counts_text(counts: Mapping[State, int]) -> str:
@@ -44,3 +47,32 @@ def time_text(seconds: float) -> str:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
     except (OverflowError, ValueError, OSError):  # from a damaged file
         return ""
+
+
+def aligned(numbers: Iterable[float]) -> list[str]:
+    """Return numbers as texts for a column: different ones look different.
+
+    They have as many decimals as that needs, the same for all, unless they are too far apart or
+    too far from one: then each has digits of its own.
+    """
+    values = list(numbers)
+    finite = {float(value) for value in values if math.isfinite(value)}
+    for digits in _DIGITS:
+        written = {value: _written(value, finite, digits) for value in finite}
+        if len(set(written.values())) == len(finite):
+            break
+    return [written[value] if value in written else _not_finite(value) for value in values]
+
+
+def _written(value: float, among: Iterable[float], digits: int) -> str:
+    sizes = [abs(each) for each in among if each]
+    least, most = min(sizes, default=1.0), max(sizes, default=1.0)
+    if least < 1e-4 or most >= 1e9 or most / least > _WIDE:
+        return f"{value:.{digits}g}"
+    wanted = max(digits - 1 - math.floor(math.log10(most)), 1 - math.floor(math.log10(least)))
+    needed = max(0 if each.is_integer() else len(f"{each!r}".partition(".")[2]) for each in among)
+    return f"{value:.{max(0, min(wanted, needed))}f}"
+
+
+def _not_finite(value: float) -> str:
+    return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"

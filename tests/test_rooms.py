@@ -80,6 +80,7 @@ def test_rooms_import_each_other_in_no_cycle() -> None:
 
 def test_rooms_below_know_nothing_of_those_above() -> None:
     graph = rooms()
+    assert graph["render"] <= {"files", "scrapbook_format"}
     assert graph["source"] <= {"files", "formats"}
     assert graph["checkpoints"] <= {"artifacts", "errors", "files", "records"}
     assert graph["pipeline"] <= {"errors", "files", "source", "states"}
@@ -113,7 +114,7 @@ def loaded_by(module: str) -> set[str]:
     "module",
     ["nbexp", "nbexp.api", "nbexp.cli", "nbexp.pipeline", "nbexp.plan", "nbexp.notebook.hooks",
      "nbexp.notebook.gluing", "nbexp.notebook.saving", "nbexp.run", "nbexp.runs.results",
-     "nbexp.tracking"],
+     "nbexp.tracking", "nbexp.render"],
 )  # fmt: skip
 def test_import_is_light(module: str) -> None:
     assert not loaded_by(module) & set(HEAVY)

@@ -15,9 +15,8 @@ from nbexp import __version__
 from nbexp.errors import NbexpError, UsageError
 from nbexp.files import read_bytes, write_atomic
 from nbexp.formats import read_notebook
-from nbexp.reports.notebooks import render_notebook
+from nbexp.render import library_source, render_notebook
 from nbexp.reports.pages import Pages, asset, library_script
-from nbexp.reports.sandbox import library_source
 from nbexp.scrapbook_format import is_value
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "microsoft-edge", "brave")

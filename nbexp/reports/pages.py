@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbexp.reports.texts import aligned
-from nbexp.wording import counted, duration_text, number_text, time_text
+from nbexp.wording import aligned, counted, duration_text, number_text, time_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment

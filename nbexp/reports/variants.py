@@ -12,10 +12,9 @@ from urllib.parse import quote
 
 from nbexp.files import link_or_copy, open_file, read_bytes, write_atomic
 from nbexp.formats import read_notebook
+from nbexp.render import RenderedNotebook, library_source, render_notebook
 from nbexp.reports.data import Run, StageData, VariantData, flat
-from nbexp.reports.notebooks import RenderedNotebook, render_notebook
 from nbexp.reports.pages import CHART_SCRIPTS, library_script
-from nbexp.reports.sandbox import library_source
 from nbexp.reports.tables import curves, text_of
 from nbexp.runs.variant_folder import LOG, NOTEBOOK, VariantFolder
 from nbexp.states import State

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from nbexp.lines import GrowingFile
-from nbexp.reports.ansi import settle, to_html
+from nbexp.render.ansi import settle, to_html
 from nbexp.reports.data import Run
 from nbexp.reports.site import PAGES_AMONG_RUNS, Site
 from nbexp.runs.finding import list_runs

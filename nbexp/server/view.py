@@ -19,9 +19,8 @@ from urllib.parse import quote
 from nbexp import __version__
 from nbexp.errors import UsageError
 from nbexp.formats import read_notebook
-from nbexp.reports.notebooks import RenderedNotebook, render_notebook
+from nbexp.render import LIBRARIES, RenderedNotebook, library_source, render_notebook
 from nbexp.reports.pages import POLICY, Pages, asset, library_script
-from nbexp.reports.sandbox import LIBRARIES, library_source
 from nbexp.runs.finding import list_runs
 from nbexp.runs.folder import RUNS, RunFolder
 from nbexp.runs.variant_folder import NOTEBOOK, VARIANTS

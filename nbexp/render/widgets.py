@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any
 
-from nbexp.reports.markdown import sanitize_html
+from nbexp.render.markdown import sanitize_html
 
 _STATE = "application/vnd.jupyter.widget-state+json"
 _MODEL = "IPY_MODEL_"

@@ -5,10 +5,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from nbexp.reports.ansi import plain, settle, to_html
-from nbexp.reports.markdown import Anchors, prose, sanitize_html
-from nbexp.reports.mathml import to_mathml
-from nbexp.reports.sanitize import needs_sandbox
+from nbexp.render.ansi import plain, settle, to_html
+from nbexp.render.markdown import Anchors, prose, sanitize_html
+from nbexp.render.mathml import to_mathml
+from nbexp.render.sanitize import needs_sandbox
 
 FORBIDDEN = {"script", "style", "svg", "iframe", "form", "input", "base", "meta", "link", "mglyph"}
 

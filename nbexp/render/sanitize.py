@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from nbexp.reports.highlighting import token_classes
+from nbexp.render.highlighting import token_classes
 
 
 def _words(text: str) -> set[str]:
@@ -71,7 +71,7 @@ _PANDAS = re.compile(r"<style scoped>\s*\.dataframe[^<]*</style>")
 
 
 def needs_sandbox(source: str) -> bool:
-    """Whether HTML has scripts, styles or forms, which it would lose if it were cleaned."""
+    """Whether HTML has scripts, styles or forms, which it would lose if it were sanitised."""
     return _INTERACTIVE.search(_PANDAS.sub("", source)) is not None
 
 

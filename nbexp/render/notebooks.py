@@ -9,12 +9,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from nbexp.reports.attachments import Attachments
-from nbexp.reports.highlighting import focusable, highlight, language_of
-from nbexp.reports.images import IMAGES, image_of
-from nbexp.reports.markdown import Anchors, Heading, prose
-from nbexp.reports.outputs import OutputRenderer
-from nbexp.reports.texts import joined
+from nbexp.render.attachments import Attachments
+from nbexp.render.highlighting import focusable, highlight, language_of
+from nbexp.render.images import IMAGES, image_of
+from nbexp.render.markdown import Anchors, Heading, prose
+from nbexp.render.outputs import OutputRenderer
+from nbexp.render.texts import joined
 
 __all__ = ["CellInfo", "Heading", "RenderedNotebook", "render_notebook"]
 
@@ -57,7 +57,7 @@ class RenderedNotebook:
         html: Its cells, each an ``<article class="nb-cell" id="cell-N">``.
         headings: Its headings, in order.
         libraries: Names of the libraries that the page must bring for its frames, such as
-            ``plotly``; see `nbexp.reports.sandbox.library_source`.
+            ``plotly``; see `nbexp.render.sandbox.library_source`.
         cells: What is known of each cell.
     """
 
@@ -83,7 +83,7 @@ def render_notebook(
         attachments_url: Where that folder is, seen from the page; a quoted, relative URL.
         inline_bytes: Size up to which an output stands in the page itself.
         whole_url: Where the notebook's own file is, seen from the page; it has what is too large
-            for a report.
+            for a page.
 
     Raises:
         OSError: A file can't be written into `attachments`.

@@ -12,9 +12,8 @@ import nbformat
 import pytest
 from notebook_page import CHROMIUM, browser, executed, write_page
 
-from nbexp.reports.notebooks import render_notebook
+from nbexp.render import library_source, render_notebook
 from nbexp.reports.pages import library_script
-from nbexp.reports.sandbox import library_source
 
 PACKAGES = ("plotly", "vl_convert", "altair", "ipywidgets")
 MISSING = [package for package in PACKAGES if find_spec(package) is None]

@@ -1,10 +1,10 @@
-"""Texts as notebooks keep it, and numbers in columns."""
+"""Numbers as people read them."""
 
 from __future__ import annotations
 
 import pytest
 
-from nbexp.reports.texts import aligned
+from nbexp.wording import aligned
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from nbexp.reports.texts import size_text
+from nbexp.render.texts import size_text
 from nbexp.scrapbook_format import RECORD, encoder_of
 
 _LONGEST = 100  # characters

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
-from nbexp.reports.notebooks import RenderedNotebook, render_notebook
-from nbexp.reports.sandbox import library_source
+from nbexp.render import RenderedNotebook, library_source, render_notebook
 
 
 def png(size: int) -> str:

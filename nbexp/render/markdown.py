@@ -1,6 +1,6 @@
 """Markdown and HTML that may stand in a page: nothing in them runs, loads or covers anything.
 
-All of it is cleaned, and after that links, images and headings get the form that a report needs.
+All of it is sanitised, and after that links, images and headings get the form that a page needs.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from html import escape, unescape
 from typing import Any
 from urllib.parse import unquote
 
-from nbexp.reports.highlighting import focusable, highlight
-from nbexp.reports.mathml import to_mathml
-from nbexp.reports.sanitize import sanitize
+from nbexp.render.highlighting import focusable, highlight
+from nbexp.render.mathml import to_mathml
+from nbexp.render.sanitize import sanitize
 
 _LONGEST = 50_000  # characters of Markdown; more is shown as it was written
 _SHIFT = 2  # a notebook stands under its page's h1 and h2

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from notebook_page import CHROMIUM, browser, write_page
 
-from nbexp.reports import sandbox
-from nbexp.reports.attachments import Attachments
+from nbexp.render import sandbox
+from nbexp.render.attachments import Attachments
+from nbexp.render.sandbox import html_frame, plotly_frame, script_frame, vega_frame
 from nbexp.reports.pages import library_script
-from nbexp.reports.sandbox import html_frame, plotly_frame, script_frame, vega_frame
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="playwright or chromium is missing")
 

@@ -1,6 +1,6 @@
 """Outputs of bokeh, and of HoloViews and Panel, which build on it.
 
-They load their libraries in one output of a notebook, and draw in others; a report brings the
+They load their libraries in one output of a notebook, and draw in others; a page brings the
 libraries itself, so that the first are left out. A figure is a script that draws in an element: of
 bokeh an output of its own after that of the element, of Panel in the same HTML.
 """
@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nbexp.reports.texts import joined
+from nbexp.render.texts import joined
 
 _DRAWS = re.compile(r"application/vnd\.(bokehjs|holoviews)_exec\.v0\+json")
 _LOADS = re.compile(r"application/vnd\.(?:bokehjs|holoviews)_load\.v0\+json")

@@ -14,7 +14,7 @@ from hostile_cells import ATTEMPTS, EVIL_WIDGET, REACHES
 from nbformat.v4 import new_markdown_cell
 from notebook_page import CHROMIUM, browser, write_page
 
-from nbexp.reports.notebooks import render_notebook
+from nbexp.render import render_notebook
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="playwright or chromium is missing")
 

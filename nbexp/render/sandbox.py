@@ -44,7 +44,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from nbexp.reports.attachments import Attachments
+from nbexp.render.attachments import Attachments
 
 # And the packages that bring them.
 LIBRARIES = {

@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from nbexp.reports.attachments import Attachments, decoded
-from nbexp.reports.texts import joined
+from nbexp.render.attachments import Attachments, decoded
+from nbexp.render.texts import joined
 
 # How their files begin, and the suffixes of those.
 IMAGES = {

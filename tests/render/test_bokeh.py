@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 from notebook_page import CHROMIUM, browser, executed, write_page
 
-from nbexp.reports import outputs
-from nbexp.reports.notebooks import render_notebook
+from nbexp.render import library_source, outputs, render_notebook
 from nbexp.reports.pages import library_script
-from nbexp.reports.sandbox import library_source
 
 PACKAGES = ("bokeh", "panel", "holoviews")
 MISSING = [package for package in PACKAGES if find_spec(package) is None]

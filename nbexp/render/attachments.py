@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 
 from nbexp.files import write_atomic
-from nbexp.reports.texts import size_text
+from nbexp.render.texts import size_text
 
 _PLENTY = 32  # times the limit of one output; a page with more in it gets stricter
 _STRICTER = 16

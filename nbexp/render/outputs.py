@@ -1,4 +1,4 @@
-"""Outputs of a cell as HTML, each in the richest form that a report can show."""
+"""Outputs of a cell as HTML, each in the richest form that a page can show."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape, unescape
 from typing import Any
 
-from nbexp.reports.ansi import plain, settle, to_html
-from nbexp.reports.attachments import Attachments, decoded
-from nbexp.reports.bokeh import html_of, is_loading, libraries_of
-from nbexp.reports.glued import scrap_lines
-from nbexp.reports.highlighting import focusable
-from nbexp.reports.images import image_of
-from nbexp.reports.markdown import prose, sanitize_html
-from nbexp.reports.mathml import to_mathml
-from nbexp.reports.sandbox import (
+from nbexp.render.ansi import plain, settle, to_html
+from nbexp.render.attachments import Attachments, decoded
+from nbexp.render.bokeh import html_of, is_loading, libraries_of
+from nbexp.render.glued import scrap_lines
+from nbexp.render.highlighting import focusable
+from nbexp.render.images import image_of
+from nbexp.render.markdown import prose, sanitize_html
+from nbexp.render.mathml import to_mathml
+from nbexp.render.sandbox import (
     LIBRARIES,
     bokeh_frame,
     html_frame,
@@ -26,9 +26,9 @@ from nbexp.reports.sandbox import (
     vega_frame,
     widgets_frame,
 )
-from nbexp.reports.sanitize import needs_sandbox
-from nbexp.reports.texts import ends, joined, size_text
-from nbexp.reports.widgets import Widgets
+from nbexp.render.sanitize import needs_sandbox
+from nbexp.render.texts import ends, joined, size_text
+from nbexp.render.widgets import Widgets
 from nbexp.scrapbook_format import about
 
 Table = Mapping[str, Any]
@@ -86,7 +86,7 @@ class OutputRenderer:
             try:
                 yield self._output(output)
             except OSError:
-                raise  # the report itself can't be written
+                raise  # what goes beside the page can't be written
             except Exception as error:  # whatever a notebook holds, the rest of it is shown
                 yield _note(f"This output can't be shown ({type(error).__name__}: {error})")
 
@@ -246,7 +246,7 @@ class OutputRenderer:
         return self.text(joined(value))
 
     def _unknown(self, data: Table) -> str:
-        """Return a link to data of a kind that a report can't show."""
+        """Return a link to data of a kind that a page can't show."""
         return "".join(self._download(str(mime), value) for mime, value in data.items())
 
     def _download(self, mime: str, value: Any) -> str:
@@ -279,7 +279,7 @@ def _unframed(html: str) -> str:
 
 
 def _absent(html: str) -> str:
-    """Return a note on the servers from which HTML would load scripts, which a report does not."""
+    """Return a note on the servers from which HTML would load scripts, which a page does not."""
     hosts = _ASKED.findall(html) + (_LOADED.findall(html) if len(html) < _SMALL else [])
     if not hosts:
         return ""
