@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbexp.files import value_text
-from nbexp.reports.data import Run, StageData, VariantData
+from nbexp.reports.data import RunData, StageData, VariantData
 from nbexp.reports.tables import Columns, stage_table
 from nbexp.reports.timeline import TimelineEntry, code_of, metrics_of, settings_of
 from nbexp.runs.history import RunHistory, VariantHistory
@@ -45,7 +45,7 @@ class Places:
             and the report brings the pages of their best variants along.
     """
 
-    own: Run
+    own: RunData
     elsewhere: str | None
 
     def has(self, variant: VariantData) -> bool:
@@ -54,13 +54,13 @@ class Places:
         record = self.own.variant(known).record if known else None
         return bool(record and variant.record and record.key == variant.record.key)
 
-    def of_run(self, run: Run) -> str | None:
+    def of_run(self, run: RunData) -> str | None:
         """Return where a run's first page is, if there is one."""
         if run.id == self.own.id:
             return "index.html"
         return None if self.elsewhere is None else f"{self.elsewhere}{run.id}/index.html"
 
-    def of_variant(self, run: Run, variant: VariantData) -> str | None:
+    def of_variant(self, run: RunData, variant: VariantData) -> str | None:
         """Return where a variant's page is, or could be brought to; None if it is too large."""
         page = f"variants/{variant.name}.html"
         if run.id == self.own.id or self.has(variant):
@@ -83,7 +83,7 @@ def find_compared_runs(places: Places, entries: Sequence[TimelineEntry]) -> list
     return [_compared_run(places, each) for each in same if each.id == run.id or each.id in others]
 
 
-def comparison_data(run: Run, compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
+def comparison_data(run: RunData, compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
     """Return what the page that compares runs loads, for JSON.
 
     ``table`` and each of ``best``, by stage, have the form of a stage's data; a row of the latter

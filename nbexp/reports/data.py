@@ -112,7 +112,7 @@ class StageData:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunData:
     """A run.
 
     Attributes:
@@ -128,13 +128,13 @@ class Run:
     tracking: Mapping[str, Any]
 
     @classmethod
-    def read(cls, path: Path) -> Run:
+    def read(cls, path: Path) -> RunData:
         """Read a run from its folder."""
         folder = RunFolder(path)
         return cls.of(folder, read_history(folder))
 
     @classmethod
-    def of(cls, folder: RunFolder, history: RunHistory) -> Run:
+    def of(cls, folder: RunFolder, history: RunHistory) -> RunData:
         """Return a run whose events have been read."""
         source, tracking = (_table(folder.path / f"{n}.json", _FORMS[n]) for n in _FORMS)
         return cls(folder, history, source, tracking)

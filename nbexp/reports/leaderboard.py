@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nbexp.pipeline import Mode
-from nbexp.reports.data import Run, VariantData, flat
+from nbexp.reports.data import RunData, VariantData, flat
 from nbexp.reports.tables import text_of
 from nbexp.reports.timeline import TimelineEntry
 from nbexp.runs.history import VariantHistory
 from nbexp.runs.results import best_first
 
 _PLACES = 50
-Find = Callable[[Run, VariantData], tuple[str | None, bool]]
+Find = Callable[[RunData, VariantData], tuple[str | None, bool]]
 
 
 @dataclass(frozen=True)

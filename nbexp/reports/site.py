@@ -15,7 +15,7 @@ from nbexp.files import read_bytes
 from nbexp.metrics import Entry as Logged
 from nbexp.permutation_importance import importance
 from nbexp.reports.comparison import ComparedRun, Places, comparison_data, find_compared_runs
-from nbexp.reports.data import Run, StageData, VariantData
+from nbexp.reports.data import RunData, StageData, VariantData
 from nbexp.reports.diagram import draw
 from nbexp.reports.leaderboard import leaderboards
 from nbexp.reports.pages import CHART_SCRIPTS, Pages, script_json
@@ -53,13 +53,13 @@ class Site:
 
     def __init__(  # noqa: PLR0913 - what there is around a run
         self,
-        run: Run,
+        run: RunData,
         folder: Path,
         shared: Mapping[str, Any] | None = None,
         *,
         elsewhere: str | None = None,
         has_compared_runs: bool = True,
-        read_other: Callable[[Path], Run] = Run.read,
+        read_other: Callable[[Path], RunData] = RunData.read,
     ) -> None:
         self._run = run
         self._folder = folder
@@ -223,7 +223,7 @@ class Site:
         boards = leaderboards(self._entries, self._find)
         return self._page("leaderboard.html", path, boards=boards)
 
-    def _find(self, run: Run, variant: VariantData) -> tuple[str | None, bool]:
+    def _find(self, run: RunData, variant: VariantData) -> tuple[str | None, bool]:
         """Return the page of a variant of any run, if there is one, and whether it is an own."""
         page = self._places.of_variant(run, variant)
         if page is None or page.startswith("variants/"):
@@ -240,7 +240,7 @@ class Site:
         return self._page("compare.html", path, runs=runs, scripts=scripts)
 
 
-def _about(run: Run) -> list[tuple[str, str]]:
+def _about(run: RunData) -> list[tuple[str, str]]:
     return [
         ("task", run.task if run.task != run.history.pipeline else ""),
         ("started", time_text(run.history.started)),
@@ -274,7 +274,7 @@ def _settings(source: Mapping[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def _code_text(run: Run) -> str:
+def _code_text(run: RunData) -> str:
     """Return what tells the code from that of other runs, as far as it is not in the commit."""
     return ", ".join(f"{name} {code}" for name, code in code_of(run).items())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.files import value_text
-from nbexp.reports.data import Run
+from nbexp.reports.data import RunData
 from nbexp.runs.finding import list_runs
 from nbexp.runs.history import RunHistory, VariantHistory
 from nbexp.runs.record import VariantRecord
@@ -30,7 +30,7 @@ class TimelineEntry:
         changes: What is different from that, in words.
     """
 
-    run: Run
+    run: RunData
     best: Mapping[tuple[str, str], VariantHistory]
     before: str | None
     changes: tuple[str, ...]
@@ -55,7 +55,7 @@ class TimelineEntry:
         return self.best[key].metric if key in self.best else None
 
 
-def timeline(run: Run, read: Callable[[Path], Run] = Run.read) -> list[TimelineEntry]:
+def timeline(run: RunData, read: Callable[[Path], RunData] = RunData.read) -> list[TimelineEntry]:
     """Return the runs of the same task that lie beside a run, itself included, oldest first.
 
     Args:
@@ -63,7 +63,7 @@ def timeline(run: Run, read: Callable[[Path], Run] = Run.read) -> list[TimelineE
         read: Returns another run by its folder.
     """
     entries: list[TimelineEntry] = []
-    last: dict[str, Run] = {}  # of each pipeline
+    last: dict[str, RunData] = {}  # of each pipeline
     for folder in list_runs(run.folder.path.parent):
         now = run if folder.id == run.id else read(folder.path)
         if now.task != run.task:
@@ -94,7 +94,7 @@ def settings_of(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name.removeprefix("stages."), value
 
 
-def code_of(run: Run) -> dict[str, str]:
+def code_of(run: RunData) -> dict[str, str]:
     """Return what tells the code and the input files of a run from others, each by its name."""
     found: dict[str, str] = {}
     for path in sorted(run.folder.templates.glob("*.ipynb")):
@@ -108,14 +108,14 @@ def code_of(run: Run) -> dict[str, str]:
     return found
 
 
-def _parts(run: Run, stage: str) -> Mapping[str, Any]:
+def _parts(run: RunData, stage: str) -> Mapping[str, Any]:
     """Return what the identity of a stage's first variant is made of; empty if none began."""
     folders = (run.folder.variant(variant.name) for variant in run.history.of_stage(stage))
     records = (VariantRecord.read(folder) for folder in folders)
     return next((record.parts for record in records if record), {})
 
 
-def _changes(before: Run, now: Run) -> Iterator[str]:
+def _changes(before: RunData, now: RunData) -> Iterator[str]:
     """Yield what is different between two runs, in words; the most telling first."""
     old, new = code_of(before), code_of(now)
     for name in {**old, **new}:
@@ -130,7 +130,7 @@ def _changes(before: Run, now: Run) -> Iterator[str]:
         yield f"commit {before.commit} → {now.commit}"
 
 
-def _setting_changes(before: Run, now: Run) -> Iterator[str]:
+def _setting_changes(before: RunData, now: RunData) -> Iterator[str]:
     old, new = dict(settings_of(before.source)), dict(settings_of(now.source))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     for name in names[:_MAX_CHANGES]:

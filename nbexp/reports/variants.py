@@ -13,7 +13,7 @@ from urllib.parse import quote
 from nbexp.files import link_or_copy, open_file, read_bytes, write_atomic
 from nbexp.formats import read_notebook
 from nbexp.render import RenderedNotebook, library_source, render_notebook
-from nbexp.reports.data import Run, StageData, VariantData, flat
+from nbexp.reports.data import RunData, StageData, VariantData, flat
 from nbexp.reports.pages import CHART_SCRIPTS, library_script
 from nbexp.reports.tables import curves, text_of
 from nbexp.runs.variant_folder import LOG, NOTEBOOK, VariantFolder
@@ -59,7 +59,7 @@ class VariantPages:
 
     def __init__(
         self,
-        run: Run,
+        run: RunData,
         folder: Path,
         *,
         assets: Path | None = None,
@@ -171,7 +171,7 @@ class VariantPages:
         return [(word, others) for word, others in found if others]
 
 
-def _descendants(run: Run) -> dict[str, list[str]]:
+def _descendants(run: RunData) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for variant in run.history.variants.values():
         for ancestor in variant.lineage.values():

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from nbexp.lines import GrowingFile
 from nbexp.render.ansi import settle, to_html
-from nbexp.reports.data import Run
+from nbexp.reports.data import RunData
 from nbexp.reports.site import PAGES_AMONG_RUNS, Site
 from nbexp.runs.finding import list_runs
 from nbexp.runs.folder import RunFolder
@@ -114,7 +114,7 @@ class LiveRun:
         self._shared = shared
         self._histories = histories
         self._has_neighbours = has_neighbours
-        self._run: tuple[Version, Run] | None = None
+        self._run: tuple[Version, RunData] | None = None
         self._own = _LiveSite(lambda: _version(self.folder), self._make)
         # Under a lock of their own, as they take longer the more runs there are.
         self._among = _LiveSite(self._versions, lambda each: self._make(each[self.folder.id]))
@@ -215,9 +215,9 @@ class LiveRun:
             read_other=self._read,
         )
 
-    def _read(self, path: Path) -> Run:
+    def _read(self, path: Path) -> RunData:
         folder = RunFolder(path)
-        return Run.of(folder, self._histories.of(folder))
+        return RunData.of(folder, self._histories.of(folder))
 
     def _versions(self) -> dict[str, Version]:
         """Return the versions of the runs beside it and its own, by name."""
