@@ -89,8 +89,7 @@ def _test_of_table(kind: Any) -> Callable[[Any], bool]:
 
 def _fits_plain(value: Any, kind: Any) -> bool:
     if kind is Name:
-        is_text = isinstance(value, str) and value not in ("", ".", "..")
-        return is_text and "/" not in value and "\0" not in value and len(value) < 256
+        return isinstance(value, str) and _is_name(value)
     if type(value) is kind and kind in (str, float):
         return True
     if isinstance(value, bool):
@@ -100,6 +99,12 @@ def _fits_plain(value: Any, kind: Any) -> bool:
     if issubclass(kind, Enum):
         return isinstance(value, str) and value in {each.value for each in kind}
     return isinstance(value, kind)
+
+
+def _is_name(text: str) -> bool:
+    if text in ("", ".", "..") or "/" in text or "\0" in text or len(text) >= 256:
+        return False
+    return text.isascii() or text == text.encode(errors="replace").decode()
 
 
 def _wrong(record: Mapping[str, Any], kind: Any) -> Iterator[str]:

@@ -48,12 +48,12 @@ class EventKind(StrEnum):
 
 
 _TYPES = {
-    "run": str, "pipeline": str, "stages": list[str], "metrics": dict[str, list[str]],
-    "variant": Name, "stage": str, "label": str, "lineage": dict[str, str], "attempt": int,
+    "run": str, "pipeline": str, "stages": list[Name], "metrics": dict[Name, list[str]],
+    "variant": Name, "stage": Name, "label": str, "lineage": dict[str, str], "attempt": int,
     "entries": list[EntryRecord], "reason": str, "step": int | None, "donor": str,
     "params": dict[str, Any], "state": State, "duration_s": float | None, "metric": float | None,
     "error": CellError | None, "note": str, "source": str | None, "folder": str,
-    "kept": list[str], "message": str, "is_done": bool,
+    "kept": list[Name], "message": str, "is_done": bool,
 }  # fmt: skip
 _OF_VARIANT = ("variant", "stage")
 _NEEDED = {

@@ -151,6 +151,16 @@ def test_event_with_another_bit_is_left_out_and_told(tmp_path):
     assert history.damage.endswith("damaged (line 4 is not what was written); the rest is shown")
 
 
+@pytest.mark.parametrize("name", ["half \ud800", "a/b", ""])
+def test_event_of_a_stage_that_no_pipeline_can_have_is_damage(tmp_path, name):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    emit(run, "variant_added", variant="train-2", stage=name, label="", lineage={})
+    history = read_history(run)
+    assert (list(history.variants), history.stages) == (["train-1"], ["train"])
+    assert "variant_added with an odd stage" in history.damage
+
+
 def test_each_look_reads_what_is_new_alone(tmp_path):
     run = make_run(tmp_path)
     start_variant(run, "train-1")
