@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,12 +33,13 @@ class GrowingFile:
         self.rest = b""
         self._most = most
 
-    def is_anew(self) -> bool:
-        """Whether the file has become shorter: it began anew, as the log of an attempt does."""
+    @property
+    def unread(self) -> int:
+        """Number of bytes that are left; below zero where the file began anew, as a log does."""
         try:
-            return self.path.stat().st_size < self.offset
+            return self.path.stat().st_size - self.offset
         except OSError:
-            return False
+            return 0
 
     def take(self) -> bytes:
         """Return the whole lines since the last call; none while there is no file.
@@ -47,9 +51,10 @@ class GrowingFile:
             OSError: The file is there, but can't be read.
         """
         try:
-            if self.is_anew():
+            found = self.path.stat()
+            if found.st_size < self.offset:
                 self.offset, self.rest = 0, b""
-            if self.path.stat().st_size <= self.offset:
+            if found.st_size == self.offset and stat.S_ISREG(found.st_mode):
                 return b""
             with open_file(self.path, most=None) as file:
                 file.seek(self.offset)
@@ -80,14 +85,16 @@ class JsonLinesFile:
 
     def is_anew(self) -> bool:
         """Whether the file has become shorter."""
-        return self._file.is_anew()
+        return self._file.unread < 0
 
     def take(self) -> Iterator[Any]:
         """Yield the values of the whole lines since the last call; damaged lines are left out.
 
         Raises:
-            OSError: The file is there, but can't be read.
+            OSError: The file is there, but can't be read, or has grown by more than 1 GiB.
         """
+        if self._file.unread > _MOST:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(self._file.path))
         while data := self._file.take():
             if len(data) == self._file.offset:
                 self._number = 0

@@ -43,9 +43,19 @@ def test_what_is_no_file_is_an_error(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder"):
-        file = GrowingFile(tmp_path / name, offset=-1)
+        file = GrowingFile(tmp_path / name)
         with pytest.raises(OSError, match="no file"):
             file.take()
+
+
+def test_what_no_memory_holds_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    append_line(path, {"a": 1})
+    lines = JsonLinesFile(path)
+    assert list(lines.take()) == [{"a": 1}]
+    os.truncate(path, 1 << 40)
+    with pytest.raises(OSError, match="too large"):
+        list(lines.take())
 
 
 def test_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:

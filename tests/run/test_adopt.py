@@ -41,7 +41,8 @@ def source(tmp_path):
 
 def adopt(tmp_path, source):
     run = make_run(tmp_path, "now")
-    return run, run.adopt("train-1", source, KEY)
+    adopted = run.adopt("train-1", source, KEY)
+    return run, adopted and adopted.path
 
 
 def age(path):

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from nbexp.runs.history import HistoryReader, RunHistory
 from nbexp.server import LocalStore
 
 
@@ -181,13 +182,18 @@ def test_events_of_runs_beside_are_read_once(
     others = [begin("train-z") for _ in range(3)]
     project.get(path)
     read = []
-    history = project.view.run(path[5:])[0].history()
-    monkeypatch.setattr("nbexp.server.runs.read_history", lambda each: read.append(each) or history)
+    look = HistoryReader.read
+
+    def note(reader: HistoryReader) -> RunHistory:
+        read.append(history := look(reader))
+        return history
+
+    monkeypatch.setattr(HistoryReader, "read", note)
     project.get(path)
     assert read == []
     others[1].start("train-z")
     project.get(path)
-    assert [each.id for each in read] == [others[1].folder.id]
+    assert [history.id for history in read] == [others[1].folder.id]
 
 
 def test_run_is_shown_as_it_stands_now(project, going) -> None:

@@ -207,7 +207,7 @@ def test_run_that_mlflow_never_heard_of_is_written_once(spec):
 def test_what_was_begun_and_not_noted_down_is_taken_up(spec, noted):
     tracker = MlflowTracker(spec)
     run = leave_untracked(spec, tracker.shown_uri)
-    place = run.path if noted == "tracking.json" else run.variant("finished")
+    place = run.path if noted == "tracking.json" else run.variant("finished").path
     before = (place / noted).read_bytes()
     assert tracker.recover(run.path)
     ids = {each.info.run_id for each in runs_of(tracker, run)}
