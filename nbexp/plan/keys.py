@@ -140,5 +140,21 @@ def _change(part: str, key: str, before: dict[str, Any], after: dict[str, Any]) 
     return f"{what} changed from {before[key]!r} to {after[key]!r}"
 
 
+def hashed(value: Any, content: Any) -> Any:
+    """Return a value of a parameter with the hashes that stand for artifacts and notebooks in it.
+
+    Args:
+        value: As the notebook gets it.
+        content: As the identity takes it.
+    """
+    if _is_content(content):
+        return content
+    if isinstance(value, dict) and isinstance(content, dict):
+        return {key: hashed(item, content.get(key)) for key, item in value.items()}
+    if isinstance(value, list) and isinstance(content, list) and len(value) == len(content):
+        return [hashed(*pair) for pair in zip(value, content, strict=True)]
+    return value
+
+
 def _is_content(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"$content"}

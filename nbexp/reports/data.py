@@ -63,6 +63,11 @@ class Variant:
         return self.record.params if self.record else {}
 
     @property
+    def content(self) -> Mapping[str, Any]:
+        """Its parameters by name, with hashes in the place of artifacts and notebooks."""
+        return _flat_like(self.params, self.record.content) if self.record else {}
+
+    @property
     def scraps(self) -> Mapping[str, Any]:
         """What it glued."""
         return self.outcome.scraps if self.outcome else {}
@@ -213,6 +218,18 @@ def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
             found |= flat(value, f"{prefix}{key}.")
         else:
             found[f"{prefix}{key}"] = value
+    return found
+
+
+def _flat_like(params: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return content by the names that `flat` gives parameters."""
+    found: dict[str, Any] = {}
+    for key, value in params.items():
+        if isinstance(value, dict) and value and isinstance(content[key], dict):
+            inner = _flat_like(value, content[key])
+            found |= {f"{key}.{name}": each for name, each in inner.items()}
+        else:
+            found[key] = content[key]
     return found
 
 

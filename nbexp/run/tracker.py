@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from nbexp.execute.job import Outcome
 from nbexp.files import read_json, write_json
 from nbexp.metrics import Entry
+from nbexp.plan.keys import hashed
 from nbexp.records import check
 from nbexp.states import State
 
@@ -52,6 +53,13 @@ class VariantRecord:
     pruned_key: str = ""
     texts: str = ""
     changed: Sequence[str] = ()
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Its parameters with hashes in the place of artifacts and notebooks, whose paths differ
+        where they hold the same.
+        """  # noqa: D205
+        return dict(hashed(dict(self.params), self.parts.get("params")))
 
     def write(self, folder: Path) -> None:
         """Write the record into a variant's folder."""

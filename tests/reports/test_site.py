@@ -78,6 +78,19 @@ def test_stage_table_has_the_best_first_and_what_varies(runs, small) -> None:
     assert data["importance"][0]["param"] == "lr"
 
 
+def test_artifacts_that_hold_the_same_do_not_vary(runs, made) -> None:
+    variants = {}
+    for number in (1, 2):
+        place = f"/p/runs/r/variants/prepare-{number}/artifacts"
+        content = {"data": {"$content": "same"}, "model": {"$content": f"other {number}"}}
+        params = {"data": f"{place}/data", "model": f"{place}/model"}
+        variants[f"train-{number}"] = made("train", params, parts={"params": content})
+    write_report(run := runs.make(variants))
+    columns = {each["title"]: each for each in data_of(run / "report", "train")["columns"]}
+    assert [columns[name]["varies"] for name in ("data", "model")] == [False, True]
+    assert [columns[name]["shown"] for name in ("data", "model")] == [False, True]
+
+
 def test_skipped_variant_says_why_it_has_no_notebook(runs, small) -> None:
     write_report(run := runs.make(small()))
     assert "it is skipped" in (run / "report/variants/train-left.html").read_text()
