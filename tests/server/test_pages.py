@@ -93,7 +93,7 @@ class FaultyStore(LocalStore):
      (errno.EMFILE, 500, "Too many open files")],
 )  # fmt: skip
 def test_only_what_is_not_there_is_said_to_be_missing(
-    serve, notebooks, caplog, number: int, status: int, told: str
+    serve, notebooks, caplog, *, number: int, status: int, told: str
 ) -> None:
     pages = ("/notebook/plain.ipynb", "/raw/plain.ipynb")
     with serve(FaultyStore(notebooks, number)) as served:
