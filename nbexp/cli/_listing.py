@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from nbexp.cli._screen import Part, Screen, state_part
+from nbexp.cli._screen import Screen, state_part
+from nbexp.display import Part
 from nbexp.files import shown_json
 from nbexp.results import best_by_stage, run_duration_s, run_state
 from nbexp.run import RunFolder, RunHistory, list_runs, read_history

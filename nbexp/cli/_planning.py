@@ -10,7 +10,8 @@ import click
 from nbexp.api import Pipeline
 from nbexp.cli._estimate import seconds_text, slots, wall_of, work_of
 from nbexp.cli._request import Request
-from nbexp.cli._screen import Part, Screen, state_part
+from nbexp.cli._screen import Screen, state_part
+from nbexp.display import Part
 from nbexp.files import shown_json
 from nbexp.plan import Plan, PlannedStage, PlannedVariant
 from nbexp.states import State

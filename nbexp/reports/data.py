@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.course import Course, course_of, reason_of
+from nbexp.display import Failed, alike
 from nbexp.execute.job import Outcome
 from nbexp.files import read_json
 from nbexp.metrics import METRICS, Entry, read_metrics
@@ -25,6 +27,7 @@ from nbexp.run import (
     read_outcome,
 )
 from nbexp.states import State
+from nbexp.wording import selection_text
 
 _LINK = re.compile(r"@([A-Za-z_][\w-]*)")
 
@@ -115,6 +118,11 @@ class Stage:
         return first if first is not None and first.history.metric is not None else None
 
     @property
+    def selection(self) -> str:
+        """Of how many variants the best is the best, where others were stopped; else empty."""
+        return selection_text(Counter(variant.state for variant in self.variants))
+
+    @property
     def duration_s(self) -> float:
         """Seconds that its variants took, one after another."""
         return sum(each.history.duration_s or 0.0 for each in self.variants)
@@ -186,6 +194,20 @@ class Run:
         """The variants that failed."""
         every = (variant for stage in self.stages for variant in stage.variants)
         return [variant for variant in every if variant.state.is_failure]
+
+    @cached_property
+    def failed_alike(self) -> list[tuple[Variant, list[Variant], list[Variant]]]:
+        """Those that failed alike: one of them, the same as it, and others at the same place."""
+        known = {variant.name: variant for variant in self.failures}
+        groups = alike(Failed.of(variant.history) for variant in self.failures)
+        return [
+            (
+                known[group.first.name],
+                [known[each.name] for each in group.same],
+                [known[each.name] for each in group.others],
+            )
+            for group in groups
+        ]
 
     def stage(self, name: str) -> Stage:
         """Return a stage."""

@@ -12,9 +12,9 @@ from cli_project import write_template
 from rich.console import Console
 
 from nbexp.cli._estimate import TimeLeft
-from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress
+from nbexp.cli._progress import JsonLines, LiveProgress
 from nbexp.cli._screen import Screen
-from nbexp.cli._tally import Tally
+from nbexp.display import Lines, Tally
 from nbexp.pipeline import Pipeline, Search, Stage, build_pipeline
 from nbexp.plan import Took, code_of
 from nbexp.run import Event, EventKind
@@ -24,7 +24,9 @@ from nbexp.wording import duration_text
 ERROR = {
     "name": "ValueError",
     "message": "too much",
-    "cell": 2,
+    "cell": 3,
+    "template": "templates/train.ipynb",
+    "template_cell": 2,
     "source": "a\nraise ValueError('too much')",
     "traceback": "line 2\nValueError: too much",
 }
@@ -68,7 +70,7 @@ def pipeline() -> Pipeline:
 @pytest.fixture
 def plain(capsys: pytest.CaptureFixture[str]) -> tuple[Told, Callable[[], str]]:
     tally = Tally()
-    told = Told(tally, PlainProgress(Screen(), tally))
+    told = Told(tally, Lines(Screen().line, tally))
     return told, lambda: capsys.readouterr().out
 
 
@@ -100,7 +102,7 @@ def test_a_failure_tells_cell_error_traceback_and_notebook(plain, tmp_path: Path
     lines = [line.strip() for line in written().splitlines()[1:]]
     assert lines == [
         "✗ train-1 n=[1, 2]  failed",
-        "cell 2",
+        "in cell 2 of templates/train.ipynb (cell 3 of the executed notebook)",
         "│ a",
         "│ raise ValueError('too much')",
         "ValueError: too much",
@@ -178,6 +180,8 @@ def test_the_live_view_shows_stages_counts_best_and_time_left(live):
     told.begin()
     for n in range(4):
         told.add(f"train-{n}", f"lr=[{n}]")
+    assert "looking up what ran before" in drawn(progress)
+    told(EventKind.WORKERS_AWAITED)
     assert "waiting for Ray" in drawn(progress)
     told.start("train-0")
     told.end("train-0", "finished", "lr=[0]", metric=0.5)
