@@ -24,9 +24,8 @@ import nbformat
 import psutil
 
 import nbexp
-from nbexp.cli._progress import PlainProgress
 from nbexp.cli._screen import Screen
-from nbexp.cli._tally import Tally
+from nbexp.display import Lines, Tally
 from nbexp.execute.job import Job
 from nbexp.files import write_json
 from nbexp.run import Parts, RunIndex, Runner, StatusFile
@@ -121,7 +120,7 @@ def drive(spec: Any, pool: TwoWorkers, meter: Meter) -> None:
     tracker, folder = MlflowTracker(spec), RunWriter.create(spec)
     index = RunIndex(folder.path.parent)
     history, log, tally = RunHistory(), EventLog(folder), Tally()
-    status, progress = StatusFile(folder, history), PlainProgress(Screen(), tally)
+    status, progress = StatusFile(folder, history), Lines(Screen().line, tally)
     boards = TensorboardListener(folder.path)
     events = Events([log, history, status, boards, tally, progress, meter])
     runner = Runner(spec, Parts(folder, tracker, pool, events, index, status.catch_up))  # type: ignore[arg-type]

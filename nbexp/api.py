@@ -6,12 +6,13 @@ This module puts the rooms together; each of them knows only its neighbours.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nbexp.display import told
 from nbexp.errors import RunError, UsageError, did_you_mean
 from nbexp.launch import Launch
 from nbexp.machine import check_machine, check_searches
@@ -221,6 +222,7 @@ class Pipeline:
         only: Iterable[str] = (),
         fresh: bool = False,
         warm: bool = True,
+        progress: bool | Callable[[str], object] = True,
         listeners: Iterable[Listener] = (),
     ) -> RunResult:
         """Run the pipeline to its end.
@@ -231,6 +233,8 @@ class Pipeline:
             only: Stages to run, with those they need; all by default.
             fresh: Whether everything is executed, whatever ran before.
             warm: Whether kernels may be forked from processes that have their imports done.
+            progress: What is done with the lines that tell how the run goes: True prints them,
+                False does without, and a function is called with each, such as ``log.info``.
             listeners: Who is told what happens.
 
         Raises:
@@ -242,7 +246,9 @@ class Pipeline:
         check_machine(self.spec, stages)
         check_searches(self.spec, stages)
         spec = self.spec if warm else _without_warmth(self.spec)
-        return Launch(spec, stages, fresh=fresh, listeners=tuple(listeners)).run()
+        with told(progress, spec.folder / RUNS) as telling:
+            heard = (*telling, *listeners)
+            return Launch(spec, stages, fresh=fresh, listeners=heard).run()
 
 
 def _without_warmth(spec: Spec) -> Spec:

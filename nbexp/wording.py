@@ -17,6 +17,22 @@ def counts_text(counts: Mapping[State, int]) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in State if counts.get(state))
 
 
+def selection_text(counts: Mapping[State, int]) -> str:
+    """Return of how many variants the best is the best, where some were stopped or timed out.
+
+    Such as ``the best of 2 of 5 variants: 3 stopped``; empty where all came to their own end.
+
+    Args:
+        counts: Numbers of variants by state.
+    """
+    compared = sum(count for state, count in counts.items() if state.is_success)
+    if not compared or not (counts.get(State.STOPPED) or counts.get(State.TIMED_OUT)):
+        return ""
+    rest = {state: count for state, count in counts.items() if not state.is_success}
+    total = counted(sum(counts.values()), "variant")
+    return f"the best of {compared} of {total}: {counts_text(rest)}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, such as ``1 variant`` or ``2 variants``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

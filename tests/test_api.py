@@ -1,5 +1,6 @@
 """Pipelines built in code."""
 
+import io
 from pathlib import Path
 
 import nbformat
@@ -7,6 +8,18 @@ import pytest
 
 import nbexp
 from nbexp import PipelineError, State
+from nbexp.display import told
+from nbexp.runs.events import Event, EventKind
+
+
+class Heard:
+    """Keeps the events of a run."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self._events = events
+
+    def notify(self, event: Event) -> None:
+        self._events.append(event)
 
 
 def write(path: Path, source: str, parameters: str) -> Path:
@@ -63,8 +76,15 @@ def test_plan_lists_variants_and_writes_nothing(pipeline, tmp_path):
 
 @pytest.mark.timeout(300)
 def test_run_returns_results_as_objects_and_as_a_table(pipeline):
-    result = pipeline.run()
+    lines: list[str] = []
+    result = pipeline.run(progress=lines.append)
     assert result.state is State.FINISHED
+    assert lines[:2] == ["starting…", f"run {result.id} of code: train, report"]
+    assert "plan: train 4 variants, report later" in lines
+    assert sum(line.startswith("✓ train-") for line in lines) == 4
+    assert any(line.startswith("stage report: 1 finished") for line in lines)
+    assert lines[-1].endswith(f"runs/{result.id}")
+    assert any(line.startswith("finished in ") for line in lines[-3:])
     assert [v.params["epochs"] for v in result.stage("train")] == [3] * 4
     (best,) = [v for v in result.stage("train") if v.is_kept]
     assert best.params["lr"] == 0.1
@@ -73,6 +93,29 @@ def test_run_returns_results_as_objects_and_as_a_table(pipeline):
     table = result.dataframe()
     assert len(table) == 5
     assert {"variant", "stage", "state", "metric", "params.lr", "scraps.score"} <= set(table)
+
+
+@pytest.mark.timeout(300)
+def test_run_prints_how_it_goes_unless_it_is_to_be_silent(tmp_path: Path, capsys):
+    stage = nbexp.Stage("t", write(tmp_path / "t.ipynb", "print(x)", "x = 1"), params={"x": 2})
+    pipeline = nbexp.Pipeline("told", [stage], folder=tmp_path)
+    pipeline.run(progress=False)
+    assert capsys.readouterr().out == ""
+    heard: list[Event] = []
+    again = pipeline.run(listeners=[Heard(heard)])
+    out = capsys.readouterr().out.splitlines()
+    assert out[:3] == ["starting…", f"run {again.id} of told: t", "stage t: 1 cached"]
+    assert "waiting for Ray…" not in out
+    assert EventKind.WORKERS_AWAITED not in {event.kind for event in heard}
+
+
+def test_lines_that_a_stream_can_not_hold_are_printed_as_far_as_it_can(monkeypatch):
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", narrow)
+    with told(True, Path("runs")) as (_, lines):
+        lines.notify(Event(EventKind.WARNING, 1.0, {"message": "no \x1b[2Jroom: ü"}))
+    narrow.seek(0)
+    assert narrow.read() == "starting?\n! no room: ?\n"
 
 
 def test_mistakes_in_code_are_told_like_those_in_files(tmp_path):

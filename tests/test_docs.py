@@ -104,6 +104,18 @@ def test_examples_of_the_format_hold_no_mistake(example: str) -> None:
     assert [each for each in wrong if each.validator != "required"] == []
 
 
+def test_format_can_be_scanned() -> None:
+    """Each part begins with an example or a table, and no paragraph or item is long."""
+    text = text_of("pipeline-format.md")
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        title, _, body = part.partition("\n")
+        first = re.split(r"```toml|^\|", body, maxsplit=1, flags=re.MULTILINE)[0]
+        assert len(first) < 400, title
+    prose = re.sub(r"```[\s\S]*?```|^\|.*$|<!--.*-->", "", text, flags=re.MULTILINE)
+    for paragraph in re.split(r"\n\n|\n(?= *- )", prose):
+        assert len(paragraph) <= 500, paragraph
+
+
 def commands(group: click.Group) -> Iterator[click.Command]:
     yield from group.commands.values()
 

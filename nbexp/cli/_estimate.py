@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nbexp.cli._tally import StageTally, Tally
+from nbexp.display import StageTally, Tally
 from nbexp.pipeline import Pipeline, Stage
 from nbexp.plan import NO_TIME, Plan, PlannedStage, Ranges, Seconds, Took, expected
 from nbexp.plan.options import expand_options, expand_points

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from nbexp.cli._screen import Part, Screen, state_part
+from nbexp.cli._screen import Screen, state_part
+from nbexp.display import Part
 from nbexp.files import shown_json
 from nbexp.runs.finding import list_runs
 from nbexp.runs.folder import RUNS, RunFolder

@@ -9,7 +9,8 @@ import click
 
 from nbexp.api import Pipeline
 from nbexp.cli._estimate import seconds_text, slots, wall_of, work_of
-from nbexp.cli._screen import Part, Screen, state_part
+from nbexp.cli._screen import Screen, state_part
+from nbexp.display import Part
 from nbexp.files import shown_json
 from nbexp.plan import Plan, PlannedStage, PlannedVariant
 from nbexp.runs.request import RunRequest
@@ -18,6 +19,8 @@ from nbexp.wording import counted
 
 _ROWS = 20
 _CHANGES = 3
+_OPEN = "(open)"
+_OPEN_MEANS = f"{_OPEN}: the key is known once what it links to has run; it may be cached then"
 
 
 def show_plan(request: RunRequest, *, as_json: bool, show_all: bool) -> None:
@@ -28,8 +31,11 @@ def show_plan(request: RunRequest, *, as_json: bool, show_all: bool) -> None:
         click.echo(shown_json(_record(plan), indent=1))
         return
     screen = Screen()
+    most = None if show_all else _ROWS
     for stage in plan.stages:
-        _show_stage(screen, plan, stage, None if show_all else _ROWS)
+        _show_stage(screen, plan, stage, most)
+    if any(not variant.key for stage in plan.stages for variant in stage.variants[:most]):
+        screen.line((_OPEN_MEANS, "dim"))
     _show_total(screen, plan)
 
 
@@ -53,7 +59,7 @@ def _show_stage(screen: Screen, plan: Plan, stage: PlannedStage, most: int | Non
 
 
 def _row(variant: PlannedVariant) -> tuple[Part, ...]:
-    key: Part = (variant.key[:12], "dim") if variant.key else ("(open)", "dim")
+    key: Part = (variant.key[:12], "dim") if variant.key else (_OPEN, "dim")
     state = state_part(State.CACHED) if variant.state is State.CACHED else "to run"
     return (variant.name, key, state, variant.label)
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from collections.abc import Sequence
 
 import click
 
 from nbexp.api import Pipeline
 from nbexp.cli._estimate import TimeLeft, read_took
-from nbexp.cli._failure import next_step, short_path
-from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress, Progress
-from nbexp.cli._screen import STYLES, Screen
-from nbexp.cli._tally import Tally
+from nbexp.cli._progress import JsonLines, LiveProgress, Progress
+from nbexp.cli._screen import Screen, next_step
+from nbexp.display import Lines, Tally, short_path, summarise
 from nbexp.files import shown_json
 from nbexp.runs.events import Event, EventKind
 from nbexp.runs.folder import RUNS, RunFolder
 from nbexp.runs.request import RequestFile, RunRequest
 from nbexp.runs.starting import NameTeller, start
 from nbexp.states import State
-from nbexp.wording import counts_text, duration_text, number_text
 
 FAILED, HUNG_UP, CTRL_C, TERMINATED = 1, 129, 130, 143
-_SLOW_START_S = 5.0
 _SIGNALS = {
     "stopped by SIGHUP": HUNG_UP,
     "stopped by SIGINT": CTRL_C,
@@ -44,6 +40,7 @@ def run_pipeline(request: RunRequest, *, as_json: bool) -> int:
                 only=request.only,
                 fresh=request.fresh,
                 warm=request.warm,
+                progress=False,
                 listeners=[tally, failed, file, NameTeller(), progress],
             )
         if not as_json:
@@ -93,7 +90,7 @@ def _progress(pipeline: Pipeline, screen: Screen, tally: Tally, *, as_json: bool
     if screen.is_terminal:
         time_left = TimeLeft(pipeline.spec, read_took(pipeline.spec))
         return LiveProgress(screen, tally, time_left)
-    return PlainProgress(screen, tally)
+    return Lines(screen.line, tally)
 
 
 def _exit_code(tally: Tally) -> int:
@@ -105,18 +102,9 @@ def _exit_code(tally: Tally) -> int:
 def _sum_up(
     screen: Screen, pipeline: Pipeline, tally: Tally, steps: Sequence[tuple[str, str]]
 ) -> None:
-    state = tally.state or State.FAILED
-    took = duration_text(time.time() - tally.began)
-    if tally.started_s > _SLOW_START_S:  # `show` and the report leave that out
-        took += f" ({duration_text(tally.started_s)} of it to start)"
-    screen.line((state.value, STYLES[state]), f" in {took}: {counts_text(tally.counts)}")
-    for stage in tally.stages.values():
-        if stage.best is not None:
-            value, who = stage.best
-            screen.line(f"  best {stage.metric} ", (number_text(value), "bold"), f"  {who}")
     spec = pipeline.spec
     folder = RunFolder(spec.folder / RUNS / tally.run)
-    screen.line(f"  in {short_path(folder.path)}")
+    summarise(screen.line, tally, folder.path)
     if spec.report and folder.report_page.is_file():
         screen.line("  report ", (short_path(folder.report_page), "bold"))
     for command, what in steps:

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nbexp.cli._terminal import one_line, plain, raw_stream
+from nbexp.cli._terminal import raw_stream
+from nbexp.controls import one_line, plain
+from nbexp.display import STYLES, Part
 from nbexp.states import State
-
-Part = str | tuple[str, str]
-
-STYLES = {
-    State.PENDING: "dim",
-    State.RUNNING: "cyan",
-    State.PAUSED: "dim cyan",
-    State.FINISHED: "green",
-    State.CACHED: "blue",
-    State.PRUNED: "magenta",
-    State.FAILED: "bold red",
-    State.TIMED_OUT: "bold red",
-    State.SKIPPED: "yellow",
-    State.STOPPED: "yellow",
-}
 
 
 class Screen:
@@ -96,3 +85,11 @@ def _styled(change: Callable[[str], str], part: Part) -> Part:
 def state_part(state: State) -> Part:
     """Return a state in its colour."""
     return (state.value, STYLES[state])
+
+
+def next_step(command: str, folder: Path) -> str:
+    """Return a command to type, with the folder that it is meant for."""
+    if folder.resolve() == Path.cwd():
+        return command
+    place = os.path.relpath(folder)
+    return f"cd {place} && {command}"

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from nbexp.cli._failure import short_path, show_failure
-from nbexp.cli._screen import Part, Screen, state_part
+from nbexp.cli._screen import Screen, state_part
+from nbexp.display import Failed, Part, alike, short_path, show_alike
 from nbexp.files import shown_json
 from nbexp.pipeline import Mode
 from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import RunHistory, VariantHistory
 from nbexp.runs.lineage import descent, exploits, last_step, lineage_events, reason_of
 from nbexp.runs.results import RunResult, best_first, run_duration_s, run_state
-from nbexp.wording import counts_text, duration_text, number_text, time_text
+from nbexp.wording import counts_text, duration_text, number_text, selection_text, time_text
 
 _ROWS = 20
 _NEAREST = 4  # of the variants that one descends from
@@ -56,6 +57,8 @@ def _show_stage(
     if not variants:
         screen.line(("  no variants yet", "dim") if history.state is None else "  no variants")
         return
+    if metric and (selection := selection_text(Counter(v.state for v in variants))):
+        screen.line((f"  {selection}", "yellow"))
     rows = [_row(folder, metric, v, own) for v in variants[:most]]
     columns = ("variant", "state", "step", metric, "reduce", "took", "parameters", "exploited")
     screen.table((*columns, "from", "because"), rows)
@@ -107,11 +110,12 @@ def _show_failures(
     screen: Screen, folder: RunFolder, history: RunHistory, most: int | None
 ) -> None:
     failed = [variant for variant in history.variants.values() if variant.state.is_failure]
-    for each in failed[:most]:
-        title = f"{each.name} {each.label}".strip()
-        show_failure(screen, title, each.state, each.error, _absolute(folder, each.name))
-    if most is not None and len(failed) > most:
-        screen.line((f"  … and {len(failed) - most} more failures; --all shows them", "dim"))
+    groups = alike(Failed.of(each, _absolute(folder, each.name)) for each in failed)
+    for group in groups[:most]:
+        show_alike(screen.line, group)
+    if most is not None and len(groups) > most:
+        more = len(groups) - most
+        screen.line((f"  … and {more} failures more of other kinds; --all shows them", "dim"))
 
 
 def _absolute(folder: RunFolder, variant: str) -> Path:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from nbexp.cli._failure import next_step
-from nbexp.cli._screen import Screen
+from nbexp.cli._screen import Screen, next_step
 from nbexp.errors import UsageError
 
 _PACKAGE = Path(__file__).parent

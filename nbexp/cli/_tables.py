@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.files import fit_text, shown_json, value_text, write_atomic
+from nbexp.files import canonical_json, fit_text, shown_json, value_text, write_atomic
 from nbexp.runs.results import RunResult, VariantResult
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def write_table(result: RunResult, stage: str | None, kind: str, target: Path | 
         UsageError: There is no such stage, or parquet was asked for on standard output.
     """
     frame = _frame(result, stage, has_texts=kind != "parquet")
-    frame = _printed(frame) if kind == "latex" else _plain(frame)
+    variants = result.variants if stage is None else result.stage(stage)
+    frame = _printed(frame, variants) if kind == "latex" else _plain(frame)
     if kind == "parquet":
         if target is None:
             raise UsageError("parquet is not for a terminal: name a file with --to FILE.")
@@ -95,11 +96,19 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _printed(frame: pd.DataFrame) -> pd.DataFrame:
+def _printed(frame: pd.DataFrame, variants: Sequence[VariantResult]) -> pd.DataFrame:
     """Return what a page has room for: no parameter in which the variants don't differ."""
-    params = [name for name in frame.columns if name.startswith("params.")]
-    same = [name for name in params if len(frame) > 1 and len(set(map(str, frame[name]))) == 1]
-    return frame.drop(columns=same)
+    if len(variants) < 2:
+        return frame
+    names = {name for variant in variants for name in variant.content}
+    same = {fit_text(f"params.{name}") for name in names if _is_same(name, variants)}
+    return frame.drop(columns=[column for column in frame.columns if column in same])
+
+
+def _is_same(name: str, variants: Sequence[VariantResult]) -> bool:
+    """Whether all variants have a parameter, and it holds the same for all of them."""
+    has_all = all(name in variant.content for variant in variants)
+    return has_all and len({canonical_json(variant.content[name]) for variant in variants}) == 1
 
 
 def _text(value: Any) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from nbexp.cli._failure import short_path, show_failure
 from nbexp.cli._screen import Screen, state_part
+from nbexp.display import Failed, short_path, show_failure
 from nbexp.files import shown_json, value_text
 from nbexp.metrics import summary
 from nbexp.runs.folder import RunFolder
@@ -57,7 +57,7 @@ def show_variant(
         screen.line(f"  {file}")
     if variant.state.is_failure:
         place = folder.variant(variant.name).path.absolute()
-        show_failure(screen, variant.name, variant.state, variant.error, place)
+        show_failure(screen.line, Failed.of(variant, place))
 
 
 def _facts(variant: VariantHistory, record: dict[str, Any]) -> list[tuple[str, str]]:

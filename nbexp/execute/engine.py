@@ -23,6 +23,7 @@ from nbexp.execute.kernel import Kernel, KernelDiedError, cancel
 from nbexp.execute.observing import installation
 from nbexp.execute.recorder import Recorder
 from nbexp.masks import SECRETS
+from nbexp.runs.outcome import CellError
 from nbexp.states import State
 
 ENGINE = "nbexp"
@@ -203,7 +204,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
 
     async def _run_cell(self, cell: Any, index: int) -> bool:
         """Run a code cell, and return whether the next one may run."""
-        self._run.recorder.cell(index + 1)
+        self._run.recorder.cell(self._run.number_of(cell))
         self._begun.clear()
         may_fail = "raises-exception" in cell.metadata.get("tags", [])
         cell.metadata["execution"] = {}
@@ -305,8 +306,9 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
 
     def _end(self, death: KernelDiedError | None) -> None:
         """Note why the notebook ended, by request or by its kernel's death."""
-        number = None if self._running is None else self._running + 1
-        source = "" if self._running is None else self.nb.cells[self._running].source
+        index = self._running
+        number = None if index is None else index + 1
+        source = "" if index is None else self.nb.cells[index].source
         self.nb.metadata.papermill["exception"] = True
         self._run.note = ""
         self._run.ended_by = self._run.ending.reason
@@ -315,6 +317,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             self._run.error = failures.ended(self._run.ended_by, timeout_s, number, source)
         elif death is not None:
             self._run.error = failures.kernel_died(death, number, source)
+        if self._run.error is not None and index is not None:
+            self._run.error = self._placed(self._run.error, index)
 
     def _fail(self, reply: dict[str, Any], index: int) -> None:
         is_exit = reply.get("ename") == "SystemExit"
@@ -324,8 +328,14 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
             job = self._run.job
             project = job.project or job.template.parent
             cells, recorder = self.nb.cells[: index + 1], self._run.recorder
-            self._run.error = failures.cell_failed(reply, cells, project, recorder.mask)
+            number_of = self._run.number_of
+            error = failures.cell_failed(reply, cells, number_of, project, recorder.mask)
+            self._run.error = self._placed(error, index)
             recorder.line(failures.quoted(self._run.error))
+
+    def _placed(self, error: CellError, index: int) -> CellError:
+        number = self._run.number_of(self.nb.cells[index])
+        return failures.placed(error, self._run.job, number)
 
     def _asks_exit(self, reply: dict[str, Any], index: int) -> bool:
         payloads = reply.get("payload") or []
@@ -337,13 +347,17 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
     def _end_early(self, reply: dict[str, Any], cell: Any, index: int) -> None:
         """Note that the cell was stopped or paused, and say so there."""
         self._run.ended_by = ENDINGS[reply["ename"]]
-        self._run.note = f"{reply['evalue']} (cell {index + 1}{self._left(index)})"
+        self._run.note = f"{reply['evalue']} ({self._name(index)}{self._left(index)})"
         self._run.recorder.line(reply["evalue"])
         failures.tell_ending(cell, reply["evalue"])
 
     def _note_exit(self, index: int, call: str) -> None:
         if left := self._left(index):
-            self._run.note = f"cell {index + 1} ended the notebook early with {call}{left}"
+            self._run.note = f"{self._name(index)} ended the notebook early with {call}{left}"
+
+    def _name(self, index: int) -> str:
+        number = self._run.number_of(self.nb.cells[index])
+        return "the parameters" if number is None else f"cell {number}"
 
     def _left(self, index: int) -> str:
         """Return how many cells after one did not run, as the end of a sentence."""

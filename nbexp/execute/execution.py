@@ -18,6 +18,8 @@ from nbexp.execute.recorder import Recorder
 from nbexp.runs.outcome import CellError
 from nbexp.states import State
 
+_INJECTED = "injected-parameters"
+
 
 class Ending:
     """A request, from any thread or from the clock, that the running job end.
@@ -65,6 +67,7 @@ class Execution:
         desk: Where it waits for answers to its reports.
         deadline: Time of the event loop's clock (`time.monotonic`) at which it is ended.
         notebook: The executed notebook.
+        numbers: Numbers of the template's cells, from 1, by their ids.
         cells: Number of code cells that ran to their end.
         error: Why it did not finish.
         ended_by: State in which it ended before its last cell, where that was asked for.
@@ -82,6 +85,7 @@ class Execution:
     desk: Desk
     deadline: float | None = None
     notebook: Any = None
+    numbers: dict[str, int] = field(default_factory=dict)
     cells: int = 0
     error: CellError | None = None
     ended_by: State | None = None
@@ -94,6 +98,20 @@ class Execution:
     def __post_init__(self) -> None:
         self.observer = Observer(self.job, self.recorder.mask) if self.job.observe else None
 
+    def read(self, template: Any) -> None:
+        """Take the notebook that is going to be executed, whose cells its author counts."""
+        self.notebook = template
+        self.numbers = {}
+        for number, cell in enumerate(template.cells, 1):
+            self.numbers[cell.id] = number
+            if _is_injected(cell):  # papermill puts one with another id in its place
+                self.numbers.setdefault(_INJECTED, number)
+
+    def number_of(self, cell: Any) -> int | None:
+        """Return the number of a cell in the template; None for one that was put in."""
+        by_tag = self.numbers.get(_INJECTED) if _is_injected(cell) else None
+        return self.numbers.get(cell.id, by_tag)
+
     @contextlib.contextmanager
     def timed(self, part: str) -> Iterator[None]:
         """Add the time that something takes to a part's."""
@@ -102,3 +120,7 @@ class Execution:
             yield
         finally:
             self.timings[part] = self.timings.get(part, 0.0) + time.monotonic() - began
+
+
+def _is_injected(cell: Any) -> bool:
+    return _INJECTED in cell.metadata.get("tags", ())

@@ -203,7 +203,8 @@ def _execute_notebook(execution: Execution) -> None:
     from nbexp.execute.specs import find_kernel
 
     job = execution.job
-    notebook = execution.notebook = _read(job.source or job.template)
+    notebook = _read(job.source or job.template)
+    execution.read(notebook)
     kernel = job.kernel or notebook.metadata.get("kernelspec", {}).get("name")
     if not kernel:
         raise UsageError(
@@ -323,10 +324,9 @@ def _with_outputs(outcome: Outcome, execution: Execution) -> Outcome:
 
     from nbexp.execute.outputs import collect
 
-    # Without papermill's marks, cells are numbered in figures as in the log and in errors.
     notebook = remove_error_markers(execution.recorder.shown(execution.notebook))
     try:
-        outputs = collect(notebook, execution.job.folder)
+        outputs = collect(notebook, execution.job.folder, execution.number_of)
     except Exception as error:  # a notebook can hold anything
         return _without_outputs(outcome, error)
     if outcome.state.is_success:

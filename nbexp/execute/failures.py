@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nbformat.v4 import new_output
 
 from nbexp.execute.decision_channel import ENDING
+from nbexp.execute.job import Job
 from nbexp.execute.kernel import KernelDiedError, signal_name
 from nbexp.execute.tracebacks import Cell, Traceback
 from nbexp.masks import Mask
-from nbexp.runs.outcome import CellError
+from nbexp.runs.outcome import CellError, place_of
 from nbexp.states import State
 
 _SOURCE_LINES = 5
@@ -55,19 +58,24 @@ def told(reply: dict[str, Any], outputs: Sequence[Any]) -> dict[str, Any]:
 
 
 def cell_failed(
-    reply: dict[str, Any], cells: Sequence[Any], project: Path, mask: Mask
+    reply: dict[str, Any],
+    cells: Sequence[Any],
+    number_of: Callable[[Any], int | None],
+    project: Path,
+    mask: Mask,
 ) -> CellError:
     """Return the error of a cell.
 
     Args:
         reply: The kernel's reply to it.
         cells: The notebook's cells up to this one.
+        number_of: Gives the number of a cell in the template; None for one that was put in.
         project: The folder of the user's files.
         mask: Hides secrets; a quoted line may hold no more than a part of one.
     """
     name = reply.get("ename") or "CellError"
     text = mask.text(_traceback(reply, cells))
-    traceback = Traceback(text, name, list(_code_cells(cells, mask)), project)
+    traceback = Traceback(text, name, list(_code_cells(cells, number_of, mask)), project)
     quote = traceback.quote()
     return CellError(
         name=name,
@@ -76,6 +84,19 @@ def cell_failed(
         source=quote or first_lines(mask.text(cells[-1].source)),
         traceback=_last_lines(traceback.rest() if quote else text),
     )
+
+
+def placed(error: CellError, job: Job, number: int | None) -> CellError:
+    """Return an error with the cell of the template to which it leads.
+
+    Args:
+        error: The error of a cell.
+        job: The notebook's.
+        number: The number of the cell in the template; None for one that was put in.
+    """
+    folder = job.project or job.template.parent
+    template = Path(os.path.relpath(job.template, folder)).as_posix()
+    return replace(error, template=template, template_cell=number)
 
 
 def kernel_died(death: KernelDiedError, number: int | None, source: str) -> CellError:
@@ -118,7 +139,7 @@ def first_lines(source: str) -> str:
 def quoted(error: CellError) -> str:
     """Return where a cell failed, for the end of its log."""
     lines = error.traceback.splitlines()
-    return "\n".join([f"--- failed in cell {error.cell} ---", error.source, *lines])
+    return "\n".join([f"--- failed in {place_of(vars(error))} ---", error.source, *lines])
 
 
 def _traceback(reply: dict[str, Any], cells: Sequence[Any]) -> str:
@@ -128,10 +149,12 @@ def _traceback(reply: dict[str, Any], cells: Sequence[Any]) -> str:
     return group[0] if group else plain("\n".join(reply.get("traceback") or []))
 
 
-def _code_cells(cells: Sequence[Any], mask: Mask) -> Iterator[Cell]:
-    for number, cell in enumerate(cells, 1):
+def _code_cells(
+    cells: Sequence[Any], number_of: Callable[[Any], int | None], mask: Mask
+) -> Iterator[Cell]:
+    for cell in cells:
         if cell.cell_type == "code":
-            yield Cell(number, cell.get("execution_count"), mask.text(cell.source))
+            yield Cell(number_of(cell), cell.get("execution_count"), mask.text(cell.source))
 
 
 def _last_lines(text: str) -> str:

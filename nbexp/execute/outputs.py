@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,13 @@ class Outputs:
     hashes: Mapping[str, str]
 
 
-def collect(notebook: Any, folder: Path) -> Outputs:
+def collect(notebook: Any, folder: Path, number_of: Callable[[Any], int | None]) -> Outputs:
     """Gather what a notebook glued and saved, and write its tables and figures into files.
 
     Args:
         notebook: The executed notebook.
         folder: The variant's folder.
+        number_of: Gives the number of a cell in the template; None for one that was put in.
 
     Raises:
         ArtifactError: Something that it saved can't be read or was changed since, or a table
@@ -55,7 +56,7 @@ def collect(notebook: Any, folder: Path) -> Outputs:
     _save_frames(scraps.frames, saved)
     found = artifacts.scan(saved)
     digests = {name: item.digest for name, item in found.items()}
-    images = [*_glued_images(scraps.displays), *_cell_images(notebook)]
+    images = [*_glued_images(scraps.displays), *_cell_images(notebook, number_of)]
     return Outputs(
         scraps=scraps.values,
         artifacts=digests,
@@ -91,9 +92,12 @@ def _glued_images(displays: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[s
         yield from _images(re.sub(r"[^\w.-]+", "_", name)[:_LONGEST_NAME], bundle)
 
 
-def _cell_images(notebook: Any) -> Iterator[tuple[str, bytes]]:
-    """Yield the images of all cells; the number in a name is the cell's, from 1."""
-    for number, cell in enumerate(notebook.cells, start=1):
+def _cell_images(
+    notebook: Any, number_of: Callable[[Any], int | None]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the images of all cells; the number in a name is the cell's, as in the log."""
+    for cell in notebook.cells:
+        number = number_of(cell) or 0
         bundles = [
             output.data
             for output in cell.get("outputs", [])

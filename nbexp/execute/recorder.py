@@ -35,9 +35,10 @@ class Recorder:
         clock = time.strftime("%Y-%m-%d %H:%M:%S")
         self.line(f"=== {job.variant}: {job.template.name} [{clock}] ===")
 
-    def cell(self, number: int) -> None:
-        """Head the log of a cell."""
-        self.line(f"--- cell {number} [{time.strftime('%H:%M:%S')}] ---")
+    def cell(self, number: int | None) -> None:
+        """Head the log of a cell, by its number in the template; None for the one put in."""
+        name = "parameters" if number is None else f"cell {number}"
+        self.line(f"--- {name} [{time.strftime('%H:%M:%S')}] ---")
 
     def line(self, text: str) -> None:
         """Write a text on lines of its own."""

@@ -47,14 +47,19 @@ class Cell:
     """A code cell of the notebook.
 
     Attributes:
-        number: Its number among all cells, from 1.
+        number: Its number among all cells of the template, from 1; None for the one put in.
         count: The number that the kernel gave its execution; None for one that has not run.
         source: Its source.
     """
 
-    number: int
+    number: int | None
     count: int | None
     source: str
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return "the parameters" if self.number is None else f"cell {self.number}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class TracebackFrame:
         function: Name of the function; empty where it is in none.
         cell: The cell, if it is in one.
         is_own: Whether it is the user's own: in a cell or a file of the project.
+        is_ours: Whether it is in a file of nbexp.
     """
 
     place: str
@@ -76,6 +82,7 @@ class TracebackFrame:
     function: str = ""
     cell: Cell | None = None
     is_own: bool = False
+    is_ours: bool = False
 
     @property
     def head(self) -> str:
@@ -147,7 +154,7 @@ class Traceback:
         return next((each.own for each in every if each.own is not None), None)
 
     def _innermost(self) -> Iterator[str]:
-        last = self._main.frames[-1] if self._main.frames else None
+        last = next((frame for frame in reversed(self._main.frames) if not frame.is_ours), None)
         if last is not None and not last.is_own:
             yield last.head
             if last.text:
@@ -208,7 +215,7 @@ class Traceback:
         said = [(c, n) for c, n in found if text and _line(c.source, n).strip() == text.strip()]
         for cell, number in (said or found)[:1]:
             shown = _line(cell.source, number)
-            return TracebackFrame(f"cell {cell.number}", number, shown, function, cell, is_own=True)
+            return TracebackFrame(cell.name, number, shown, function, cell, is_own=True)
         return None
 
     def _in_file(self, path: str, line: int, text: str, function: str) -> TracebackFrame:
@@ -220,7 +227,7 @@ class Traceback:
             short = str(whole.relative_to(self._project))
         elif not is_own:
             short = re.sub(r".*/(?:(?:site|dist)-packages|lib/python3[^/]*)/", "", path)
-        return TracebackFrame(short, line, text, function, is_own=is_own)
+        return TracebackFrame(short, line, text, function, is_own=is_own, is_ours=is_ours)
 
 
 def _excerpt(source: str, line: int) -> str:

@@ -222,7 +222,7 @@ class _Rendering:
         for cell in self._sources:
             number += _MARKER not in _tags(cell)
             if cell.get("cell_type") == "code" and _status(cell, {}) == "failed":
-                link = f'<a href="#cell-{number}">cell {number}</a>'
+                link = f'<a href="#cell-{number}">this cell</a>'
                 return f'<p class="nb-failure">The notebook ended with an error in {link}.</p>'
         return '<p class="nb-failure">The notebook ended with an error.</p>'
 

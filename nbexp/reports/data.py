@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nbexp.display import Failed, alike
 from nbexp.files import read_json
 from nbexp.metrics import Entry, read_metrics
 from nbexp.pipeline import Mode
@@ -21,6 +23,7 @@ from nbexp.runs.record import VariantRecord
 from nbexp.runs.results import best_first, run_duration_s, run_state
 from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
+from nbexp.wording import selection_text
 
 _LINK = re.compile(r"@([A-Za-z_][\w-]*)")
 
@@ -57,6 +60,11 @@ class VariantData:
     def params(self) -> Mapping[str, Any]:
         """Its parameters, as the notebook got them."""
         return self.record.params if self.record else {}
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """Its parameters by name, with hashes in the place of artifacts and notebooks."""
+        return _flat_like(self.params, self.record.content) if self.record else {}
 
     @property
     def scraps(self) -> Mapping[str, Any]:
@@ -104,6 +112,11 @@ class StageData:
         """The variant with the best value of the metric."""
         first = self.variants[0] if self.variants else None
         return first if first is not None and first.history.metric is not None else None
+
+    @property
+    def selection(self) -> str:
+        """Of how many variants the best is the best, where others were stopped; else empty."""
+        return selection_text(Counter(variant.state for variant in self.variants))
 
     @property
     def duration_s(self) -> float:
@@ -178,6 +191,20 @@ class RunData:
         every = (variant for stage in self.stages for variant in stage.variants)
         return [variant for variant in every if variant.state.is_failure]
 
+    @cached_property
+    def failed_alike(self) -> list[tuple[VariantData, list[VariantData], list[VariantData]]]:
+        """Those that failed alike: one of them, the same as it, and others at the same place."""
+        known = {variant.name: variant for variant in self.failures}
+        groups = alike(Failed.of(variant.history) for variant in self.failures)
+        return [
+            (
+                known[group.first.name],
+                [known[each.name] for each in group.same],
+                [known[each.name] for each in group.others],
+            )
+            for group in groups
+        ]
+
     def stage(self, name: str) -> StageData:
         """Return a stage."""
         source = self.source.get("stages", {}).get(name, {})
@@ -211,6 +238,18 @@ def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
             found |= flat(value, f"{prefix}{key}.")
         else:
             found[f"{prefix}{key}"] = value
+    return found
+
+
+def _flat_like(params: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return content by the names that `flat` gives parameters."""
+    found: dict[str, Any] = {}
+    for key, value in params.items():
+        if isinstance(value, dict) and value and isinstance(content[key], dict):
+            inner = _flat_like(value, content[key])
+            found |= {f"{key}.{name}": each for name, each in inner.items()}
+        else:
+            found[key] = content[key]
     return found
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbexp.display import headline
+from nbexp.runs.outcome import place_of
 from nbexp.wording import aligned, counted, duration_text, number_text, time_text
 
 if TYPE_CHECKING:
@@ -98,6 +100,8 @@ def _environment() -> Environment:
         "number": number_text,
         "time": lambda seconds: time_text(seconds or 0.0),
         "findings": findings,
+        "place": place_of,
+        "headline": headline,
     }
     return environment
 

@@ -259,6 +259,7 @@ def _about_stage(stage: StageData) -> list[tuple[str, str]]:
         ("variants", ": ".join(filter(None, (counted(len(stage.variants), "variant"), counts)))),
         ("notebook", ", ".join(stage.notebooks)),
         ("metric", f"{stage.metric} ({better})" if stage.metric else ""),
+        ("best", stage.selection.removeprefix("the best ") if stage.metric else ""),
         ("after", ", ".join(stage.sources)),
         ("notebooks took", duration_text(stage.duration_s)),
     ]

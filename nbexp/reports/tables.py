@@ -66,13 +66,15 @@ class Columns:
         kind: str = "",
         shown: bool = True,
         mode: str = "",
+        varies: bool | None = None,
     ) -> None:
-        """Add a column; its kind is found by its values if it is not given."""
+        """Add a column; its kind, and whether it varies, are found by its values if not given."""
         cells = [_plain(value) for value in values]
         known = {each.key for each in self._columns}
         key = title if title not in known else f"{role}.{title}"
         kind = kind or _kind(cells)
-        self._columns.append(Column(key, title, role, kind, _varies(cells), shown, mode))
+        varies = _varies(cells) if varies is None else varies
+        self._columns.append(Column(key, title, role, kind, varies, shown, mode))
         self._values.append(cells)
 
     def data(self) -> dict[str, Any]:
@@ -107,7 +109,14 @@ def stage_table(stage: StageData, logged: Sequence[list[Entry]]) -> dict[str, An
 def varying_params(stage: StageData) -> dict[str, list[Any]]:
     """Return the values of each parameter in which variants differ, a variant after another."""
     values = _by_name([flat(variant.params) for variant in stage.variants])
-    return {name: column for name, column in values.items() if _varies(column)}
+    varying = _varying(stage)
+    return {name: column for name, column in values.items() if name in varying}
+
+
+def _varying(stage: StageData) -> set[str]:
+    """Return the names of the parameters in which variants differ by what they hold."""
+    contents = _by_name([dict(variant.content) for variant in stage.variants])
+    return {name for name, column in contents.items() if _varies(column)}
 
 
 def curves(logged: Sequence[list[Entry]]) -> dict[str, list[Any]]:
@@ -136,8 +145,11 @@ def _columns(stage: StageData, logged: Sequence[list[Entry]]) -> Columns:
     add("fact", "state", (each.state.value for each in histories), kind="state")
     if stage.metric:
         add("fact", stage.metric, (each.metric for each in histories), kind="number")
+    varying = _varying(stage)
     for name, column in _by_name([flat(v.params) for v in variants]).items():
-        add("param", name, map(short_reference, column), shown=_varies(column))
+        is_varying = name in varying
+        values = map(short_reference, column)
+        add("param", name, values, shown=is_varying, varies=is_varying)
     for name, column in _by_name([dict(each.lineage) for each in histories]).items():
         add("lineage", name, column, kind="text", shown=_varies(column))
     scraps = _by_name([dict(variant.scraps) for variant in variants])

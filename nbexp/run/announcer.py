@@ -34,6 +34,7 @@ class Announcer:
         self._folder = folder
         self.emit = events.emit
         self._overlaps = Overlaps(graph)
+        self._has_awaited = False
         self._is_untracked = False  # whether it was told that not all is tracked
         self._unseen: set[str] = set()  # stages of which it was told what can't be seen
 
@@ -75,6 +76,12 @@ class Announcer:
                 if stage.metric
             },
         )
+
+    def workers_awaited(self) -> None:
+        """Tell once that there is something to execute, and that workers are waited for."""
+        if not self._has_awaited:
+            self._has_awaited = True
+            self.emit(EventKind.WORKERS_AWAITED)
 
     def run_ended(self, state: State) -> None:
         """Tell that the run has ended."""

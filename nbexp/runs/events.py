@@ -41,6 +41,7 @@ class EventKind(StrEnum):
     STAGE_ENDED = "stage_ended"  # stage, kept: names, best first, where it has a reduce
     WARNING = "warning"  # message
     REPLIED = "replied"  # id: of a request; is_done, message
+    WORKERS_AWAITED = "workers_awaited"  # nothing more; once, where there is something to execute
     RUN_PAUSED = "run_paused"  # nothing more
     RUN_CONTINUED = "run_continued"  # nothing more
     RUN_STOPPING = "run_stopping"  # reason

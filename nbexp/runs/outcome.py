@@ -28,13 +28,17 @@ class CellError:
     """Why and where a notebook ended.
 
     Attributes:
-        cell: Number of the cell among all cells, from 1; None where no cell is to blame.
+        cell: Number of the cell in the executed notebook, among all cells, from 1; None where no
+            cell is to blame.
         source: The user's own line that failed, with an arrow, among its neighbours or below the
             cell's line that called it; the first lines of the cell where that is not known.
         name: Kind of the error, such as ``ValueError`` or ``KernelDied``.
         message: Text of the error.
         traceback: What is left to say, without colours: the library's innermost line, where the
             error came from, and the error; the end of a traceback that can't be read.
+        template: Path of the template, from the pipeline's folder.
+        template_cell: Number of the cell in the template; None for the cell that was put in with
+            the parameters.
     """
 
     name: str
@@ -42,6 +46,25 @@ class CellError:
     cell: int | None = None
     source: str = ""
     traceback: str = ""
+    template: str = ""
+    template_cell: int | None = None
+
+
+def place_of(error: Mapping[str, Any]) -> str:
+    """Return in which cell a notebook failed, as its author counts them; empty where in none.
+
+    Args:
+        error: The fields of a `CellError`; one of an earlier version lacks those of the template.
+    """
+    cell, number, template = (error.get(key) for key in ("cell", "template_cell", "template"))
+    executed = f"cell {cell} of the executed notebook"
+    if cell is None:
+        return ""
+    if not template:
+        return executed
+    if number is None:
+        return f"the parameters given to {template} ({executed})"
+    return f"cell {number} of {template}{f' ({executed})' if number != cell else ''}"
 
 
 @dataclass(frozen=True)

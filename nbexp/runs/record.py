@@ -52,6 +52,13 @@ class VariantRecord:
     texts: str = ""
     changed: Sequence[str] = ()
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """Its parameters with hashes in the place of artifacts and notebooks, whose paths differ
+        where they hold the same.
+        """  # noqa: D205
+        return dict(_hashed(dict(self.params), self.parts.get("params")))
+
     def write(self, folder: PathLike[str]) -> None:
         """Write the record into a variant's folder."""
         write_json(VariantFolder.of(folder).record, vars(self), is_checked=True)
@@ -68,3 +75,23 @@ class VariantRecord:
         place = Path(folder)
         is_another = place.parent.name == VARIANTS and place.name != record.name
         return None if is_another else record
+
+
+def _hashed(value: Any, content: Any) -> Any:
+    """Return a value of a parameter with the hashes that stand for artifacts and notebooks in it.
+
+    Args:
+        value: As the notebook gets it.
+        content: As the identity takes it.
+    """
+    if _is_content(content):
+        return content
+    if isinstance(value, dict) and isinstance(content, dict):
+        return {key: _hashed(item, content.get(key)) for key, item in value.items()}
+    if isinstance(value, list) and isinstance(content, list) and len(value) == len(content):
+        return [_hashed(*pair) for pair in zip(value, content, strict=True)]
+    return value
+
+
+def _is_content(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"$content"}

@@ -32,6 +32,8 @@ class VariantResult:
         stage: Name of its stage.
         state: How it ended.
         params: Its parameters, as the notebook got them.
+        content: Its parameters with hashes in the place of artifacts and notebooks: equal where
+            these hold the same, wherever they lie.
         scraps: What it glued, by name.
         logged: The last number that it logged of each name, by nbexp or only to MLflow.
         artifacts: Reference of each artifact that it saved, for `nbexp.load`.
@@ -47,6 +49,7 @@ class VariantResult:
     stage: str
     state: State
     params: Mapping[str, Any]
+    content: Mapping[str, Any]
     scraps: Mapping[str, Any]
     logged: Mapping[str, float]
     artifacts: Mapping[str, str]
@@ -164,6 +167,7 @@ def _variant_result(run: RunFolder, variant: VariantHistory) -> VariantResult:
         stage=variant.stage,
         state=variant.state,
         params=record.params if record else {},
+        content=record.content if record else {},
         scraps=outcome.scraps if outcome else {},
         logged={k: each.last for k, each in outcome.reported.items()} if outcome else {},
         artifacts={name: str(folder.artifacts / name) for name in names},

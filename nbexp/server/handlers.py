@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import mimetypes
 import re
 from collections.abc import Callable
@@ -15,9 +16,11 @@ from tornado.web import HTTPError, RequestHandler
 
 from nbexp.errors import NbexpError
 from nbexp.server.access import Authorised
+from nbexp.server.stores import is_missing
 from nbexp.server.view import SERVER_POLICY, View
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _CHUNK = 1_000_000  # bytes read from a file at once
 # Encoded slashes and the like: a path must not come to mean another one once it is decoded.
 _ODD = re.compile(r"%(2f|5c|00)|\\|/\.\.?(/|$)|(%2e){1,2}(/|$)|/%2e", re.IGNORECASE)
@@ -73,10 +76,21 @@ class Page(RequestHandler):
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(None, lambda: function(*arguments))
-        except (KeyError, OSError) as error:  # also of a name that is too long
+        except KeyError as error:
             raise HTTPError(404) from error
+        except OSError as error:
+            raise self._refusal(error) from error
         except NbexpError as error:
             raise HTTPError(502, reason="It can't be shown") from error
+
+    def _refusal(self, error: OSError) -> HTTPError:
+        """Return the answer where something can't be read, or the server lacks what it needs."""
+        if is_missing(error):
+            return HTTPError(404)
+        if isinstance(error, PermissionError):
+            return HTTPError(403)
+        _log.error("%s can't be shown: %s", self.request.path, error)
+        return HTTPError(500, reason="It can't be shown")
 
     async def head(self, *arguments: str) -> None:
         """Answer as to GET; tornado leaves the body out."""
@@ -88,8 +102,7 @@ class Page(RequestHandler):
         """Write a page that says what is wrong, and what to do."""
         error = kwargs.get("exc_info", (None, None))[1]
         cause = error.__cause__ if isinstance(error, HTTPError) else None
-        told = str(cause) if isinstance(cause, NbexpError) else ""
-        remedy = told or _REMEDIES.get(status_code, "The server's own output says more.")
+        remedy = _told(cause) or _REMEDIES.get(status_code, "The server's own output says more.")
         self.finish(_notice(f"{status_code}: {self._reason}", remedy))
 
     def redirect_to(self, path: str) -> None:
@@ -248,6 +261,17 @@ def handlers(view: View, authorised: Authorised) -> list[tuple[str, Any, dict[st
     }
     given = {"view": view, "authorised": authorised}
     return [(re.escape(view.base_url) + path, kind, given) for path, kind in paths.items()]
+
+
+def _told(cause: BaseException | None) -> str:
+    """Return what an error has to say to whoever looks at the page; no paths of the server."""
+    if isinstance(cause, NbexpError):
+        return str(cause)
+    if isinstance(cause, PermissionError):
+        return "The user that the server runs as may not read it."
+    if isinstance(cause, OSError) and not is_missing(cause):
+        return f"{cause.strerror or type(cause).__name__}. The server's own output says where."
+    return ""
 
 
 def _notice(title: str, text: str) -> str:

@@ -91,9 +91,11 @@ class S3Store:
                 Bucket=self._bucket, Key=self._prefix + path, Range=f"bytes={start}-{last}"
             )
         except self._missing as error:
-            if error.response["Error"]["Code"] == "InvalidRange":  # an empty file, or its end
+            code = error.response["Error"]["Code"]
+            if code == "InvalidRange":  # an empty file, or its end
                 return b""
-            raise FileNotFoundError(path) from error
+            kind = PermissionError if code in ("AccessDenied", "403") else FileNotFoundError
+            raise kind(path) from error
         return bytes(found["Body"].read())
 
     def _pages(self, path: str, **options: str) -> Iterator[dict[str, Any]]:

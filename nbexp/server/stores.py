@@ -6,6 +6,7 @@ what would lead out of the root, is not there.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ NOTEBOOK = ".ipynb"
 # Not searched: they hold no notebooks, or copies of those that lie elsewhere.
 _SKIPPED = ("__pycache__", "node_modules", "mlartifacts", "mlruns")
 _REPORT = "nbexp-report"  # a file in the folders of reports
+_NOT_THERE = (
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ESTALE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,10 @@ class StoreEntry:
 
 
 class Store(Protocol):
-    """What a server needs of a place with notebooks; the methods may be called by many threads."""
+    """What a server needs of a place with notebooks; the methods may be called by many threads.
+
+    An `OSError` that is not `is_missing` tells that a place can't be read.
+    """
 
     title: str
 
@@ -80,6 +87,11 @@ def is_proper(path: str) -> bool:
     )
 
 
+def is_missing(error: OSError) -> bool:
+    """Whether an error says that there is nothing of a name, rather than what keeps it away."""
+    return error.errno in _NOT_THERE or (error.errno is None and type(error) is FileNotFoundError)
+
+
 class LocalStore:
     """A folder.
 
@@ -102,8 +114,12 @@ class LocalStore:
             return None
         try:
             found = (self._root / path).resolve(strict=True)
-        except (OSError, RuntimeError):  # not there, not to be read, or links in a circle
+        except RuntimeError:  # links in a circle
             return None
+        except OSError as error:
+            if is_missing(error):
+                return None
+            raise
         is_inside = found.is_relative_to(self._root)
         return found if is_inside and is_proper(_relative(found, self._root)) else None
 
@@ -118,7 +134,7 @@ class LocalStore:
         if folder is None or not folder.is_dir():
             return []
         inside = (f"{path}/{each.name}" if path else each.name for each in folder.iterdir())
-        return [entry for each in inside if (entry := self.stat(each))]
+        return [entry for each in inside if (entry := self._listed(each))]
 
     def notebooks(self, path: str) -> Iterator[StoreEntry]:
         """Yield the notebooks in a folder and in those beneath; links to folders are not gone."""
@@ -130,7 +146,7 @@ class LocalStore:
             for name in sorted(files):
                 if name.endswith(NOTEBOOK):
                     inside = _relative(Path(where, name), folder)
-                    if entry := self.stat(f"{path}/{inside}" if path else inside):
+                    if entry := self._listed(f"{path}/{inside}" if path else inside):
                         yield entry
 
     def read(self, path: str, start: int = 0, count: int | None = None) -> bytes:
@@ -141,6 +157,13 @@ class LocalStore:
         with found.open("rb") as file:
             file.seek(start)
             return file.read(-1 if count is None else count)
+
+    def _listed(self, path: str) -> StoreEntry | None:
+        """Return what is at a path, among others that are to be seen whatever is wrong with it."""
+        try:
+            return self.stat(path)
+        except OSError:
+            return None
 
 
 def open_store(place: str) -> Store:
@@ -159,7 +182,7 @@ def open_store(place: str) -> Store:
 def _entry(path: str, found: Path) -> StoreEntry | None:
     try:
         about = found.stat()
-    except OSError:
+    except FileNotFoundError:  # removed just now
         return None
     if found.is_dir():
         return StoreEntry(path, True, 0, about.st_mtime)

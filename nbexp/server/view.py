@@ -294,12 +294,15 @@ class View:
     def _run_at(self, path: str) -> LiveRun | None:
         """Return the run in a folder, if it is one; always the same."""
         folder = self.store.local(path)
-        if folder is None or not RunFolder(folder).exists:
+        try:
+            if folder is None or not RunFolder(folder).exists:
+                return None
+        except PermissionError:  # who can't look into it sees a folder
             return None
         with self._lock:
             if path not in self._runs:
                 attachments = self._attachments / f"run-{_short_hash(path)}"
-                attachments.mkdir()
+                attachments.mkdir(parents=True, exist_ok=True)
                 shared = self._shared(path, folder)
                 self._runs[path] = LiveRun(
                     folder, attachments, shared, self._histories, has_neighbours=bool(path)
@@ -327,6 +330,8 @@ class View:
                 return self._rendered[entry]
         try:
             content = read_notebook(self.store.read(entry.path), is_executed=False)
+        except OSError:
+            raise
         except Exception as error:  # half a file, or no notebook at all
             raise UsageError(f"{entry.path} can't be read as a notebook: {error}") from error
         name = f"notebook-{_short_hash(repr(entry))}"

@@ -50,7 +50,7 @@ def test_a_run_with_a_failure_exits_with_1_and_says_what_and_where(ended, projec
     assert ended.returncode == 1, ended.stderr
     failure = ended.stdout[ended.stdout.index("✗ make-") :]
     assert re.match(r"✗ make-\w+ n=3  failed\n", failure)
-    assert "cell 3\n" in failure
+    assert "in cell 2 of templates/make.ipynb (cell 3 of the executed notebook)\n" in failure
     assert "│ 2 -->     raise ValueError('three is too much')" in failure
     notebook = re.search(r"notebook  (.*)", failure)
     assert notebook
@@ -87,6 +87,13 @@ def names(call: Callable[..., str]) -> dict[str, str]:
     return {v["label"]: v["name"] for v in json.loads(call("show", "--json"))["variants"]}
 
 
+def test_plan_says_what_an_open_key_is_where_there_is_one(call: Callable[..., str]):
+    legend = "(open): the key is known once what it links to has run"
+    assert call("plan").count("(open)") == 2  # of what links to the variant that failed
+    assert call("plan").count(legend) == 1
+    assert "(open)" not in call("plan", "--only", "make")
+
+
 def test_ls_lists_the_run_with_counts_and_best(call: Callable[..., str]):
     assert re.search(r"small-\S+ +failed .* 4 finished, 1 failed, 1 skipped +y 21", call("ls"))
     (run,) = json.loads(call("ls", "--json"))
@@ -111,7 +118,8 @@ def test_show_json_has_everything_of_the_variants(call, names):
     assert use["lineage"] == {"make": names["n=2"]}
     failed = variants[names["n=3"]]
     assert failed["error"]["name"] == "ValueError"
-    assert failed["error"]["cell"] == 3
+    assert (failed["error"]["cell"], failed["error"]["template_cell"]) == (3, 2)
+    assert failed["error"]["template"] == "templates/make.ipynb"
 
 
 @pytest.mark.parametrize("run", ["last", None], ids=["with its run", "alone"])

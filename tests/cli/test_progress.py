@@ -12,19 +12,21 @@ from cli_project import write_template
 from rich.console import Console
 
 from nbexp.cli._estimate import TimeLeft
-from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress
+from nbexp.cli._progress import JsonLines, LiveProgress
 from nbexp.cli._screen import Screen
-from nbexp.cli._tally import Tally
+from nbexp.display import Lines, Tally, plain_line
 from nbexp.pipeline import Pipeline, SearchSpec, Stage, build_pipeline
 from nbexp.plan import Took, code_of
 from nbexp.runs.events import Event, EventKind
 from nbexp.states import State
-from nbexp.wording import duration_text
+from nbexp.wording import duration_text, selection_text
 
 ERROR = {
     "name": "ValueError",
     "message": "too much",
-    "cell": 2,
+    "cell": 3,
+    "template": "templates/train.ipynb",
+    "template_cell": 2,
     "source": "a\nraise ValueError('too much')",
     "traceback": "line 2\nValueError: too much",
 }
@@ -68,7 +70,7 @@ def pipeline() -> Pipeline:
 @pytest.fixture
 def plain(capsys: pytest.CaptureFixture[str]) -> tuple[Told, Callable[[], str]]:
     tally = Tally()
-    told = Told(tally, PlainProgress(Screen(), tally))
+    told = Told(tally, Lines(Screen().line, tally))
     return told, lambda: capsys.readouterr().out
 
 
@@ -100,13 +102,40 @@ def test_a_failure_tells_cell_error_traceback_and_notebook(plain, tmp_path: Path
     lines = [line.strip() for line in written().splitlines()[1:]]
     assert lines == [
         "✗ train-1 n=[1, 2]  failed",
-        "cell 2",
+        "in cell 2 of templates/train.ipynb (cell 3 of the executed notebook)",
         "│ a",
         "│ raise ValueError('too much')",
         "ValueError: too much",
         "line 2",
         f"notebook  {tmp_path / 'notebook.ipynb'}",
     ]
+
+
+def test_failures_that_are_alike_are_written_whole_once(plain):
+    told, written = plain
+    told.begin()
+    told.end("train-a", "failed", "lr=1", error=ERROR | {"message": "in train-a/x"})
+    written()
+    told.end("train-b", "failed", "lr=2", error=ERROR | {"message": "in train-b/x"})
+    told.end("train-c", "failed", "lr=3", error=ERROR | {"message": "another"})
+    assert written().splitlines() == [
+        "✗ train-b lr=2  failed as train-a did",
+        "✗ train-c lr=3  failed where train-a did  ValueError: another",
+    ]
+    told.end("train-d", "failed", error=ERROR | {"source": "another line"})
+    told.end("train-e", "failed", error=ERROR | {"name": "KeyError"})
+    told.end("train-f", "timed out", error=ERROR)
+    assert written().count("│") == 5  # each of these is another failure
+
+
+def test_many_failures_of_different_kinds_grow_short(plain):
+    told, written = plain
+    told.begin()
+    for n in range(9):
+        told.end(f"train-{n}", "failed", error=ERROR | {"source": f"line {n}"})
+    lines = written().splitlines()
+    assert len([line for line in lines if "│ line" in line]) == 5
+    assert lines[-1] == "✗ train-8  failed  ValueError: too much"
 
 
 def test_many_failures_grow_short_and_then_silent(plain):
@@ -148,6 +177,47 @@ def test_plain_lines_tell_a_variant_that_was_stopped_unless_the_whole_run_stops(
     assert "train-2" not in written()
 
 
+def test_plain_lines_tell_the_plan_and_that_ray_is_waited_for_where_something_runs():
+    tally, out = Tally(), list[str]()
+    lines = Lines(lambda *parts: out.append(plain_line(*parts)), tally)
+    told = Told(tally, lines)
+    told.begin()
+    told.add("train-1")
+    told.add("train-2")
+    told.end("train-1", "cached")
+    assert not tally.waits_for_ray
+    assert len(out) == 1
+    told(EventKind.WORKERS_AWAITED)
+    assert tally.waits_for_ray
+    assert out[1:2] == ["plan: train 2 variants (1 of them cached), test later"]
+    lines._ray.join()
+    assert out[2:] == ["waiting for Ray…"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ({"finished": 2, "stopped": 3}, "the best of 2 of 5 variants: 3 stopped"),
+        ({"finished": 1, "cached": 1, "pruned": 1, "timed out": 1, "failed": 2},
+         "the best of 3 of 6 variants: 2 failed, 1 timed out"),
+        ({"finished": 2, "failed": 3}, ""),
+        ({"stopped": 3}, ""),
+        ({"finished": 2}, ""),
+    ],
+)  # fmt: skip
+def test_the_best_is_said_to_be_of_those_that_were_not_stopped(plain, counts: Any, text: str):
+    assert selection_text({State(state): count for state, count in counts.items()}) == text
+    told, written = plain
+    told.begin()
+    for state, count in counts.items():
+        for n in range(count):
+            told.add(f"{state}-{n}")
+            told.end(f"{state}-{n}", state, metric=0.5)
+    told(EventKind.STAGE_ENDED, stage="train", kept=[])
+    shown = written().splitlines()[-1]
+    assert shown.endswith(f"({text})") if text else "the best of" not in shown
+
+
 def test_json_lines_are_the_events(capsys: pytest.CaptureFixture[str]):
     event = Event(EventKind.WARNING, 1.5, {"message": "m"})
     JsonLines().notify(event)
@@ -178,6 +248,8 @@ def test_the_live_view_shows_stages_counts_best_and_time_left(live):
     told.begin()
     for n in range(4):
         told.add(f"train-{n}", f"lr=[{n}]")
+    assert "looking up what ran before" in drawn(progress)
+    told(EventKind.WORKERS_AWAITED)
     assert "waiting for Ray" in drawn(progress)
     told.start("train-0")
     told.end("train-0", "finished", "lr=[0]", metric=0.5)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_project import Nbexp
-from run_folders import emit, make_run
+from run_folders import emit, make_run, start_variant
 
 from nbexp.files import write_json
 from nbexp.plan.variants import short
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.record import VariantRecord
 
 
 @pytest.mark.parametrize(
@@ -76,3 +79,34 @@ def test_stopped_variant_is_shown_with_what_it_had_logged_in_one_line(project: P
     assert "1.25" in shown["train-1"]
     assert "8.5" not in shown["train-1"]
     assert "a b" in shown["train-1"]
+
+
+def give(run: RunFolder, name: str, params: Any, content: Any) -> None:
+    """Write a variant with its parameters, and with the same as its identity takes them."""
+    folder = start_variant(run, name)
+    record = VariantRecord(name, "train", "", params, {}, "k", {"params": content}, "t.ipynb")
+    record.write(folder)
+
+
+def test_printed_table_compares_artifacts_by_what_they_hold(tmp_path: Path, nbexp: Nbexp):
+    run = make_run(tmp_path)
+    for number in (1, 2):
+        paths = {name: f"{run.path}/variants/make-{number}/artifacts/{name}" for name in "abc"}
+        params = {"a": paths["a"], "b": paths["b"], "c": {"of": [paths["c"], 1]}, "lr": number}
+        held = {"c": {"of": [{"$content": "same"}, 1]}, "lr": number}
+        give(run, f"train-{number}", params, {
+            "a": {"$content": "same"}, "b": {"$content": f"other {number}"}, **held,
+        })  # fmt: skip
+    head = nbexp("table", "train", "-C", tmp_path, "--format", "latex").output.splitlines()[2]
+    assert re.findall(r"params\.\w+", head) == ["params.b", "params.lr"]
+    whole = nbexp("table", "train", "-C", tmp_path).output.splitlines()[0]  # for programs
+    assert "params.a,params.b,params.c,params.lr" in whole
+    assert str(run.path) in nbexp("table", "train", "-C", tmp_path).output
+
+
+def test_printed_table_has_what_an_exploit_changed(tmp_path: Path, nbexp: Nbexp):
+    run = make_run(tmp_path)
+    for number in (1, 2):
+        give(run, f"train-{number}", {"lr": number}, {"lr": 1})  # both have begun with the same
+    head = nbexp("table", "train", "-C", tmp_path, "--format", "latex").output.splitlines()[2]
+    assert "params.lr" in head

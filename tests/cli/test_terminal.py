@@ -17,10 +17,11 @@ import pytest
 from run_folders import emit, make_run, start_variant
 
 from nbexp.cli._main import cli
-from nbexp.cli._progress import JsonLines, LiveProgress, PlainProgress
+from nbexp.cli._progress import JsonLines, LiveProgress
 from nbexp.cli._screen import Screen
-from nbexp.cli._tally import Tally
-from nbexp.cli._terminal import clean, guarded_streams, one_line
+from nbexp.cli._terminal import guarded_streams
+from nbexp.controls import clean, one_line
+from nbexp.display import Lines, Tally
 from nbexp.files import write_json
 from nbexp.runs.events import Event, EventKind
 from nbexp.runs.outcome import CellError, Outcome
@@ -154,7 +155,7 @@ def test_no_command_lets_a_notebook_steer_the_terminal(command: tuple[str, ...],
     assert "Traceback" not in shown, shown[-2000:]
 
 
-@pytest.mark.parametrize("kind", [JsonLines, PlainProgress, LiveProgress])
+@pytest.mark.parametrize("kind", [JsonLines, Lines, LiveProgress])
 def test_no_event_of_a_run_steers_the_terminal(kind: Callable[..., Any]):
     variant = {"variant": "train-1", "stage": "train", "label": ALL}
     error = vars(CellError(ALL, ALL, 1, ALL, ALL))
@@ -175,7 +176,7 @@ def test_no_event_of_a_run_steers_the_terminal(kind: Callable[..., Any]):
         tally = Tally()
         screen = Screen()
         estimate = type("Estimate", (), {"phrase": lambda *_: ""})()
-        arguments = {PlainProgress: (screen, tally), LiveProgress: (screen, tally, estimate)}
+        arguments = {Lines: (screen.line, tally), LiveProgress: (screen, tally, estimate)}
         with kind(*arguments.get(kind, ())) as progress:
             for event, data in events:
                 told = Event(event, 1.0, data)

@@ -11,7 +11,7 @@ import pytest
 from notebook_files import write_notebook
 
 from nbexp.execute import Job, NotebookExecutor
-from nbexp.execute.cwd import LARGEST_COPY, WORK, clear, cwd_of, prepared
+from nbexp.execute.cwd import LARGEST_COPY, clear, cwd_of, prepared
 from nbexp.states import State
 
 FILES = {
@@ -75,7 +75,7 @@ def test_notebook_reads_what_its_template_has_around_it_and_writes_for_itself(
     for name, text in FILES.items():
         assert (project.parents[1] / name).read_text() == text
     left = "notebooks/text.txt notebooks/child.txt notebooks/checkpoints/last.pt data/x.csv"
-    own = job.folder / WORK / "project"
+    own = job.folder / "work" / "project"
     assert sorted(files_in(own)) == sorted([*left.split(), "notebooks/checkpoints/next.pt"])
     assert (own / "notebooks" / "empty").is_dir()
 
@@ -105,7 +105,7 @@ def test_what_goes_on_finds_its_own_files_and_the_others_as_they_are_now(project
         assert (cwd_of(job) / "out.txt").read_text() == "own"
         assert (cwd_of(job) / "text.txt").read_text() == "altered"
         assert (cwd_of(job) / "../data/x.csv").read_text() == "changed meanwhile"
-    left = sorted(files_in(job.folder / WORK / "project" / "notebooks"))
+    left = sorted(files_in(job.folder / "work" / "project" / "notebooks"))
     assert left == ["checkpoints", "out.txt", "text.txt"]
     assert list(elsewhere.iterdir()) == []
 
@@ -115,17 +115,17 @@ def test_what_a_lost_worker_left_there_is_cleared_away(project: Path) -> None:
     lost = prepared(job)
     lost.__enter__()  # and never leaves
     write(cwd_of(job) / "out.txt", "own")
-    clear(job.folder / WORK)
-    assert list(files_in(job.folder / WORK)) == ["project/notebooks/out.txt"]
-    clear(job.folder / WORK)  # once more changes nothing
-    assert list(files_in(job.folder / WORK)) == ["project/notebooks/out.txt"]
+    clear(job.folder / "work")
+    assert list(files_in(job.folder / "work")) == ["project/notebooks/out.txt"]
+    clear(job.folder / "work")  # once more changes nothing
+    assert list(files_in(job.folder / "work")) == ["project/notebooks/out.txt"]
 
 
 def test_nothing_is_left_where_nothing_was_written(project: Path) -> None:
     job = job_of(project)
     with prepared(job):
         pass
-    assert not (job.folder / WORK).exists()
+    assert not (job.folder / "work").exists()
 
 
 def test_what_is_too_large_or_shared_is_linked(
@@ -141,7 +141,7 @@ def test_what_is_too_large_or_shared_is_linked(
     (project / "notebooks" / "dangling").symlink_to("nowhere")
     job = job_of(project)
     with prepared(job):
-        own = job.folder / WORK / "project"
+        own = job.folder / "work" / "project"
         links = {name for name in files_in(own) if (own / name).is_symlink()}
         expected = {"mlflow.db", "notebooks/.hidden", "notebooks/dangling", "zoo"}
         assert links - {"notebooks/weights.bin"} == expected
@@ -154,7 +154,7 @@ def test_folder_that_can_not_be_made_fails_the_variant_in_words(
     executor: NotebookExecutor, project: Path
 ) -> None:
     job = job_of(project, "v-1", "1")
-    (job.folder / WORK).write_text("a file")
+    (job.folder / "work").write_text("a file")
     error = executor.execute(job).error
     assert error is not None
     assert (error.name, error.cell) == ("CwdError", None)

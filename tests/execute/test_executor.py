@@ -108,7 +108,8 @@ def test_failing_cell_is_quoted(executor: NotebookExecutor, make_job: MakeJob) -
     assert error.source == "4     # d\n5     # e\n6 --> a / b"
     assert error.traceback == "ZeroDivisionError: division by zero"
     log = (job.folder / "log.txt").read_text()
-    assert f"--- failed in cell 2 ---\n{error.source}\n{error.traceback}\n=== failed after" in log
+    failed = f"--- failed in cell 2 of template.ipynb ---\n{error.source}\n{error.traceback}\n"
+    assert f"{failed}=== failed after" in log
     assert "\x1b" not in error.traceback + log
     assert cell_states(job.folder) == ["completed", "failed", "pending"]
     cells = read_cells(job.folder)

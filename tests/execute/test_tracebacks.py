@@ -67,6 +67,10 @@ CASES = {
     "repr": (SHOWN.format("__repr__"), "3 -->         raise ValueError('odd')", "ValueError: odd"),
     "bundle": (SHOWN.format("_repr_mimebundle_").replace("self", "self, **_"),
                "3 -->         raise ValueError('odd')", "ValueError: odd"),
+    "ours": ("import nbexp\nx = 1\nnbexp.glue('x', object())", "3 --> nbexp.glue('x', object())",
+             "GlueError: "),
+    "below ours": ("import json, nbexp\nfor x in nbexp.loop('e', map(json.loads, ['{'])):\n    x",
+                   "2 --> for x in nbexp.loop", "json/decoder.py, line "),
     "plain": ("%xmode Plain\nx = 1\nloading.load('{')",
               "3 --> loading.load('{')\nloading.py, line 4, in load\n4 --> return json.loads(",
               "json/decoder.py, line "),
@@ -93,7 +97,10 @@ def errors(project: Path) -> Iterator[Callable[[str], CellError]]:
         cells.append(v4.new_code_cell(source))
         reply = run(client, cells[-1])
         if name:
-            found[name] = cell_failed(told(reply, cells[-1].outputs), cells, project, Mask([]))
+            numbers = {cell.id: number for number, cell in enumerate(cells, 1)}
+            reply = told(reply, cells[-1].outputs)
+            number_of = lambda cell, numbers=numbers: numbers[cell.id]  # noqa: E731
+            found[name] = cell_failed(reply, cells, number_of, project, Mask([]))
     yield found.__getitem__
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -121,6 +128,11 @@ def test_error_shows_the_users_own_line_first(errors, name: str) -> None:
     assert rest in error.traceback
     assert len(error.traceback.splitlines()) <= 12
     assert error.traceback.splitlines()[-1].startswith(error.name)
+
+
+@pytest.mark.parametrize("name", ["ours", "below ours"])
+def test_error_shows_no_lines_of_nbexp_itself(errors, name: str) -> None:
+    assert "nbexp/" not in f"{errors(name).source}\n{errors(name).traceback}"
 
 
 def test_error_of_a_display_has_its_own_name(errors) -> None:

@@ -168,7 +168,7 @@ def test_papermills_markers_become_one_line(tmp_path: Path) -> None:
         new_code_cell("bad", outputs=[error]),
     )
     assert [cell.number for cell in page.cells] == [1, 2]
-    assert 'ended with an error in <a href="#cell-2">cell 2</a>' in page.html
+    assert 'ended with an error in <a href="#cell-2">this cell</a>' in page.html
     assert "Exception…" not in page.html
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from nbexp.errors import UsageError
 from nbexp.reports import write_report
+from nbexp.runs.outcome import CellError
 from nbexp.states import State
 
 
@@ -76,6 +78,42 @@ def test_stage_table_has_the_best_first_and_what_varies(runs, small) -> None:
     assert [len(each[0]) for each in data["curves"]["loss"] if each].count(3) == 1
     assert len(data["matrices"]) == 10
     assert data["importance"][0]["param"] == "lr"
+
+
+def test_overview_has_failures_that_are_alike_once(runs, made) -> None:
+    error = CellError("ValueError", "no", 4, "fit(x)", "ValueError: no", "templates/train.ipynb", 3)
+    variants = {f"train-{n}": made("train", {"lr": n}, State.FAILED, error=error) for n in range(4)}
+    other = replace(error, message="else")
+    variants["train-x"] = made("train", {"lr": 9}, State.FAILED, error=other)
+    write_report(run := runs.make(variants))
+    text = (run / "report/index.html").read_text()
+    place = "in cell 3 of templates/train.ipynb (cell 4 of the executed notebook)"
+    assert re.findall(r'#cell-4">(.*?)</a>', text) == [place]
+    assert "5 failed" in text
+    assert "The same in 3 more: " in text
+    assert re.search(r"There too, .*train-x.*ValueError: else", text)
+    assert place in (run / "report/variants/train-2.html").read_text()
+
+
+def test_best_of_a_stage_that_was_stopped_is_said_to_be_of_those_that_had_ended(runs, made) -> None:
+    variants = {f"train-{n}": made("train", {"lr": n}, metric=n / 10) for n in range(2)}
+    variants |= {f"train-s{n}": made("train", {"lr": n}, State.STOPPED) for n in range(3)}
+    write_report(run := runs.make(variants))
+    assert "the best of 2 of 5 variants: 3 stopped" in (run / "report/index.html").read_text()
+    assert "of 2 of 5 variants: 3 stopped" in (run / "report/stages/train.html").read_text()
+
+
+def test_artifacts_that_hold_the_same_do_not_vary(runs, made) -> None:
+    variants = {}
+    for number in (1, 2):
+        place = f"/p/runs/r/variants/prepare-{number}/artifacts"
+        content = {"data": {"$content": "same"}, "model": {"$content": f"other {number}"}}
+        params = {"data": f"{place}/data", "model": f"{place}/model"}
+        variants[f"train-{number}"] = made("train", params, parts={"params": content})
+    write_report(run := runs.make(variants))
+    columns = {each["title"]: each for each in data_of(run / "report", "train")["columns"]}
+    assert [columns[name]["varies"] for name in ("data", "model")] == [False, True]
+    assert [columns[name]["shown"] for name in ("data", "model")] == [False, True]
 
 
 def test_skipped_variant_says_why_it_has_no_notebook(runs, small) -> None:

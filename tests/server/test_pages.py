@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
+import os
 import re
 import sys
 import threading
@@ -70,6 +73,38 @@ def test_big_outputs_have_files_of_their_own_that_stay_without_an_origin(served,
 @pytest.mark.parametrize("kind", ["aside", "raw", "notebook", "run", "browse", "assets"])
 def test_name_that_no_file_can_have_is_not_found(served, kind: str) -> None:
     assert served.get(f"/{kind}/{'x' * 5000}").status == 404
+
+
+class FaultyStore(LocalStore):
+    """A folder of which nothing can be read, for a reason."""
+
+    def __init__(self, root: Path, number: int) -> None:
+        super().__init__(root)
+        self._number = number
+
+    def read(self, path: str, *_: Any) -> bytes:
+        raise OSError(self._number, os.strerror(self._number), path)
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "told"),
+    [(errno.ENOENT, 404, "moved or removed"), (errno.ENOTDIR, 404, "moved or removed"),
+     (errno.EACCES, 403, "may not read it"), (errno.EPERM, 403, "may not read it"),
+     (errno.ENOSPC, 500, "No space left on device"), (errno.EIO, 500, "Input/output error"),
+     (errno.EMFILE, 500, "Too many open files")],
+)  # fmt: skip
+def test_only_what_is_not_there_is_said_to_be_missing(
+    serve, notebooks, caplog, *, number: int, status: int, told: str
+) -> None:
+    pages = ("/notebook/plain.ipynb", "/raw/plain.ipynb")
+    with serve(FaultyStore(notebooks, number)) as served:
+        answers = [served.get(page) for page in pages]
+    assert [answer.status for answer in answers] == [status, status]
+    assert all(told in answer.text for answer in answers)
+    assert not any(str(notebooks) in answer.text for answer in answers)
+    logged = [each.message for each in caplog.records if each.levelno == logging.ERROR]
+    expected = [f"{page} can't be shown: [Errno {number}] {told}: 'plain.ipynb'" for page in pages]
+    assert logged == (expected if status == 500 else [])
 
 
 def test_search_shows_where_it_matched_and_what_to_do_otherwise(served) -> None:

@@ -14,6 +14,7 @@ from nbexp.plan import Durations
 from nbexp.plan.variants import short
 from nbexp.runs.events import Event, EventKind
 from nbexp.states import State
+from nbexp.wording import selection_text
 
 
 @dataclass
@@ -91,6 +92,11 @@ class StageTally:
     def left(self) -> int:
         """Number of variants that have yet to end."""
         return self.total - self.done
+
+    @property
+    def selection(self) -> str:
+        """Of how many variants the best is the best, where others were stopped; else empty."""
+        return selection_text(self.ended) if not self.left else ""
 
     @property
     def best(self) -> tuple[float, str] | None:
@@ -171,6 +177,7 @@ class Tally:
         self.stop_reason: str | None = None
         self.is_paused = False
         self.warnings = 0
+        self.awaits_workers = False
         self.has_started_any = False
         self.most_running = 0
 
@@ -186,9 +193,14 @@ class Tally:
 
     @property
     def waits_for_ray(self) -> bool:
-        """Whether there is something to run, and nothing has been started yet."""
+        """Whether there is something to execute, and nothing has been started yet."""
+        return self.awaits_workers and not self.has_started_any and self.stop_reason is None
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether it is still looked up what ran before, and nothing is known to be executed."""
         left = any(stage.left for stage in self.stages.values())
-        return left and not self.has_started_any and self.stop_reason is None
+        return left and not self.awaits_workers and not self.has_started_any
 
     def notify(self, event: Event) -> None:
         """Take in an event."""
@@ -200,6 +212,8 @@ class Tally:
             self.stages = {n: StageTally(n, *metrics.get(n, ())) for n in data["stages"]}
         elif event.kind is EventKind.RUN_STOPPING:
             self.stop_reason = data["reason"]
+        elif event.kind is EventKind.WORKERS_AWAITED:
+            self.awaits_workers = True
         elif event.kind in (EventKind.RUN_PAUSED, EventKind.RUN_CONTINUED):
             self.is_paused = event.kind is EventKind.RUN_PAUSED
         elif event.kind is EventKind.RUN_ENDED:
