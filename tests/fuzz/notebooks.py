@@ -42,6 +42,7 @@ class Notebooks(Kind):
     """A notebook that was mutated, and whatever reads it without running it."""
 
     suite_cases = 40
+    cpu_s = 30.0  # nbconvert takes 12 s to write 50 million lines as Markdown
 
     def make(self, rng: Random, folder: Path) -> Case:
         (folder / "pipeline.toml").write_text(_PIPELINE)
