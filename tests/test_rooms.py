@@ -164,7 +164,7 @@ RUN_FOLDERS = {
     "snapshots", "work", "attempts", "runs",
 }  # fmt: skip
 # A new project has a folder of templates; reports and the pipeline's check come before a run.
-OTHER_PATHS = {"cli/_starting.py", "pipeline/tables/stage.py", "reports/variants.py"}
+OTHER_PATHS = {"cli/init.py", "pipeline/tables/stage.py", "reports/variants.py"}
 
 
 def test_paths_of_a_run_are_known_to_its_folders_alone() -> None:

@@ -6,17 +6,56 @@ import atexit
 import gc
 import sys
 import traceback
-from typing import Any
+from collections import UserDict
+from importlib import import_module
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nbexp import __version__
-from nbexp.cli import _project, _reports, _run, _runs, _schema, _viewing
 from nbexp.cli._terminal import guard_streams, guarded_streams
 from nbexp.errors import NbexpError, PipelineError, UsageError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 MISTAKE, CTRL_C = 2, 130
 _NEW_OBJECTS = 50_000
+
+# The commands, in the order in which one meets them, with what `nbexp --help` says of each. Each is
+# a function in a module, both of its name, imported when the command is called.
+COMMANDS = {
+    "init": "Write a small project into the folder DIR.",
+    "doctor": "Check what runs need on this machine.",
+    "run": "Run the pipeline in the file PIPELINE.",
+    "resume": "Go on with a run that was stopped or cut off.",
+    "plan": "Tell what a run would do, and run nothing.",
+    "ls": "List the runs beside the pipeline, newest first.",
+    "show": "Show a run, or a variant with all its details.",
+    "why": "Tell why a variant ran, or would run again.",
+    "logs": "Print what variants have printed.",
+    "stop": "Stop a run that goes on, or one of its variants.",
+    "add": "Add variants to a stage of a run that goes on.",
+    "pause": "Pause a run that goes on.",
+    "continue": "Have a run go on that was paused.",
+    "report": "Write the report of a run.",
+    "export": "Write an executed notebook as one file.",
+    "table": "Write the variants of a run as a table, a row each.",
+    "view": "Show notebooks and runs in a browser.",
+    "schema": "Print the JSON Schema of pipeline files, for editors.",
+}
+
+
+class _Commands(UserDict[str, Any]):
+    """The commands by their names; to look one up imports it, to list their names does not."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        module = f"{name}_" if iskeyword(name) else name
+        command: click.Command = getattr(import_module(f"nbexp.cli.{module}"), module)
+        return command
 
 
 class _Nbexp(click.Group):
@@ -53,8 +92,27 @@ class _Nbexp(click.Group):
         """Return the commands in the order in which one meets them."""
         return list(self.commands)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write what each command does, by the table: none of them is imported."""
+        room = formatter.width - 6 - max(map(len, COMMANDS))
+        of = {name: click.Command(name, help=text) for name, text in COMMANDS.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, of[name].get_short_help_str(room)) for name in COMMANDS])
 
-@click.group(cls=_Nbexp, context_settings={"help_option_names": ["-h", "--help"]})
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin so, by the table."""
+        from click.shell_completion import CompletionItem
+
+        begun = [name for name in COMMANDS if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=COMMANDS[name]) for name in begun), *options]
+
+
+@click.group(
+    cls=_Nbexp,
+    commands=_Commands(COMMANDS),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, "-V", "--version", message="nbexp %(version)s")
 def cli() -> None:
     """Experiments in notebooks.
@@ -62,11 +120,6 @@ def cli() -> None:
     A pipeline of Jupyter notebooks runs with all its variants, in parallel, cached and tracked.
     Start with `nbexp init DIR`, then `nbexp run pipeline.toml` in there.
     """
-
-
-for _room in (_project, _run, _runs, _reports, _viewing, _schema):
-    for _command in _room.COMMANDS:
-        cli.add_command(_command)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import pytest
 from cli_project import Nbexp, write_project
 
 import nbexp as package
-from nbexp.cli._main import cli
+from nbexp.cli._main import COMMANDS, cli
 
 
 def commands() -> list[click.Command]:
@@ -32,11 +32,31 @@ def test_help_lists_the_commands_uncut(nbexp: Nbexp):
     assert "..." not in shown.partition("Commands:")[2]
 
 
-def test_help_starts_without_the_heavy_libraries():
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_of_a_command_what_its_own_help_begins_with(name: str):
+    command = cli.commands[name]
+    assert (command.name, command.get_short_help_str(200)) == (name, COMMANDS[name])
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["rnu"]])
+def test_without_a_command_none_is_imported_nor_the_heavy_libraries(arguments: list[str]):
     heavy = {"rich", "ray", "mlflow", "torch", "pandas", "numpy", "papermill", "nbexp.api"}
-    code = f"import sys, nbexp.cli; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    commands = [f"nbexp.cli.{name}" for name in COMMANDS]
+    code = (
+        "import atexit, sys; from nbexp.cli import main; "
+        f"atexit.register(lambda: print(sorted({heavy.union(commands)} & set(sys.modules)))); "
+        f"sys.argv = ['nbexp', *{arguments}]; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_completion_of_a_command_imports_none(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(COMMANDS, "polish", "A command that has no module.")
+    found = cli.shell_complete(click.Context(cli), "p")
+    assert [(each.value, each.help) for each in found] == [
+        ("plan", COMMANDS["plan"]), ("pause", COMMANDS["pause"]), ("polish", COMMANDS["polish"])
+    ]  # fmt: skip
 
 
 def test_version(nbexp: Nbexp):
@@ -92,7 +112,7 @@ def test_a_bug_is_called_one(nbexp: Nbexp, tmp_path: Path, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("nbexp.cli._listing.list_runs", fail)
+    monkeypatch.setattr("nbexp.cli.ls.list_runs", fail)
     result = nbexp("ls", "-C", tmp_path)
     assert result.exit_code == 1
     assert "ZeroDivisionError" in result.stderr
@@ -105,7 +125,7 @@ def test_a_disk_that_fails_is_one_message(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device", "runs")
 
-    monkeypatch.setattr("nbexp.cli._listing.list_runs", fail)
+    monkeypatch.setattr("nbexp.cli.ls.list_runs", fail)
     result = nbexp("ls", "-C", tmp_path)
     assert result.exit_code == 1
     assert result.stderr == "Error: [Errno 28] No space left on device: 'runs'\n"

@@ -1,14 +1,16 @@
-"""Runs a pipeline under the eyes of a user, and sums up."""
+"""The command ``run``: runs a pipeline under the eyes of a user, and sums up."""
 
 from __future__ import annotations
 
 import errno
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from nbexp.api import Pipeline
+from nbexp.cli import _options
 from nbexp.cli._estimate import TimeLeft, read_took
 from nbexp.cli._progress import JsonLines, LiveProgress, Progress
 from nbexp.cli._screen import Screen, next_step
@@ -26,6 +28,38 @@ _SIGNALS = {
     "stopped by SIGINT": CTRL_C,
     "stopped by SIGTERM": TERMINATED,
 }
+
+
+@click.command()
+@_options.pipeline_options
+@click.option("--no-warm", is_flag=True, help="Start each kernel the ordinary way.")
+@click.option("--detach", is_flag=True, help="Start it, and return; it goes on by itself.")
+@click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON.")
+@click.pass_context
+def run(  # noqa: PLR0913 - the options of the command
+    ctx: click.Context,
+    pipeline: Path,
+    *,
+    root: Path,
+    sets: tuple[str, ...],
+    only: tuple[str, ...],
+    fresh: bool,
+    no_warm: bool,
+    detach: bool,
+    as_json: bool,
+) -> None:
+    """Run the pipeline in the file PIPELINE.
+
+    What ran before with the same code, parameters and inputs is taken from there. Exits with 0 if
+    all went well, 1 if something failed or was stopped, 2 if the pipeline can't run as written,
+    130 after Ctrl-C. With --detach it exits with 0 as soon as the run has begun, which outlives the
+    terminal.
+    """
+    request = RunRequest(root / pipeline, sets, only, fresh, warm=not no_warm)
+    if detach:
+        start_run(request, as_json=as_json)
+    else:
+        ctx.exit(run_pipeline(request, as_json=as_json))
 
 
 def run_pipeline(request: RunRequest, *, as_json: bool) -> int:

@@ -1,10 +1,12 @@
-"""The command ``schema``."""
+"""The command ``schema``: prints the JSON Schema of pipeline files."""
 
 from __future__ import annotations
 
 import json
 
 import click
+
+from nbexp.pipeline.tables import json_schema
 
 
 @click.command()
@@ -15,9 +17,4 @@ def schema() -> None:
     a pipeline: editors that know TOML's schemas (such as VS Code with Even Better TOML) then
     complete keys, show what they mean, and mark mistakes.
     """
-    from nbexp.pipeline.tables import json_schema
-
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
-
-
-COMMANDS = (schema,)

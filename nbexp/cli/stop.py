@@ -1,10 +1,13 @@
-"""Stops a run or a variant, and tells what became of it."""
+"""The command ``stop``: stops a run or a variant, and tells what became of it."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
+import click
+
+from nbexp.cli import _options
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
 from nbexp.runs.control import request_stop
@@ -14,6 +17,20 @@ from nbexp.wording import counts_text
 
 _PATIENCE_S = 15.0
 _LOOK_S = 0.1
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.argument("variant", required=False)
+@_options.directory
+@click.pass_context
+def stop(ctx: click.Context, run: str | None, variant: str | None, *, root: Path) -> None:
+    """Stop a run that goes on, or one of its variants.
+
+    RUN is the one that goes on by default; with VARIANT, that variant alone is stopped. What
+    has been done is kept. Waits some seconds and tells what happened.
+    """
+    ctx.exit(stop_run(root, run, variant))
 
 
 def stop_run(root: Path, run: str | None, variant: str | None) -> int:

@@ -1,4 +1,4 @@
-"""Tells why variants ran or did not, and what the next run would do with them."""
+"""The command ``why``: tells why variants ran or did not, and what the next run does with them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from nbexp.api import Pipeline
+from nbexp.cli import _options
 from nbexp.cli._screen import Screen, state_part
 from nbexp.errors import NbexpError
 from nbexp.files import shown_json
@@ -25,6 +26,20 @@ from nbexp.states import State
 from nbexp.wording import counted
 
 _ROWS = 20
+
+
+@click.command()
+@click.argument("variant")
+@_options.run_option
+@_options.directory
+@_options.as_json
+def why(variant: str, *, run: str | None, root: Path, as_json: bool) -> None:
+    """Tell why a variant ran, or would run again.
+
+    Compares its identity with that of earlier runs, and with what the pipeline says now.
+    VARIANT is a variant's name or the beginning of it, or a stage.
+    """
+    show_reasons(root, run, variant, as_json=as_json)
 
 
 @dataclass(frozen=True)

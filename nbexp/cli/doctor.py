@@ -1,4 +1,4 @@
-"""`nbexp doctor`: the checks, one after another; here those that start something for real."""
+"""The command ``doctor``: looks at what runs need, and tells what is wrong with it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from nbexp.cli import _options
 from nbexp.cli._checks import (
     Finding,
     Level,
@@ -35,6 +36,20 @@ _KERNEL_S = 60.0
 _SHOWN = 200  # characters of a message
 
 Check = Callable[[], Iterator[Finding]]
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Start neither kernel nor Ray, and open no database.")
+@_options.directory
+@_options.as_json
+@click.pass_context
+def doctor(ctx: click.Context, *, quick: bool, root: Path, as_json: bool) -> None:
+    """Check what runs need on this machine.
+
+    Looks at Python, packages, kernels, Ray, MLflow, disk and memory. Tells what is wrong, and the
+    remedy. Exits with 1 if there is a problem.
+    """
+    ctx.exit(examine(root, is_quick=quick, as_json=as_json))
 
 
 def examine(root: Path, *, is_quick: bool, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""Writes the variants of a run as a table, for other programs."""
+"""The command ``table``: writes the variants of a run as a table, for other programs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,40 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nbexp.cli import _options
 from nbexp.errors import UsageError, did_you_mean
 from nbexp.files import canonical_json, fit_text, shown_json, value_text, write_atomic
+from nbexp.runs.finding import find_run, find_stage
 from nbexp.runs.results import RunResult, VariantResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _LONGEST = 200  # characters of a list or table in a cell
+FORMATS = ("csv", "latex", "parquet")
+
+
+@click.command()
+@click.argument("run", metavar="[RUN|STAGE]", required=False)
+@click.option("--stage", metavar="STAGE", help="This stage alone, without empty columns.")
+@click.option("--format", "kind", type=click.Choice(FORMATS), default="csv", help="csv by default.")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The file to write; standard output by default, but not for parquet.",
+)
+@_options.directory
+def table(
+    run: str | None, *, stage: str | None, kind: str, target: Path | None, root: Path
+) -> None:
+    """Write the variants of a run as a table, a row each.
+
+    RUN is the last one by default; a name that is no run's may be a stage of that.
+    """
+    folder, named = find_stage(root, run) if stage is None else (find_run(root, run), stage)
+    write_table(RunResult.read(folder.path), named, kind, target)
 
 
 def write_table(result: RunResult, stage: str | None, kind: str, target: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Lists the runs beside a pipeline."""
+"""The command ``ls``: lists the runs beside a pipeline."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from nbexp.cli import _options
 from nbexp.cli._screen import Screen, state_part
 from nbexp.display import Part
 from nbexp.files import shown_json
@@ -17,6 +18,15 @@ from nbexp.runs.results import best_by_stage, run_duration_s, run_state
 from nbexp.wording import counted, counts_text, duration_text, number_text, time_text
 
 _ROWS = 20
+
+
+@click.command()
+@_options.directory
+@_options.as_json
+@_options.show_all
+def ls(*, root: Path, as_json: bool, show_all: bool) -> None:
+    """List the runs beside the pipeline, newest first."""
+    list_all(root, as_json=as_json, show_all=show_all)
 
 
 def list_all(root: Path, *, as_json: bool, show_all: bool) -> None:

@@ -1,13 +1,15 @@
-"""Shows a plan."""
+"""The command ``plan``: shows what a run would do."""
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import click
 
 from nbexp.api import Pipeline
+from nbexp.cli import _options
 from nbexp.cli._estimate import seconds_text, slots, wall_of, work_of
 from nbexp.cli._screen import Screen, state_part
 from nbexp.display import Part
@@ -21,6 +23,27 @@ _ROWS = 20
 _CHANGES = 3
 _OPEN = "(open)"
 _OPEN_MEANS = f"{_OPEN}: the key is known once what it links to has run; it may be cached then"
+
+
+@click.command()
+@_options.pipeline_options
+@_options.as_json
+@_options.show_all
+def plan(  # noqa: PLR0913 - the options of the command
+    pipeline: Path,
+    *,
+    root: Path,
+    sets: tuple[str, ...],
+    only: tuple[str, ...],
+    fresh: bool,
+    as_json: bool,
+    show_all: bool,
+) -> None:
+    """Tell what a run would do, and run nothing.
+
+    Shows the variants with their keys, which of them are cached, and how long the rest may take.
+    """
+    show_plan(RunRequest(root / pipeline, sets, only, fresh), as_json=as_json, show_all=show_all)
 
 
 def show_plan(request: RunRequest, *, as_json: bool, show_all: bool) -> None:

@@ -1,9 +1,11 @@
-"""Writes a small project that runs at once: the digits demo."""
+"""The command ``init``: writes a small project that runs at once, the digits demo."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+
+import click
 
 from nbexp.cli._screen import Screen, next_step
 from nbexp.errors import UsageError
@@ -26,6 +28,17 @@ runs by hand in Jupyter, with the defaults of its `parameters` cell. What a run 
 `runs/`: the executed notebooks, their logs and results.
 """
 _IGNORED = "runs/\nmlruns/\nmlartifacts/\nmlflow.db\n.mlflow.db.lock\n.ipynb_checkpoints/\n"
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Write a small project into the folder DIR.
+
+    DIR is new or empty, and the project runs at once. It trains classifiers of digits: a pipeline
+    of four notebooks, with data that is installed.
+    """
+    write_project(folder)
 
 
 def write_project(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Prints logs of variants, and follows them while they grow."""
+"""The command ``logs``: prints logs of variants, and follows them while they grow."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from nbexp.cli import _options
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
 from nbexp.lines import GrowingFile
@@ -19,6 +20,23 @@ from nbexp.wording import counted
 
 _LOOK_S = 0.2
 _LONGEST = 2**20  # characters of a line that are written at a time
+
+
+@click.command()
+@click.argument("variant", required=False)
+@_options.run_option
+@click.option("-f", "--follow", is_flag=True, help="Go on while it runs.")
+@_options.directory
+def logs(variant: str | None, *, run: str | None, follow: bool, root: Path) -> None:
+    """Print what variants have printed.
+
+    VARIANT is a variant's name or the beginning of it, or a stage; by default, all that failed are
+    printed.
+    """
+    if follow:
+        follow_logs(root, run, variant)
+    else:
+        show_logs(root, run, variant)
 
 
 def show_logs(root: Path, run: str | None, name: str | None) -> None:

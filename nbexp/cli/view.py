@@ -1,8 +1,11 @@
-"""The command that shows notebooks and runs in a browser."""
+"""The command ``view``: shows notebooks and runs in a browser."""
 
 from __future__ import annotations
 
 import click
+
+from nbexp.cli._screen import Screen
+from nbexp.server import Options, open_store, serve
 
 
 @click.command()
@@ -21,9 +24,6 @@ def view(place: str, *, host: str, port: int | None, no_token: bool) -> None:
     are followed while they go; notebooks can be searched by name, parameter and text. Nothing can
     be changed. Ends by Ctrl-C.
     """
-    from nbexp.cli._screen import Screen
-    from nbexp.server import Options, open_store, serve
-
     screen = Screen()
 
     def announce(address: str) -> None:
@@ -32,6 +32,3 @@ def view(place: str, *, host: str, port: int | None, no_token: bool) -> None:
 
     serve(open_store(place), Options(host, port, has_token=not no_token), announce)
     screen.line("ended")
-
-
-COMMANDS = (view,)
