@@ -13,10 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nbexp.cli._estimate import TimeLeft
 from nbexp.cli._screen import Screen, text
 from nbexp.cli._terminal import guard_streams
 from nbexp.display import STYLES, Messages, Part, StageTally, Tally, VariantTally
+from nbexp.explain.estimates import TimeLeft
 from nbexp.files import shown_json
 from nbexp.runs.events import Event, EventKind
 from nbexp.states import State
@@ -119,7 +119,7 @@ class LiveProgress:
         if tally.is_paused:
             still = f", {tally.running} still running" if tally.running else ""
             return f"paused{still}; nbexp continue has it go on"
-        return self._time_left.phrase(tally)
+        return self._time_left.of(tally).text
 
 
 def _done(stage: StageTally) -> str:

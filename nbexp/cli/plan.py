@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import click
 
 from nbexp.api import Pipeline
 from nbexp.cli import _options
-from nbexp.cli._estimate import seconds_text, slots, wall_of, work_of
 from nbexp.cli._screen import Screen, state_part
 from nbexp.display import Part
+from nbexp.explain.estimates import plan_record, seconds_text, slots, wall_of, work_of
 from nbexp.files import shown_json
 from nbexp.plan import Plan, PlannedStage, PlannedVariant
 from nbexp.runs.request import RunRequest
@@ -51,7 +50,7 @@ def show_plan(request: RunRequest, *, as_json: bool, show_all: bool) -> None:
     pipeline = Pipeline.from_toml(request.pipeline, sets=request.sets)
     plan = pipeline.plan(only=request.only, fresh=request.fresh)
     if as_json:
-        click.echo(shown_json(_record(plan), indent=1))
+        click.echo(shown_json(plan_record(plan), indent=1))
         return
     screen = Screen()
     most = None if show_all else _ROWS
@@ -60,13 +59,6 @@ def show_plan(request: RunRequest, *, as_json: bool, show_all: bool) -> None:
     if any(not variant.key for stage in plan.stages for variant in stage.variants[:most]):
         screen.line((_OPEN_MEANS, "dim"))
     _show_total(screen, plan)
-
-
-def _record(plan: Plan) -> dict[str, Any]:
-    work, wall = work_of(plan), wall_of(plan)
-    means = {"work_s": work and work.mean, "wall_s": wall and wall.mean}
-    ranges = {"work_range_s": work and [work.least, work.most]}
-    return plan.to_record() | means | ranges
 
 
 def _show_stage(screen: Screen, plan: Plan, stage: PlannedStage, most: int | None) -> None:

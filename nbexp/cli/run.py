@@ -11,10 +11,10 @@ import click
 
 from nbexp.api import Pipeline
 from nbexp.cli import _options
-from nbexp.cli._estimate import TimeLeft, read_took
 from nbexp.cli._progress import JsonLines, LiveProgress, Progress
 from nbexp.cli._screen import Screen, next_step
 from nbexp.display import Lines, Tally, short_path, summarise
+from nbexp.explain.estimates import TimeLeft, read_took
 from nbexp.files import shown_json
 from nbexp.runs.events import Event, EventKind
 from nbexp.runs.folder import RUNS, RunFolder

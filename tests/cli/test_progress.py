@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_project import write_template
 from rich.console import Console
+from told_events import Told
 
-from nbexp.cli._estimate import TimeLeft
 from nbexp.cli._progress import JsonLines, LiveProgress
 from nbexp.cli._screen import Screen
 from nbexp.display import Lines, Tally, plain_line
-from nbexp.pipeline import Pipeline, SearchSpec, Stage, build_pipeline
-from nbexp.plan import Took, code_of
+from nbexp.explain.estimates import TimeLeft
+from nbexp.pipeline import Pipeline, Stage
 from nbexp.runs.events import Event, EventKind
 from nbexp.states import State
 from nbexp.wording import duration_text, selection_text
@@ -35,32 +34,6 @@ ERROR = {
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-class Told:
-    """Tells a tally and a progress of events, as a run does."""
-
-    def __init__(self, tally: Tally, progress: Any) -> None:
-        self._listeners = (tally, progress)
-
-    def __call__(self, kind: EventKind, **data: Any) -> None:
-        event = Event(kind, time.time(), data)
-        for listener in self._listeners:
-            listener.notify(event)
-
-    def begin(self) -> None:
-        stages = {"stages": ["train", "test"], "metrics": {"train": ["acc", "max"]}}
-        self(EventKind.RUN_STARTED, run="r-1", pipeline="r", **stages)
-
-    def add(self, name: str, label: str = "", stage: str = "train") -> None:
-        self(EventKind.VARIANT_ADDED, variant=name, stage=stage, label=label, lineage={})
-
-    def start(self, name: str, stage: str = "train") -> None:
-        self(EventKind.VARIANT_STARTED, variant=name, stage=stage, attempt=1)
-
-    def end(self, name: str, state: str, label: str = "", **data: Any) -> None:
-        more = {"duration_s": 2.0, "label": label, **data}
-        self(EventKind.VARIANT_ENDED, variant=name, stage="train", state=state, **more)
 
 
 def pipeline() -> Pipeline:
@@ -399,96 +372,6 @@ def test_hundreds_of_pauses_are_not_told_line_by_line(plain):
         told.start("train-1")
         pause(told, "train-1")
     assert written().splitlines()[1:] == ["▶ train-1"]
-
-
-def test_time_left_counts_pruned_ones_as_done_and_follows_a_search_that_grows():
-    search = SearchSpec(algorithm="optuna", samples=10)
-    stages = {"train": Stage("train", (), search=search)}
-    time_left = TimeLeft(Pipeline("r", Path(), stages), {})
-    tally = Tally()
-    told = Told(tally, Tally())
-    told(EventKind.RUN_STARTED, run="r", pipeline="r", stages=["train"], metrics={})
-    assert time_left.phrase(tally) == ""
-    told.add("a")
-    told.end("a", "pruned", duration_s=1000.0)
-    expected = time_left._stage_left(tally.stages["train"], 1)
-    for name in "bcdefghijkl":  # one more than it was to suggest
-        told.add(name)
-    for name in "bcdefghijk":
-        told.end(name, "finished", duration_s=1000.0)
-    left = time_left._stage_left(tally.stages["train"], 1)
-    assert expected is not None
-    assert left is not None
-    assert expected.mean > left.mean > 0
-    told.end("l", "pruned", duration_s=1000.0)
-    assert time_left.phrase(tally) == ""
-
-
-def test_time_left_says_how_much_it_knows(monkeypatch: pytest.MonkeyPatch):
-    tally = Tally()
-    told = Told(tally, Tally())
-    time_left = TimeLeft(pipeline(), {})
-    told.begin()
-    told.add("train-0")
-    told.add("train-1")
-    assert time_left.phrase(tally) == ""
-    told.end("train-0", "finished")
-    assert time_left.phrase(tally) == "more than 2 s left"
-
-
-EPOCHS = {"a": 1, "b": 10, "c": 100}
-
-
-def epochs_of(folder: Path, *earlier: int) -> tuple[Told, Tally, TimeLeft]:
-    """Return a run of a stage that trains for 1, 10 and 100 epochs, after earlier runs."""
-    write_template(folder / "train.ipynb", "epochs = 1")
-    grid = {"epochs": {"grid": list(EPOCHS.values())}}
-    stage = {"notebook": "train.ipynb", "params": grid, "resources": {"cpu": 1}}
-    tally = Tally()
-    told = Told(tally, Tally())
-    spec = build_pipeline({"stages": {"train": stage}}, folder=folder)
-    told(EventKind.RUN_STARTED, run="r", pipeline="r", stages=["train"], metrics={})
-    for name, epochs in EPOCHS.items():
-        told.add(name, f"epochs={epochs}")
-    code = code_of(spec.stages["train"].templates[0].code, {})
-    took = [Took(30.0, {"epochs": epochs}, code) for epochs in earlier]
-    return told, tally, TimeLeft(spec, {"train": took})
-
-
-def run_one(told: Told, name: str, duration_s: float) -> None:
-    params = {"epochs": EPOCHS[name]}
-    told(EventKind.VARIANT_STARTED, variant=name, stage="train", attempt=1, params=params)
-    told.end(name, "finished", duration_s=duration_s)
-
-
-def test_what_is_quick_says_nothing_of_what_has_other_parameters(tmp_path: Path):
-    told, tally, time_left = epochs_of(tmp_path)
-    run_one(told, "a", 2.0)
-    assert time_left.phrase(tally) == ""
-    run_one(told, "c", 200.0)
-    assert time_left.phrase(tally) == "2 s to 3 min 20 s left"
-
-
-def test_time_left_is_known_where_parameters_made_no_difference(tmp_path: Path):
-    told, tally, time_left = epochs_of(tmp_path)
-    run_one(told, "a", 20.0)
-    run_one(told, "c", 22.0)
-    assert time_left.phrase(tally) == "about 21 s left"
-
-
-def test_what_runs_longer_than_all_before_makes_the_time_left_a_lower_bound(tmp_path: Path):
-    told, tally, time_left = epochs_of(tmp_path)
-    run_one(told, "a", 20.0)
-    run_one(told, "c", 22.0)
-    told.add("d")
-    tally.stages["train"].start({"variant": "b"}, time.time() - 1000.0)
-    assert re.fullmatch("more than .* left", time_left.phrase(tally))
-
-
-@pytest.mark.parametrize(("highest", "shown"), [(1, ""), (10, ""), (100, "about .* s left")])
-def test_earlier_runs_tell_only_of_parameters_like_theirs(tmp_path: Path, highest: int, shown: str):
-    _, tally, time_left = epochs_of(tmp_path, 1, highest)
-    assert re.fullmatch(shown, time_left.phrase(tally))
 
 
 def test_events_and_views_cost_the_same_with_ten_thousand_variants(live):

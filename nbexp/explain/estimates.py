@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nbexp.display import StageTally, Tally
 from nbexp.pipeline import Pipeline, Stage
@@ -39,6 +40,14 @@ def wall_of(plan: Plan) -> Seconds | None:
             return None
         total += stage.work * (1 / _at_a_time(plan, stage))
     return total
+
+
+def plan_record(plan: Plan) -> dict[str, Any]:
+    """Return a plan as a table for JSON, with how long it may take."""
+    work, wall = work_of(plan), wall_of(plan)
+    means = {"work_s": work and work.mean, "wall_s": wall and wall.mean}
+    ranges = {"work_range_s": work and [work.least, work.most]}
+    return plan.to_record() | means | ranges
 
 
 def seconds_text(estimate: Seconds) -> str:
@@ -93,6 +102,27 @@ def _expect(stage: Stage, seed: int, took: Sequence[Took]) -> _Expected:
     return _Expected(ranges, expected(took, options), len(options), samples)
 
 
+@dataclass(frozen=True)
+class Left:
+    """How long a run goes on.
+
+    Attributes:
+        seconds: An estimate of that, as far as there is something to judge by.
+        is_all: Whether nothing else is left to be done; if not, it is a lower bound.
+    """
+
+    seconds: Seconds
+    is_all: bool
+
+    @property
+    def text(self) -> str:
+        """That in words, such as ``about 40 s left``; empty where there is nothing to tell."""
+        least, mean, most = map(round, (self.seconds.least, self.seconds.mean, self.seconds.most))
+        if not self.is_all:
+            return f"more than {duration_text(least)} left" if least else ""
+        return f"{seconds_text(Seconds(least, mean, most))} left" if mean else ""
+
+
 class TimeLeft:
     """Estimates how long a run goes on.
 
@@ -109,15 +139,12 @@ class TimeLeft:
             for name, stage in pipeline.stages.items()
         }
 
-    def phrase(self, tally: Tally) -> str:
-        """Return how long it goes on, in words; empty where there is nothing to judge by."""
+    def of(self, tally: Tally) -> Left:
+        """Return how long it goes on, as it stands."""
         stages = tally.stages.values()
         lefts = [self._stage_left(stage, tally.most_running) for stage in stages]
-        left = sum(filter(None, lefts), NO_TIME)
-        least, mean, most = map(round, (left.least, left.mean, left.most))
-        if None in lefts or not all(map(self._is_known, stages)):
-            return f"more than {duration_text(least)} left" if least else ""
-        return f"{seconds_text(Seconds(least, mean, most))} left" if mean else ""
+        is_all = None not in lefts and all(map(self._is_known, stages))
+        return Left(sum(filter(None, lefts), NO_TIME), is_all)
 
     def _stage_left(self, stage: StageTally, most_running: int) -> Seconds | None:
         count = self._count(stage)
