@@ -10,7 +10,7 @@ import click
 from nbexp.cli._screen import Screen
 from nbexp.errors import UsageError
 from nbexp.files import shown_json
-from nbexp.runs.control import Request
+from nbexp.runs.control import Reply
 from nbexp.runs.finding import find_alive
 from nbexp.runs.run import Run
 
@@ -29,9 +29,8 @@ def find_asked(root: Path, name: str | None, what: str) -> Run:
     return Run(found.folder)
 
 
-def tell_reply(run: Run, request: Request, *, as_json: bool) -> int:
-    """Ask a run, and write what it answers; return the exit code."""
-    reply = run.ask(request)
+def tell_reply(run: Run, reply: Reply, *, as_json: bool) -> int:
+    """Write what a run has answered; return the exit code."""
     if as_json:
         click.echo(shown_json({"run": run.id, **asdict(reply)}, indent=1))
     else:

@@ -8,7 +8,6 @@ import click
 
 from nbexp.cli import _options
 from nbexp.cli._asking import find_asked, tell_reply
-from nbexp.runs.control import Request
 
 
 @click.command("continue")
@@ -22,4 +21,4 @@ def continue_(ctx: click.Context, run: str | None, *, root: Path, as_json: bool)
     RUN is the one that is under way by default.
     """
     asked = find_asked(root, run, "continue")
-    ctx.exit(tell_reply(asked, Request("continue"), as_json=as_json))
+    ctx.exit(tell_reply(asked, asked.go_on(), as_json=as_json))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,8 +11,9 @@ from nbexp.cli._screen import Screen, state_part
 from nbexp.display import Part
 from nbexp.files import shown_json
 from nbexp.runs.finding import list_runs
-from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.folder import RUNS
 from nbexp.runs.history import RunHistory, read_history
+from nbexp.runs.json_records import run_summary
 from nbexp.runs.results import best_by_stage, run_duration_s, run_state
 from nbexp.wording import counted, counts_text, duration_text, number_text, time_text
 
@@ -33,7 +33,7 @@ def list_all(root: Path, *, as_json: bool, show_all: bool) -> None:
     """Write the runs beside a pipeline, newest first."""
     runs = list_runs(root)[::-1]
     if as_json:
-        click.echo(shown_json([_record(run, read_history(run)) for run in runs], indent=1))
+        click.echo(shown_json([run_summary(run, read_history(run)) for run in runs], indent=1))
         return
     screen = Screen()
     if not runs:
@@ -61,21 +61,3 @@ def _row(name: str, history: RunHistory) -> tuple[Part, ...]:
         ", ".join(best),
         (history.damage, "yellow"),
     )
-
-
-def _record(run: RunFolder, history: RunHistory) -> dict[str, Any]:
-    best = {
-        stage: {"variant": v.name, "metric": history.metrics[stage][0], "value": v.metric}
-        for stage, v in best_by_stage(history).items()
-    }
-    return {
-        "run": run.id,
-        "pipeline": history.pipeline,
-        "state": run_state(history).value,
-        "started": history.started or None,
-        "duration_s": run_duration_s(history),
-        "counts": {state.value: count for state, count in history.counts.items()},
-        "best": best,
-        "damage": history.damage,
-        "folder": str(run.path.absolute()),
-    }

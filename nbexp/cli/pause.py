@@ -8,7 +8,6 @@ import click
 
 from nbexp.cli import _options
 from nbexp.cli._asking import find_asked, tell_reply
-from nbexp.runs.control import Request
 
 
 @click.command()
@@ -23,4 +22,4 @@ def pause(ctx: click.Context, run: str | None, *, root: Path, as_json: bool) -> 
     a notebook without one runs to its end. RUN is the one that goes on by default.
     """
     asked = find_asked(root, run, "pause")
-    ctx.exit(tell_reply(asked, Request("pause"), as_json=as_json))
+    ctx.exit(tell_reply(asked, asked.pause(), as_json=as_json))

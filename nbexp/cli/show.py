@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,21 @@ from nbexp.cli import _options
 from nbexp.cli._screen import Screen, state_part
 from nbexp.display import Failed, Part, alike, short_path, show_alike, show_failure
 from nbexp.files import shown_json, value_text
-from nbexp.metrics import summary
 from nbexp.pipeline import Mode
 from nbexp.runs.finding import find
 from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import RunHistory, VariantHistory
+from nbexp.runs.json_records import run_record, variant_record
 from nbexp.runs.lineage import (
     Origin,
     changes_text,
-    descent,
     descent_text,
     exploits,
     last_step,
     lineage_events,
-    logged_by,
     reason_of,
 )
-from nbexp.runs.outcome import read_outcome
-from nbexp.runs.record import VariantRecord
-from nbexp.runs.results import RunResult, best_first, run_duration_s, run_state
-from nbexp.runs.variant_folder import VariantFolder
+from nbexp.runs.results import best_first, run_duration_s, run_state
 from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text, selection_text, time_text
 
@@ -68,7 +62,7 @@ def show(
 def show_run(folder: RunFolder, history: RunHistory, *, as_json: bool, show_all: bool) -> None:
     """Write how a run stands, with its variants and its failures."""
     if as_json:
-        click.echo(shown_json(_record(folder, history), indent=1))
+        click.echo(shown_json(run_record(folder, history), indent=1))
         return
     screen = Screen()
     _show_head(screen, folder, history)
@@ -163,44 +157,11 @@ def _absolute(folder: RunFolder, variant: str) -> Path:
     return folder.variant(variant).path.absolute()
 
 
-def _record(folder: RunFolder, history: RunHistory) -> dict[str, Any]:
-    results = {variant.name: variant for variant in RunResult.read(folder.path).variants}
-    events = {name: lineage_events(folder, each) for name, each in history.variants.items()}
-    return {
-        "run": folder.id,
-        "pipeline": history.pipeline,
-        "state": run_state(history).value,
-        "started": history.started or None,
-        "ended": history.ended,
-        "duration_s": run_duration_s(history),
-        "folder": str(folder.path.absolute()),
-        "is_paused": history.is_paused,
-        "counts": {state.value: count for state, count in history.counts.items()},
-        "stages": history.stages,
-        "metrics": {stage: list(metric) for stage, metric in history.metrics.items()},
-        "warnings": history.warnings,
-        "variants": [
-            {
-                **vars(variant),
-                "state": variant.state.value,
-                "params": dict(results[variant.name].params),
-                "scraps": dict(results[variant.name].scraps),
-                "artifacts": dict(results[variant.name].artifacts),
-                "folder": str(_absolute(folder, variant.name)),
-                "course": events[variant.name],
-                "descent": [vars(origin) for origin in descent(events, variant.name)],
-            }
-            for variant in history.variants.values()
-            if variant.name in results  # one may have come into being just now
-        ],
-    }
-
-
 def show_variant(
     folder: RunFolder, history: RunHistory, variant: VariantHistory, *, as_json: bool
 ) -> None:
     """Write all that is known of a variant."""
-    record = _variant_record(folder, history, variant)
+    record = variant_record(folder, history, variant)
     if as_json:
         click.echo(shown_json(record, indent=1))
         return
@@ -240,36 +201,6 @@ def _facts(variant: VariantHistory, record: dict[str, Any]) -> list[tuple[str, s
         ("MLflow run", record["mlflow_run_id"] or ""),
     ]
     return [(name, value) for name, value in facts if value]
-
-
-def _variant_record(
-    folder: RunFolder, history: RunHistory, variant: VariantHistory
-) -> dict[str, Any]:
-    place = folder.variant(variant.name).path.absolute()
-    record, outcome = VariantRecord.read(place), read_outcome(place)
-    artifacts = outcome.artifacts if outcome else {}
-    events = {name: lineage_events(folder, each) for name, each in history.variants.items()}
-    return {
-        **vars(variant),
-        "run": folder.id,
-        "state": variant.state.value,
-        "reason": reason_of(variant, events[variant.name]),
-        "metric_name": history.metrics.get(variant.stage, [None])[0],
-        "reported": {k: asdict(v) for k, v in summary(logged_by(folder, variant.name)).items()},
-        "course": events[variant.name],
-        "descent": [asdict(origin) for origin in descent(events, variant.name)],
-        "params": dict(record.params) if record else {},
-        "scraps": dict(outcome.scraps) if outcome else {},
-        "artifacts": {name: str(VariantFolder(place).artifacts / name) for name in artifacts},
-        "template": record.template if record else None,
-        "key": record.key if record else None,
-        "identity": dict(record.parts) if record else {},
-        "observed": dict(outcome.observed) if outcome else {},
-        "mlflow_run_id": record.tracking_id if record else None,
-        "cells": outcome.cells if outcome else None,
-        "folder": str(place),
-        "files": sorted(path.name + "/" * path.is_dir() for path in place.glob("*")),
-    }
 
 
 def _show_logged(screen: Screen, reported: Mapping[str, Mapping[str, Any]]) -> None:

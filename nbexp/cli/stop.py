@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
@@ -43,17 +42,14 @@ def stop_run(root: Path, run: str | None, variant: str | None) -> int:
     name = found.variant.name if found.variant else None
     stopping = Run(found.folder)
     request_stop(stopping.folder, name)
-    deadline = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < deadline:
-        history = stopping.history
-        if name is not None and history.variants[name].state.is_final:
-            return _tell(f"{name} is {history.variants[name].state}.")
-        if history.state is not None:
-            return _tell(f"{stopping.id} is {history.state}: {counts_text(history.counts)}.")
-        time.sleep(_LOOK_S)
-    what = name or stopping.id
-    _tell(f"{what} was asked to stop, but has not within {_PATIENCE_S:g} s; see nbexp show.")
-    return 1
+    history = stopping.await_end(name, timeout_s=_PATIENCE_S, every_s=_LOOK_S)
+    if history is None:
+        what = name or stopping.id
+        _tell(f"{what} was asked to stop, but has not within {_PATIENCE_S:g} s; see nbexp show.")
+        return 1
+    if name is not None and history.variants[name].state.is_final:
+        return _tell(f"{name} is {history.variants[name].state}.")
+    return _tell(f"{stopping.id} is {history.state}: {counts_text(history.counts)}.")
 
 
 def _tell(message: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.errors import UsageError
+from nbexp.runs.additions import refuse_if_open
 from nbexp.runs.control import Reply, Request, await_reply, send
 from nbexp.runs.events import Event
 from nbexp.runs.finding import find_alive, find_run, find_variant, list_runs
@@ -153,9 +154,34 @@ class Run:
         Args:
             stage: Name of the stage.
             samples: How many draws or suggestions more for each grid point.
-            params: Values for parameters of the variants to add.
+            params: Values for parameters of the variants to add, plain ones; `read_settings` of
+                `nbexp.runs.additions` reads them from ``PARAM=VALUE``.
+
+        Raises:
+            UsageError: A value is a link, a secret or a search space.
         """
+        for name, value in (params or {}).items():
+            refuse_if_open(name, value)
         return self.ask(Request("add", stage=stage, samples=samples, params=params or {}))
+
+    def await_end(
+        self, variant: str | None = None, *, timeout_s: float, every_s: float = _LOOK_S
+    ) -> RunHistory | None:
+        """Return what is known once it, or one of its variants, has ended; None if not in time.
+
+        Args:
+            variant: Name of the variant.
+            timeout_s: Seconds after which it is no longer waited for.
+            every_s: Seconds between two looks.
+        """
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            history = self.history
+            is_over = variant is not None and history.variants[variant].state.is_final
+            if is_over or history.state is not None:
+                return history
+            time.sleep(every_s)
+        return None
 
     def ask(self, request: Request, *, timeout_s: float = _PATIENCE_S) -> Reply:
         """Lay a request before the run, and return its answer.
