@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nbexp
-from nbexp.cli.init import write_project
+from nbexp.new_project import write_project
 from nbexp.notebook import session
 
 NAMES = ("glue", "save", "load", "log", "loop", "checkpoint", "Stage", "Pipeline")

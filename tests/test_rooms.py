@@ -12,13 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "nbexp"
 FILES = sorted(ROOT.rglob("*.py"))
-# The rooms that may import a system. MLflow also in `notebook`, whose hooks patch it in the
-# kernel, and all in `cli`, whose doctor looks at each.
+# The rooms that may import a system. MLflow also in `notebook`, whose hooks patch it in the kernel.
 SEAMS = {
-    "ray": {"run", "search", "cli"},
+    "ray": {"run", "search"},
     "papermill": {"execute"},
     "nbclient": {"execute"},
-    "mlflow": {"tracking", "notebook", "cli"},
+    "mlflow": {"tracking", "notebook"},
     "boto3": {"artifacts", "server"},
     "tornado": {"server"},
 }
@@ -90,6 +89,9 @@ def test_rooms_below_know_nothing_of_those_above() -> None:
         "errors", "files", "lines", "metrics", "pipeline", "records", "states", "wording"
     }  # fmt: skip
     assert graph["artifacts"] <= {"errors", "files", "runs"}
+    front_ends = {"cli", "__main__", "server"}
+    assert graph["explain"].isdisjoint(front_ends | {"reports"})
+    assert graph["doctor"].isdisjoint(front_ends | {"reports", "display"})
     for room in graph.keys() - {"cli", "__main__"}:
         assert "cli" not in graph[room], room
 
@@ -114,7 +116,7 @@ def loaded_by(module: str) -> set[str]:
     "module",
     ["nbexp", "nbexp.api", "nbexp.cli", "nbexp.pipeline", "nbexp.plan", "nbexp.notebook.hooks",
      "nbexp.notebook.gluing", "nbexp.notebook.saving", "nbexp.run", "nbexp.runs.results",
-     "nbexp.tracking", "nbexp.render"],
+     "nbexp.tracking", "nbexp.render", "nbexp.explain.why", "nbexp.explain.estimates"],
 )  # fmt: skip
 def test_import_is_light(module: str) -> None:
     assert not loaded_by(module) & set(HEAVY)
@@ -164,7 +166,7 @@ RUN_FOLDERS = {
     "snapshots", "work", "attempts", "runs",
 }  # fmt: skip
 # A new project has a folder of templates; reports and the pipeline's check come before a run.
-OTHER_PATHS = {"cli/init.py", "pipeline/tables/stage.py", "reports/variants.py"}
+OTHER_PATHS = {"new_project.py", "pipeline/tables/stage.py", "reports/variants.py"}
 
 
 def test_paths_of_a_run_are_known_to_its_folders_alone() -> None:

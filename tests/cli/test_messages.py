@@ -187,7 +187,9 @@ def test_doctor_tells_of_a_kernel_whose_program_is_gone(
 def test_doctor_counts_problems_and_exits_with_1(
     nbexp: Nbexp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("nbexp.cli._checks._requirements", lambda: ["surely-not-there>=1", "click"])
+    monkeypatch.setattr(
+        "nbexp.doctor.installed._requirements", lambda: ["surely-not-there>=1", "click"]
+    )
     result = nbexp("doctor", "--quick", "-C", tmp_path)
     assert result.exit_code == 1
     assert '→ pip install "surely-not-there>=1"' in result.output

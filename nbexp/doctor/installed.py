@@ -1,4 +1,4 @@
-"""What `nbexp doctor` looks at without starting anything: packages, git, disk, memory."""
+"""What is looked at without starting anything: packages, git, disk, memory."""
 
 from __future__ import annotations
 
@@ -9,40 +9,15 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from nbexp.doctor.finding import Finding, Level
+
 _GIB = 2**30
 _DISK_GIB, _SHM_GIB, _MEMORY_GIB = 2.0, 0.5, 2.0
-
-
-class Level(StrEnum):
-    """How a finding is to be taken."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check has found.
-
-    Attributes:
-        name: What was looked at.
-        level: Whether it is fine.
-        message: What was found.
-        remedy: What to do about it, where it is not fine.
-    """
-
-    name: str
-    level: Level
-    message: str
-    remedy: str = ""
 
 
 def check_python() -> Iterator[Finding]:
