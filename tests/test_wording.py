@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbexp.wording import aligned
+from nbexp.wording import aligned, duration_text
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,20 @@ from nbexp.wording import aligned
 )
 def test_numbers_of_a_column_are_aligned_and_told_apart(numbers, texts) -> None:
     assert aligned(numbers) == texts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (None, ""),
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (3, "3 s"),
+        (59.6, "1 min 0 s"),
+        (200, "3 min 20 s"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_durations_are_shown_as_people_say_them(seconds, shown):
+    assert duration_text(seconds) == shown

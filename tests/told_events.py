@@ -7,6 +7,16 @@ from typing import Any
 
 from nbexp.runs.events import Event, EventKind
 
+ERROR = {
+    "name": "ValueError",
+    "message": "too much",
+    "cell": 3,
+    "template": "templates/train.ipynb",
+    "template_cell": 2,
+    "source": "a\nraise ValueError('too much')",
+    "traceback": "line 2\nValueError: too much",
+}
+
 
 class Told:
     """Tells listeners of events, as a run does."""
@@ -32,3 +42,10 @@ class Told:
     def end(self, name: str, state: str, label: str = "", **data: Any) -> None:
         more = {"duration_s": 2.0, "label": label, **data}
         self(EventKind.VARIANT_ENDED, variant=name, stage="train", state=state, **more)
+
+    def log(self, name: str, *entries: tuple[int, dict[str, float]]) -> None:
+        records = [{"time": 1.0, "step": step, "values": values} for step, values in entries]
+        self(EventKind.METRICS, variant=name, stage="train", entries=records)
+
+    def pause(self, name: str, step: int | None = 1) -> None:
+        self(EventKind.VARIANT_PAUSED, variant=name, stage="train", reason="others", step=step)
