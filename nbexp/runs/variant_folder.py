@@ -87,6 +87,11 @@ class VariantFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def cell(self) -> Path:
+        """The cell that runs, once it has run for a moment; only while it does."""
+        return self.path / "cell.json"
+
+    @property
     def media(self) -> Path:
         """Folder of the files that lines of `metrics` refer to."""
         return self.path / MEDIA
