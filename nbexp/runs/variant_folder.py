@@ -139,3 +139,13 @@ class VariantFolder:
     def attempt(self, number: int) -> VariantFolder:
         """Return the folder that keeps an attempt that failed, from 1."""
         return VariantFolder(self.attempts / str(number))
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a path is that of a variant's manifest.
+
+    It says how what the variant left looks, and is written again wherever that is copied to: so it
+    is no input of a notebook that loads an artifact.
+    """
+    parts = Path(path).parts
+    return parts[-1:] == (MANIFEST,) and parts[-3:-2] == (VARIANTS,)
