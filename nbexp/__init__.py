@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         uniform,
     )
     from nbexp.runs.results import RunResult, VariantResult
+    from nbexp.runs.run import Runs
     from nbexp.states import State
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ _HOMES = {
         "qnormal", "qrandint", "quniform", "randint", "secret", "uniform",
     ),
     "nbexp.runs.results": ("RunResult", "VariantResult"),
+    "nbexp.runs.run": ("Runs",),
     "nbexp.states": ("State",),
 }  # fmt: skip
 
@@ -51,6 +53,7 @@ __all__ = [
     "Pipeline",
     "PipelineError",
     "RunResult",
+    "Runs",
     "Stage",
     "State",
     "VariantResult",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from nbexp.states import State
 
@@ -55,6 +56,18 @@ def duration_text(seconds: float | None) -> str:
 def number_text(value: float | None) -> str:
     """Return a metric with the digits that matter."""
     return "" if value is None else f"{value:.6g}"
+
+
+def cell_text(cell: Mapping[str, Any]) -> str:
+    """Return where in a notebook a variant is, such as ``in cell 3 of 9 since 14:03:12: fit(…)``.
+
+    Args:
+        cell: A `VariantHistory`'s.
+    """
+    number, count = cell["number"], cell["count"]
+    place = "the parameters" if number is None else f"cell {number} of {count}"
+    since = f" since {clock}" if (clock := time_text(cell["began"])[-8:]) else ""
+    return f"in {place}{since}{': ' if cell['line'] else ''}{cell['line']}"
 
 
 def time_text(seconds: float) -> str:

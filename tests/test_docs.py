@@ -159,8 +159,9 @@ def test_every_public_name_is_documented_and_no_other() -> None:
 def test_fields_of_results_are_documented() -> None:
     text = text_of("notebook-api.md")
     for kind in (nbexp.RunResult, nbexp.VariantResult):
-        for field in kind.__dataclass_fields__:
-            assert f"`{field}`" in text, field
+        fields = {*kind.__dataclass_fields__, *(name for name in vars(kind) if name[0] != "_")}
+        for field in fields:
+            assert re.search(rf"`(nbexp\.\w+\.)?{field}[`(]", text), field
 
 
 def test_every_event_and_state_is_documented() -> None:

@@ -160,6 +160,7 @@ RUN_FILES = {
     "pipeline.json", "plan.json", "request.json", "tracking.json", "events.jsonl", "status.json",
     "control.jsonl", "driver.lock", "variant.json", "notebook.ipynb", "log.txt", "result.json",
     "metrics.jsonl", "mlflow.json", "history.json", "observed.jsonl", "cut.txt", "manifest.json",
+    "cell.json",
 }  # fmt: skip
 RUN_FOLDERS = {
     "templates", "searches", "report", "tensorboard", "variants", "figures", "artifacts", "media",

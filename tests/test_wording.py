@@ -1,10 +1,12 @@
-"""Numbers as people read them."""
+"""Numbers and places as people read them."""
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from nbexp.wording import aligned, duration_text
+from nbexp.wording import aligned, cell_text, duration_text
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,21 @@ def test_numbers_of_a_column_are_aligned_and_told_apart(numbers, texts) -> None:
 )
 def test_durations_are_shown_as_people_say_them(seconds, shown):
     assert duration_text(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "text"),
+    [
+        (3, "fit(x)", "in cell 3 of 9 since 14:03:12: fit(x)"),
+        (3, "", "in cell 3 of 9 since 14:03:12"),
+        (None, "lr = 1", "in the parameters since 14:03:12: lr = 1"),
+    ],
+)
+def test_cell_that_runs_is_told_by_its_place(number, line, text) -> None:
+    began = time.mktime((2026, 11, 20, 14, 3, 12, 0, 0, -1))
+    assert cell_text({"number": number, "count": 9, "line": line, "began": began}) == text
+
+
+def test_cell_of_a_damaged_file_is_told_without_its_time() -> None:
+    cell = {"number": 1, "count": 2, "line": "", "began": 1e300}
+    assert cell_text(cell) == "in cell 1 of 2"

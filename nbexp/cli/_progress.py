@@ -20,7 +20,7 @@ from nbexp.explain.estimates import TimeLeft
 from nbexp.files import shown_json
 from nbexp.runs.events import Event, EventKind
 from nbexp.states import State
-from nbexp.wording import duration_text, number_text
+from nbexp.wording import cell_text, duration_text, number_text
 
 _RUNNING_LINES = 4
 
@@ -148,9 +148,13 @@ def _running_lines(tally: Tally) -> list[Text]:
 
 
 def _newest(variant: VariantTally) -> list[tuple[str, str]]:
-    if variant.step is None:
-        return []
-    return [(f"  step {variant.step}  {variant.shown} {number_text(variant.value)}", "cyan")]
+    parts = []
+    if variant.step is not None:
+        step = f"  step {variant.step}  {variant.shown} {number_text(variant.value)}"
+        parts.append((step, "cyan"))
+    if variant.cell is not None:
+        parts.append((f"  {cell_text(variant.cell)}", "dim"))
+    return parts
 
 
 def _best_lines(tally: Tally) -> list[Text]:

@@ -96,7 +96,7 @@ def _show_stage(
         screen.line((f"  {selection}", "yellow"))
     rows = [_row(folder, metric, v, own) for v in variants[:most]]
     columns = ("variant", "state", "step", metric, "reduce", "took", "parameters", "exploited")
-    screen.table((*columns, "from", "because"), rows)
+    screen.table((*columns, "from", "note"), rows)
     if len(variants) > len(rows):
         screen.line((f"  … and {len(variants) - len(rows)} more; --all shows them", "dim"))
 

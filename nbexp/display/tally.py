@@ -29,6 +29,7 @@ class VariantTally:
         shown: Name of what it logged there: the stage's metric, where it logs that.
         value: The number that it logged there.
         score: The value of its metric that counts so far, if it is known.
+        cell: The cell that runs, once it has run for a moment, as its event tells it.
         changed: The parameters that were changed while it ran, by key.
     """
 
@@ -39,6 +40,7 @@ class VariantTally:
     shown: str = ""
     value: float | None = None
     score: float | None = None
+    cell: Mapping[str, Any] | None = None
     changed: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -121,7 +123,8 @@ class StageTally:
         """Note that a variant runs, for the first time or again."""
         self.paused.discard(data["variant"])
         self.running[data["variant"]] = when
-        self.variant(data["variant"]).params = data.get("params", {})
+        variant = self.variant(data["variant"])
+        variant.params, variant.cell = data.get("params", {}), None
 
     def pause(self, data: Mapping[str, Any]) -> None:
         """Note that a variant has given up its place."""
@@ -232,6 +235,8 @@ class Tally:
             self.most_running = max(self.most_running, self.running)
         elif event.kind is EventKind.METRICS:
             stage.log(event.data)
+        elif event.kind is EventKind.CELL:
+            stage.variant(event.data["variant"]).cell = event.data
         elif event.kind in (EventKind.VARIANT_PAUSED, EventKind.VARIANT_EXPLOITED):
             stage.pause(event.data)
             stage.variant(event.data["variant"]).changed.update(event.data.get("params", {}))

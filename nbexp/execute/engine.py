@@ -204,7 +204,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
 
     async def _run_cell(self, cell: Any, index: int) -> bool:
         """Run a code cell, and return whether the next one may run."""
-        self._run.recorder.cell(self._run.number_of(cell))
+        number, count = self._run.number_of(cell), self._run.count
+        self._run.recorder.cell(number, count, cell.source)
         self._begun.clear()
         may_fail = "raises-exception" in cell.metadata.get("tags", [])
         cell.metadata["execution"] = {}

@@ -68,6 +68,7 @@ class Execution:
         deadline: Time of the event loop's clock (`time.monotonic`) at which it is ended.
         notebook: The executed notebook.
         numbers: Numbers of the template's cells, from 1, by their ids.
+        count: Number of the template's cells.
         cells: Number of code cells that ran to their end.
         error: Why it did not finish.
         ended_by: State in which it ended before its last cell, where that was asked for.
@@ -86,6 +87,7 @@ class Execution:
     deadline: float | None = None
     notebook: Any = None
     numbers: dict[str, int] = field(default_factory=dict)
+    count: int = 0
     cells: int = 0
     error: CellError | None = None
     ended_by: State | None = None
@@ -101,6 +103,7 @@ class Execution:
     def read(self, template: Any) -> None:
         """Take the notebook that is going to be executed, whose cells its author counts."""
         self.notebook = template
+        self.count = len(template.cells)
         self.numbers = {}
         for number, cell in enumerate(template.cells, 1):
             self.numbers[cell.id] = number

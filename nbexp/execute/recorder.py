@@ -8,11 +8,12 @@ from typing import IO, Any
 
 from nbexp.execute.failures import plain
 from nbexp.execute.job import Job
-from nbexp.files import shown, write_atomic
+from nbexp.files import shown, write_atomic, write_json
 from nbexp.masks import Mask, MaskedStream
 from nbexp.urls import passwords_in
 
 _INTERVAL_S = 5.0
+_MOST_SHOWN = 200  # characters of a cell's first line
 _SHARE = 20  # a notebook that takes long to write is written more rarely: 5 % of the time at most
 
 
@@ -27,7 +28,9 @@ class Recorder:
         secrets = (*job.secrets.values(), *job.withheld.values())
         self.mask = Mask([*secrets, *passwords_in(job.environment)])
         self._stream = MaskedStream(self.mask)
-        self._path = job.files.notebook
+        self._files = job.files
+        self._cell: dict[str, Any] = {}  # the one that runs
+        self._told_cell: dict[str, Any] = {}
         self._log: IO[str] = job.files.log.open("a", encoding="utf-8", newline="")
         self._at_line_start = True
         self._changed = False
@@ -35,10 +38,20 @@ class Recorder:
         clock = time.strftime("%Y-%m-%d %H:%M:%S")
         self.line(f"=== {job.variant}: {job.template.name} [{clock}] ===")
 
-    def cell(self, number: int | None) -> None:
-        """Head the log of a cell, by its number in the template; None for the one put in."""
+    def cell(self, number: int | None, count: int, source: str) -> None:
+        """Note that a cell begins, and head its log.
+
+        Args:
+            number: Its number in the template; None for the one that was put in.
+            count: Number of the template's cells.
+            source: Its code.
+        """
         name = "parameters" if number is None else f"cell {number}"
         self.line(f"--- {name} [{time.strftime('%H:%M:%S')}] ---")
+        lines = (line.strip() for line in self.mask.text(source).splitlines())
+        code = next((line for line in lines if line and line[0] not in "#%"), "")
+        self._cell = {"number": number, "count": count, "line": code[:_MOST_SHOWN],
+                      "began": time.time()}  # fmt: skip
 
     def line(self, text: str) -> None:
         """Write a text on lines of its own."""
@@ -62,7 +75,10 @@ class Recorder:
         self._changed = True
 
     def save_if_due(self, notebook: Any) -> None:
-        """Write the notebook if it has changed, and enough time went by since the last time."""
+        """Write which cell runs, and the notebook, if it has changed and it is time for that."""
+        if self._cell != self._told_cell:
+            self._told_cell = self._cell
+            write_json(self._files.cell, self._cell)
         if self._changed and time.monotonic() >= self._next_save:
             self.save(notebook)
 
@@ -71,13 +87,15 @@ class Recorder:
         from nbformat import from_dict, v4
 
         start = time.monotonic()
-        self._path.parent.mkdir(parents=True, exist_ok=True)  # a notebook may have removed it
+        self._files.notebook.parent.mkdir(
+            parents=True, exist_ok=True
+        )  # a notebook may have removed it
         whole = self.shown(notebook)
         try:
             text = v4.writes(whole, allow_nan=False)
         except ValueError:  # JSON has no inf and nan, and Jupyter refuses a file that has
             text = v4.writes(from_dict(shown(whole)), allow_nan=False)
-        write_atomic(self._path, text + "\n")
+        write_atomic(self._files.notebook, text + "\n")
         self._changed = False
         end = time.monotonic()
         self._next_save = end + max(_INTERVAL_S, _SHARE * (end - start))
@@ -93,9 +111,10 @@ class Recorder:
         return shown
 
     def close(self) -> None:
-        """Close the log."""
+        """Close the log; no cell runs any more."""
         self._write(self._stream.flush())
         self._log.close()
+        self._files.cell.unlink(missing_ok=True)
 
     def _shown_cell(self, cell: Any) -> Any:
         shown = copy(cell)

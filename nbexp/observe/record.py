@@ -16,6 +16,7 @@ from typing import Any
 from nbexp.observe.lines import Event
 from nbexp.observe.names import glob_digest, list_digest
 from nbexp.observe.states import Files, quick_look
+from nbexp.runs.variant_folder import MANIFEST, is_manifest
 
 _BY_THE_WAY = frozenset({".git", ".ipynb_checkpoints", "mlartifacts", "mlruns"})
 _SLACK_S = 0.01  # by which file systems' clocks may be behind
@@ -290,7 +291,8 @@ class Observation:
         if folder not in self._is_by_the_way:
             self._is_by_the_way[folder] = not _BY_THE_WAY.isdisjoint(folder.split(os.sep))
         is_trackers = name.startswith((".nfs", "mlflow.db"))
-        return is_trackers or own in _BY_THE_WAY or self._is_by_the_way[folder]
+        is_by_the_way = own in _BY_THE_WAY or self._is_by_the_way[folder]
+        return is_trackers or is_by_the_way or (own == MANIFEST and is_manifest(path))
 
     def _name(self, path: str) -> str:
         return path.removeprefix(self._project) if path != self._project[:-1] else "."

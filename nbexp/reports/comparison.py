@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbexp.files import value_text
-from nbexp.reports.data import RunData, StageData, VariantData
 from nbexp.reports.tables import Columns, stage_table
 from nbexp.reports.timeline import TimelineEntry, code_of, metrics_of, settings_of
 from nbexp.runs.history import RunHistory, VariantHistory
-from nbexp.runs.results import best_by_stage
+from nbexp.runs.results import RunResult, StageResult, VariantResult, best_by_stage
 from nbexp.states import State
 
 _MOST = 20  # other runs, the newest
@@ -30,7 +29,7 @@ class ComparedRun:
     """
 
     entry: TimelineEntry
-    best: Mapping[str, VariantData]
+    best: Mapping[str, VariantResult]
     pages: Mapping[str, str]
     page: str | None
 
@@ -45,22 +44,22 @@ class Places:
             and the report brings the pages of their best variants along.
     """
 
-    own: RunData
+    own: RunResult
     elsewhere: str | None
 
-    def has(self, variant: VariantData) -> bool:
+    def has(self, variant: VariantResult) -> bool:
         """Whether a variant is the own run's too, maybe taken from an earlier run."""
         known = self.own.history.variants.get(variant.name)
-        record = self.own.variant(known).record if known else None
+        record = self.own.variant(known.name).record if known else None
         return bool(record and variant.record and record.key == variant.record.key)
 
-    def of_run(self, run: RunData) -> str | None:
+    def of_run(self, run: RunResult) -> str | None:
         """Return where a run's first page is, if there is one."""
         if run.id == self.own.id:
             return "index.html"
         return None if self.elsewhere is None else f"{self.elsewhere}{run.id}/index.html"
 
-    def of_variant(self, run: RunData, variant: VariantData) -> str | None:
+    def of_variant(self, run: RunResult, variant: VariantResult) -> str | None:
         """Return where a variant's page is, or could be brought to; None if it is too large."""
         page = f"variants/{variant.name}.html"
         if run.id == self.own.id or self.has(variant):
@@ -83,7 +82,7 @@ def find_compared_runs(places: Places, entries: Sequence[TimelineEntry]) -> list
     return [_compared_run(places, each) for each in same if each.id == run.id or each.id in others]
 
 
-def comparison_data(run: RunData, compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
+def comparison_data(run: RunResult, compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
     """Return what the page that compares runs loads, for JSON.
 
     ``table`` and each of ``best``, by stage, have the form of a stage's data; a row of the latter
@@ -98,7 +97,7 @@ def comparison_data(run: RunData, compared_runs: Sequence[ComparedRun]) -> dict[
 
 def _compared_run(places: Places, entry: TimelineEntry) -> ComparedRun:
     run = entry.run
-    best = {stage: run.variant(each) for stage, each in _standing_for(run.history).items()}
+    best = {stage: run.variant(each.name) for stage, each in _standing_for(run.history).items()}
     found = {stage: places.of_variant(run, variant) for stage, variant in best.items()}
     pages = {stage: page for stage, page in found.items() if page}
     return ComparedRun(entry, best, pages, places.of_run(run))
@@ -114,8 +113,8 @@ def _standing_for(history: RunHistory) -> dict[str, VariantHistory]:
     return found
 
 
-def _is_small(variant: VariantData) -> bool:
-    return variant.notebook is not None and variant.notebook.stat().st_size <= _LARGEST
+def _is_small(variant: VariantResult) -> bool:
+    return variant.notebook.is_file() and variant.notebook.stat().st_size <= _LARGEST
 
 
 def _table(compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
@@ -151,7 +150,7 @@ def _add_all(columns: Columns, role: str, tables: Sequence[Mapping[str, Any]]) -
         columns.add(role, name, texts, kind="text")
 
 
-def _best_of(stage: StageData, compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
+def _best_of(stage: StageResult, compared_runs: Sequence[ComparedRun]) -> dict[str, Any]:
     """Return the variants that stand for runs in a stage, if they have the same metric."""
     fit = [
         each
@@ -160,10 +159,10 @@ def _best_of(stage: StageData, compared_runs: Sequence[ComparedRun]) -> dict[str
         and each.entry.history.metrics.get(stage.name, ("",))[0] == stage.metric
     ]
     variants = tuple(each.best[stage.name] for each in fit)
-    pseudo = StageData(
+    pseudo = StageResult(
         stage.name, stage.metric, stage.mode, stage.notebooks, variants, stage.sources
     )
-    data = stage_table(pseudo, [variant.logged() for variant in variants]) if variants else {}
+    data = stage_table(pseudo, [variant.entries() for variant in variants]) if variants else {}
     runs = [each.entry.id for each in fit]
     for run, row in zip(runs, data.get("rows", ()), strict=True):
         row[0] = f"{run}: {row[0]}"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nbexp.reports.data import StageData
+from nbexp.runs.results import StageResult
 from nbexp.states import State
 from nbexp.wording import counted, duration_text
 
@@ -62,7 +62,7 @@ class Diagram:
     edges: tuple[str, ...]
 
 
-def draw(stages: Sequence[StageData]) -> Diagram:
+def draw(stages: Sequence[StageResult]) -> Diagram:
     """Return the drawing of a run's stages."""
     depths = _depths(stages)
     rows: Counter[int] = Counter()
@@ -99,7 +99,7 @@ def draw(stages: Sequence[StageData]) -> Diagram:
     )
 
 
-def _depths(stages: Sequence[StageData]) -> Mapping[str, int]:
+def _depths(stages: Sequence[StageResult]) -> Mapping[str, int]:
     """Return how many stages lie before each, on the longest way."""
     depths: dict[str, int] = {}
     left = list(stages)
@@ -129,12 +129,12 @@ def _detour(source: StageNode, target: StageNode, lane: int) -> str:
     return f"M{x1} {y1} {over} L{x2 - _GAP_X} {lane} {back}"
 
 
-def _state(stage: StageData) -> State:
+def _state(stage: StageResult) -> State:
     states = {variant.state for variant in stage.variants}
     return next((state for state in _GRAVEST_FIRST if state in states), State.PENDING)
 
 
-def _counts(stage: StageData) -> str:
+def _counts(stage: StageResult) -> str:
     """Return the variants by state, as far as there is room for it."""
     states = Counter(variant.state for variant in stage.variants)
     total = counted(len(stage.variants), "variant")
@@ -145,7 +145,7 @@ def _counts(stage: StageData) -> str:
     return f"{total} {_state(stage)}" if states else "no variants"
 
 
-def _detail(stage: StageData) -> str:
+def _detail(stage: StageResult) -> str:
     if stage.best is not None:
         return f"best {stage.metric} {stage.best.history.metric:.4g}"
     return duration_text(stage.duration_s) if stage.duration_s else ""

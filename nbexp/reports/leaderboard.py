@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nbexp.pipeline import Mode
-from nbexp.reports.data import RunData, VariantData, flat
 from nbexp.reports.tables import text_of
 from nbexp.reports.timeline import TimelineEntry
 from nbexp.runs.history import VariantHistory
-from nbexp.runs.results import best_first
+from nbexp.runs.results import RunResult, VariantResult, best_first, flat
 
 _PLACES = 50
-Find = Callable[[RunData, VariantData], tuple[str | None, bool]]
+Find = Callable[[RunResult, VariantResult], tuple[str | None, bool]]
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,9 @@ def _board(
                 first.setdefault((variant.name, variant.metric), (entry, variant))
     ordered = best_first([variant for _, variant in first.values()], mode)
     origin = {id(variant): entry for entry, variant in first.values()}
-    best = [(origin[id(each)], origin[id(each)].run.variant(each)) for each in ordered[:_PLACES]]
+    best = [
+        (origin[id(each)], origin[id(each)].run.variant(each.name)) for each in ordered[:_PLACES]
+    ]
     places: list[RankedVariant] = []
     for number, ((entry, found), label) in enumerate(zip(best, _labels(best), strict=True), 1):
         is_tie = bool(places) and places[-1].variant.metric == found.history.metric
@@ -94,7 +95,7 @@ def _board(
     return Leaderboard(stage, metric, mode, tuple(places), len(ordered), pipelines)
 
 
-def _labels(best: Sequence[tuple[TimelineEntry, VariantData]]) -> Iterator[str]:
+def _labels(best: Sequence[tuple[TimelineEntry, VariantResult]]) -> Iterator[str]:
     """Yield for each variant those of its parameters in which any differ."""
     params = [
         {name: text_of(value) for name, value in flat(variant.params).items()}

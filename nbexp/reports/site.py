@@ -15,7 +15,7 @@ from nbexp.files import read_bytes
 from nbexp.metrics import Entry as Logged
 from nbexp.permutation_importance import importance
 from nbexp.reports.comparison import ComparedRun, Places, comparison_data, find_compared_runs
-from nbexp.reports.data import RunData, StageData, VariantData
+from nbexp.reports.data import failed_alike
 from nbexp.reports.diagram import draw
 from nbexp.reports.leaderboard import leaderboards
 from nbexp.reports.pages import CHART_SCRIPTS, Pages, script_json
@@ -23,6 +23,7 @@ from nbexp.reports.tables import stage_table, varying_params
 from nbexp.reports.timeline import TimelineEntry, code_of, metrics_of, timeline
 from nbexp.reports.variants import VariantPages
 from nbexp.runs.folder import RUNS
+from nbexp.runs.results import RunResult, StageResult, VariantResult
 from nbexp.states import State
 from nbexp.wording import counted, counts_text, duration_text, time_text
 
@@ -53,13 +54,13 @@ class Site:
 
     def __init__(  # noqa: PLR0913 - what there is around a run
         self,
-        run: RunData,
+        run: RunResult,
         folder: Path,
         shared: Mapping[str, Any] | None = None,
         *,
         elsewhere: str | None = None,
         has_compared_runs: bool = True,
-        read_other: Callable[[Path], RunData] = RunData.read,
+        read_other: Callable[[Path], RunResult] = RunResult.read,
     ) -> None:
         self._run = run
         self._folder = folder
@@ -135,9 +136,9 @@ class Site:
             if path.startswith("runs/")
         }
 
-    def _logged_by(self, stage: StageData) -> list[list[Logged]]:
+    def _logged_by(self, stage: StageResult) -> list[list[Logged]]:
         if stage.name not in self._logged:
-            self._logged[stage.name] = [variant.logged() for variant in stage.variants]
+            self._logged[stage.name] = [variant.entries() for variant in stage.variants]
         return self._logged[stage.name]
 
     def _page(self, template: str, path: str, /, *, page: str = "", **values: Any) -> str:
@@ -152,12 +153,13 @@ class Site:
             page="overview",
             about=_about(run),
             drawing=draw(run.stages),
+            failed_alike=failed_alike(run),
             failures_shown=_FAILURES_SHOWN,
             settings=[*_settings(run.source), ("code", _code_text(run))],
-            pipeline_text=_text(run.folder.pipeline_file),
+            pipeline_text=_text(run.files.pipeline_file),
         )
 
-    def _variant(self, path: str, stage: StageData, variant: VariantData) -> str:
+    def _variant(self, path: str, stage: StageResult, variant: VariantResult) -> str:
         values = self._variants.values(stage, variant)
         return self._page(
             "variant.html", path, page=f"stage {stage.name}", compared_run=None, **values
@@ -167,10 +169,10 @@ class Site:
         run = other.entry.run
         folder = self._folder / RUNS / run.id
         pages = VariantPages(run, folder, assets=self._folder / "assets", is_guest=True)
-        values = pages.values(run.stage(stage), other.best[stage])
+        values = pages.values(run.stage_result(stage), other.best[stage])
         return self._page("variant.html", path, page="compare.html", compared_run=run, **values)
 
-    def _stage(self, path: str, stage: StageData) -> str:
+    def _stage(self, path: str, stage: StageResult) -> str:
         return self._page(
             "stage.html",
             path,
@@ -180,7 +182,7 @@ class Site:
             scripts=_STAGE_SCRIPTS,
         )
 
-    def _data(self, stage: StageData) -> str:
+    def _data(self, stage: StageResult) -> str:
         """Return the data of a stage as a script, since pages can't fetch files."""
         data = stage_table(stage, self._logged_by(stage))
         metric = [variant.history.metric for variant in stage.variants]
@@ -223,7 +225,7 @@ class Site:
         boards = leaderboards(self._entries, self._find)
         return self._page("leaderboard.html", path, boards=boards)
 
-    def _find(self, run: RunData, variant: VariantData) -> tuple[str | None, bool]:
+    def _find(self, run: RunResult, variant: VariantResult) -> tuple[str | None, bool]:
         """Return the page of a variant of any run, if there is one, and whether it is an own."""
         page = self._places.of_variant(run, variant)
         if page is None or page.startswith("variants/"):
@@ -240,7 +242,7 @@ class Site:
         return self._page("compare.html", path, runs=runs, scripts=scripts)
 
 
-def _about(run: RunData) -> list[tuple[str, str]]:
+def _about(run: RunResult) -> list[tuple[str, str]]:
     return [
         ("task", run.task if run.task != run.history.pipeline else ""),
         ("started", time_text(run.history.started)),
@@ -252,7 +254,7 @@ def _about(run: RunData) -> list[tuple[str, str]]:
     ]
 
 
-def _about_stage(stage: StageData) -> list[tuple[str, str]]:
+def _about_stage(stage: StageResult) -> list[tuple[str, str]]:
     counts = counts_text(Counter(variant.state for variant in stage.variants))
     better = "larger is better" if stage.mode == "max" else "smaller is better"
     return [
@@ -275,7 +277,7 @@ def _settings(source: Mapping[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def _code_text(run: RunData) -> str:
+def _code_text(run: RunResult) -> str:
     """Return what tells the code from that of other runs, as far as it is not in the commit."""
     return ", ".join(f"{name} {code}" for name, code in code_of(run).items())
 

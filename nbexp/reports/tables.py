@@ -10,7 +10,8 @@ from typing import Any, TypeGuard
 
 from nbexp.files import shown, to_json, value_text
 from nbexp.metrics import Entry
-from nbexp.reports.data import StageData, flat
+from nbexp.reports.data import flat_content
+from nbexp.runs.results import StageResult, flat
 from nbexp.states import State
 from nbexp.wording import counted, number_text
 
@@ -85,7 +86,7 @@ class Columns:
         }
 
 
-def stage_table(stage: StageData, logged: Sequence[list[Entry]]) -> dict[str, Any]:
+def stage_table(stage: StageResult, logged: Sequence[list[Entry]]) -> dict[str, Any]:
     """Return the data of a stage's page, for JSON.
 
     Args:
@@ -106,16 +107,16 @@ def stage_table(stage: StageData, logged: Sequence[list[Entry]]) -> dict[str, An
     }
 
 
-def varying_params(stage: StageData) -> dict[str, list[Any]]:
+def varying_params(stage: StageResult) -> dict[str, list[Any]]:
     """Return the values of each parameter in which variants differ, a variant after another."""
     values = _by_name([flat(variant.params) for variant in stage.variants])
     varying = _varying(stage)
     return {name: column for name, column in values.items() if name in varying}
 
 
-def _varying(stage: StageData) -> set[str]:
+def _varying(stage: StageResult) -> set[str]:
     """Return the names of the parameters in which variants differ by what they hold."""
-    contents = _by_name([dict(variant.content) for variant in stage.variants])
+    contents = _by_name([dict(flat_content(variant)) for variant in stage.variants])
     return {name for name, column in contents.items() if _varies(column)}
 
 
@@ -137,7 +138,7 @@ def curves(logged: Sequence[list[Entry]]) -> dict[str, list[Any]]:
     return {name: _thinned(lines) for name, lines in found.items() if _is_curve(lines)}
 
 
-def _columns(stage: StageData, logged: Sequence[list[Entry]]) -> Columns:
+def _columns(stage: StageResult, logged: Sequence[list[Entry]]) -> Columns:
     variants, columns = stage.variants, Columns()
     add = columns.add
     histories = [variant.history for variant in variants]
@@ -256,7 +257,7 @@ def _telling(steps: list[int], values: list[Any], every: int) -> list[list[Any]]
     return [[steps[at] for at in order], [values[at] for at in order]]
 
 
-def _matrices(stage: StageData) -> list[dict[str, Any]]:
+def _matrices(stage: StageResult) -> list[dict[str, Any]]:
     """Return the confusion matrices that the best variants have glued.
 
     A scrap is one if its name says so, and it is a square list of counts, or a table with such a

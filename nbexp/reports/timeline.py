@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nbexp.files import value_text
-from nbexp.reports.data import RunData
 from nbexp.runs.finding import list_runs
 from nbexp.runs.history import RunHistory, VariantHistory
 from nbexp.runs.record import VariantRecord
-from nbexp.runs.results import best_by_stage
+from nbexp.runs.results import RunResult, best_by_stage
 from nbexp.wording import counts_text
 
 _MAX_CHANGES = 12
@@ -30,7 +29,7 @@ class TimelineEntry:
         changes: What is different from that, in words.
     """
 
-    run: RunData
+    run: RunResult
     best: Mapping[tuple[str, str], VariantHistory]
     before: str | None
     changes: tuple[str, ...]
@@ -55,7 +54,9 @@ class TimelineEntry:
         return self.best[key].metric if key in self.best else None
 
 
-def timeline(run: RunData, read: Callable[[Path], RunData] = RunData.read) -> list[TimelineEntry]:
+def timeline(
+    run: RunResult, read: Callable[[Path], RunResult] = RunResult.read
+) -> list[TimelineEntry]:
     """Return the runs of the same task that lie beside a run, itself included, oldest first.
 
     Args:
@@ -63,8 +64,8 @@ def timeline(run: RunData, read: Callable[[Path], RunData] = RunData.read) -> li
         read: Returns another run by its folder.
     """
     entries: list[TimelineEntry] = []
-    last: dict[str, RunData] = {}  # of each pipeline
-    for folder in list_runs(run.folder.path.parent):
+    last: dict[str, RunResult] = {}  # of each pipeline
+    for folder in list_runs(run.files.path.parent):
         now = run if folder.id == run.id else read(folder.path)
         if now.task != run.task:
             continue
@@ -94,10 +95,10 @@ def settings_of(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name.removeprefix("stages."), value
 
 
-def code_of(run: RunData) -> dict[str, str]:
+def code_of(run: RunResult) -> dict[str, str]:
     """Return what tells the code and the input files of a run from others, each by its name."""
     found: dict[str, str] = {}
-    for path in sorted(run.folder.templates.glob("*.ipynb")):
+    for path in sorted(run.files.templates.glob("*.ipynb")):
         name, _, code = path.stem.rpartition("-")
         known = found.get(f"{name}.ipynb")
         found[f"{name}.ipynb"] = f"{known}, {code}" if known else code
@@ -108,14 +109,14 @@ def code_of(run: RunData) -> dict[str, str]:
     return found
 
 
-def _parts(run: RunData, stage: str) -> Mapping[str, Any]:
+def _parts(run: RunResult, stage: str) -> Mapping[str, Any]:
     """Return what the identity of a stage's first variant is made of; empty if none began."""
-    folders = (run.folder.variant(variant.name) for variant in run.history.of_stage(stage))
+    folders = (run.files.variant(variant.name) for variant in run.history.of_stage(stage))
     records = (VariantRecord.read(folder) for folder in folders)
     return next((record.parts for record in records if record), {})
 
 
-def _changes(before: RunData, now: RunData) -> Iterator[str]:
+def _changes(before: RunResult, now: RunResult) -> Iterator[str]:
     """Yield what is different between two runs, in words; the most telling first."""
     old, new = code_of(before), code_of(now)
     for name in {**old, **new}:
@@ -130,7 +131,7 @@ def _changes(before: RunData, now: RunData) -> Iterator[str]:
         yield f"commit {before.commit} → {now.commit}"
 
 
-def _setting_changes(before: RunData, now: RunData) -> Iterator[str]:
+def _setting_changes(before: RunResult, now: RunResult) -> Iterator[str]:
     old, new = dict(settings_of(before.source)), dict(settings_of(now.source))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     for name in names[:_MAX_CHANGES]:

@@ -13,9 +13,9 @@ from urllib.parse import quote
 from nbexp.files import link_or_copy, open_file, read_bytes, write_atomic
 from nbexp.formats import read_notebook
 from nbexp.render import RenderedNotebook, library_source, render_notebook
-from nbexp.reports.data import RunData, StageData, VariantData, flat
 from nbexp.reports.pages import CHART_SCRIPTS, library_script
 from nbexp.reports.tables import curves, text_of
+from nbexp.runs.results import RunResult, StageResult, VariantResult, flat
 from nbexp.runs.variant_folder import LOG, NOTEBOOK, VariantFolder
 from nbexp.states import State
 from nbexp.wording import duration_text, number_text, time_text
@@ -59,7 +59,7 @@ class VariantPages:
 
     def __init__(
         self,
-        run: RunData,
+        run: RunResult,
         folder: Path,
         *,
         assets: Path | None = None,
@@ -74,7 +74,7 @@ class VariantPages:
         self._room = _MAX_FILES
         self._pages = frozenset() if is_guest else frozenset(run.history.variants)
 
-    def values(self, stage: StageData, variant: VariantData) -> dict[str, Any]:
+    def values(self, stage: StageResult, variant: VariantResult) -> dict[str, Any]:
         """Return the values for the page of a variant; write the files that it refers to."""
         notebook, trouble = self._rendered(variant)
         log, lines = _tail(VariantFolder(variant.folder).log)
@@ -107,9 +107,9 @@ class VariantPages:
                 write_atomic(path, library_script(name, source))
         return found
 
-    def _rendered(self, variant: VariantData) -> tuple[RenderedNotebook | None, str]:
+    def _rendered(self, variant: VariantResult) -> tuple[RenderedNotebook | None, str]:
         """Return the notebook as HTML, or why there is none."""
-        if variant.notebook is None:
+        if not variant.notebook.is_file():
             return None, f"It has no notebook: it is {variant.state}. {variant.reason}".strip()
         try:
             notebook = read_notebook(read_bytes(variant.notebook), is_executed=False)
@@ -128,7 +128,7 @@ class VariantPages:
         name = link["name"]
         return f'href="{quote(name)}.html"' if name in self._pages else link[0]
 
-    def _files(self, variant: VariantData) -> Iterator[File]:
+    def _files(self, variant: VariantResult) -> Iterator[File]:
         """Yield the files of a variant, and bring them into the report."""
         for path in _own_files(variant.folder):
             name = path.relative_to(variant.folder).as_posix()
@@ -157,7 +157,7 @@ class VariantPages:
         self._room -= size
         return True
 
-    def _lineage(self, variant: VariantData) -> list[tuple[str, list[str]]]:
+    def _lineage(self, variant: VariantResult) -> list[tuple[str, list[str]]]:
         exploited = [
             str(event["donor"])
             for event in variant.lineage_events
@@ -171,7 +171,7 @@ class VariantPages:
         return [(word, others) for word, others in found if others]
 
 
-def _descendants(run: RunData) -> dict[str, list[str]]:
+def _descendants(run: RunResult) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for variant in run.history.variants.values():
         for ancestor in variant.lineage.values():
@@ -179,7 +179,7 @@ def _descendants(run: RunData) -> dict[str, list[str]]:
     return found
 
 
-def _about(stage: StageData, variant: VariantData) -> list[tuple[str, str]]:
+def _about(stage: StageResult, variant: VariantResult) -> list[tuple[str, str]]:
     history, outcome = variant.history, variant.outcome
     metric = number_text(history.metric)
     cells = f"{outcome.cells} cells" if outcome else ""
@@ -197,13 +197,13 @@ def _about(stage: StageData, variant: VariantData) -> list[tuple[str, str]]:
     ]
 
 
-def _template(stage: StageData, path: str) -> str:
+def _template(stage: StageResult, path: str) -> str:
     """Return a template as the pipeline names it: where it lies here says nothing elsewhere."""
     name = Path(path).name
     return next((each for each in stage.notebooks if Path(each).name == name), name)
 
 
-def _tables(variant: VariantData) -> list[tuple[str, list[tuple[str, str]]]]:
+def _tables(variant: VariantResult) -> list[tuple[str, list[tuple[str, str]]]]:
     timings = variant.outcome.timings if variant.outcome else {}
     usage = variant.outcome.usage if variant.outcome else {}
     times = [(name, f"{seconds:.3f} s") for name, seconds in timings.items()]
@@ -220,9 +220,9 @@ def _texts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, text_of(value)) for name, value in values.items()]
 
 
-def _curves(stage: StageData, variant: VariantData) -> dict[str, Any] | None:
+def _curves(stage: StageResult, variant: VariantResult) -> dict[str, Any] | None:
     """Return the data of the page's curves, in the form of a stage's with one row."""
-    found = curves([variant.logged()])
+    found = curves([variant.entries()])
     if not found:
         return None
     return {

@@ -11,10 +11,10 @@ from pathlib import Path
 from nbexp import __version__
 from nbexp.errors import UsageError
 from nbexp.files import replace_folder, write_atomic
-from nbexp.reports.data import RunData
 from nbexp.reports.pages import copy_assets
 from nbexp.reports.site import Site
 from nbexp.runs.folder import RunFolder
+from nbexp.runs.results import RunResult
 
 _MARK = "nbexp-report"  # a file that says that a folder is a report, and may be replaced
 
@@ -52,7 +52,7 @@ def write_report(run: Path, target: Path | None = None) -> Report:
     _check(target)
     beside = _folder_beside(target)
     try:
-        count = _write(RunData.read(run), beside)
+        count = _write(RunResult.read(run), beside)
         beside.chmod(0o755)
         replace_folder(beside, target)
     finally:
@@ -84,7 +84,7 @@ def _folder_beside(target: Path) -> Path:
         ) from error
 
 
-def _write(run: RunData, folder: Path) -> int:
+def _write(run: RunResult, folder: Path) -> int:
     """Write all pages, and return their number."""
     copy_assets(folder / "assets")
     site = Site(run, folder)

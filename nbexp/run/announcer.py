@@ -117,6 +117,10 @@ class Announcer:
         data = {"variant": task.name, "stage": task.stage}
         self.emit(EventKind.METRICS, **data, entries=[entry.to_record() for entry in entries])
 
+    def cell(self, task: Task, cell: Mapping[str, Any]) -> None:
+        """Tell which cell of a variant runs."""
+        self.emit(EventKind.CELL, variant=task.name, stage=task.stage, **cell)
+
     def paused(self, task: Task, reason: str, step: int | None) -> None:
         """Tell that a variant has paused."""
         data = {"variant": task.name, "stage": task.stage}

@@ -16,9 +16,12 @@ from typing import Any
 from nbexp.checkpoints.snapshots import DamagedError, Moment, Snapshot, read
 from nbexp.files import append_line, link_or_copy, read_json, write_json
 from nbexp.metrics import mark_return
+from nbexp.records import fits
 from nbexp.runs.folder import RunFolder
 from nbexp.runs.lineage import history_of
 from nbexp.runs.variant_folder import VariantFolder
+
+_CELL = {"number": int | None, "count": int, "line": str, "began": float}
 
 
 def adopt_progress(
@@ -73,6 +76,15 @@ def exploit_progress(folder: VariantFolder, donor: VariantFolder, snapshot: str,
     append_line(folder.metrics, mark_return(step))
     with contextlib.suppress(OSError), folder.observed.open("ab") as lines:
         lines.write(donor.observed.read_bytes())  # what the donor used, it has used too
+
+
+def running_cell(folder: VariantFolder) -> Mapping[str, Any] | None:
+    """Return the cell of a variant that has run for a moment; None where none has."""
+    try:
+        cell = read_json(folder.cell)
+    except (OSError, ValueError):
+        return None
+    return dict(cell) if fits(cell, _CELL) and cell.keys() == _CELL.keys() else None
 
 
 def newest_snapshot(folder: VariantFolder) -> Snapshot | None:

@@ -17,6 +17,7 @@ from nbexp.run.endings import Endings
 from nbexp.run.locks import KeyLocks
 from nbexp.run.paused import PausedVariants
 from nbexp.run.pool import Done, Slot
+from nbexp.run.progress import running_cell
 from nbexp.run.requests import Requests
 from nbexp.run.reuse import Reuse
 from nbexp.run.schedulers import Schedulers
@@ -263,6 +264,9 @@ class Runner:
         if entries and task.record is not None:
             self._tracker.log(task.record, self._folder.variant(task.name).path, entries)
             self._tell.logged(task, entries)
+        if (cell := running_cell(self._folder.variant(task.name))) not in (None, task.cell):
+            task.cell = cell
+            self._tell.cell(task, cell)
 
     def _take(self, done: Done) -> None:
         """Take in an execution that came to an end."""

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from nbexp.decisions import Decision
 from nbexp.metrics import Tail
@@ -32,6 +33,7 @@ class Task:
         delays: How often it has waited for its donor's snapshot.
         exploit: The donor that it is to go on from, and how, once it runs again.
         tail: Reads what it logs.
+        cell: The cell of it that was last told to run.
         variables: What its kernel needs to log into the tracker.
         changed: What its newest result was seen to use that is no longer the same.
     """
@@ -48,6 +50,7 @@ class Task:
     delays: int = 0
     exploit: Decision | None = None
     tail: Tail | None = None
+    cell: Mapping[str, Any] | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
 

@@ -34,6 +34,7 @@ class EventKind(StrEnum):
     VARIANT_ADDED = "variant_added"  # variant, stage, label, lineage
     VARIANT_STARTED = "variant_started"  # variant, stage, attempt, params
     METRICS = "metrics"  # variant, stage, entries: records of `nbexp.metrics.Entry`, in order
+    CELL = "cell"  # variant, stage, number, count, line, began: of one that runs for a while
     VARIANT_PAUSED = "variant_paused"  # variant, stage, reason, step
     VARIANT_EXPLOITED = "variant_exploited"  # variant, stage, step, donor, params: those changed
     VARIANT_RETRIED = "variant_retried"  # variant, stage, attempt, reason, folder
@@ -54,7 +55,9 @@ _TYPES = {
     "entries": list[EntryRecord], "reason": str, "step": int | None, "donor": str,
     "params": dict[str, Any], "state": State, "duration_s": float | None, "metric": float | None,
     "error": CellError | None, "note": str, "source": str | None, "folder": str,
-    "kept": list[Name], "message": str, "is_done": bool,
+    "kept": list[Name],
+    "number": int | None, "count": int, "line": str, "began": float,
+    "message": str, "is_done": bool,
 }  # fmt: skip
 _OF_VARIANT = ("variant", "stage")
 _NEEDED = {
@@ -62,6 +65,7 @@ _NEEDED = {
     EventKind.VARIANT_ADDED: _OF_VARIANT,
     EventKind.VARIANT_STARTED: (*_OF_VARIANT, "attempt"),
     EventKind.METRICS: (*_OF_VARIANT, "entries"),
+    EventKind.CELL: (*_OF_VARIANT, "number", "count", "line", "began"),
     EventKind.VARIANT_PAUSED: _OF_VARIANT,
     EventKind.VARIANT_EXPLOITED: (*_OF_VARIANT, "donor", "step"),
     EventKind.VARIANT_RETRIED: _OF_VARIANT,

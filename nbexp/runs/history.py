@@ -34,6 +34,9 @@ class VariantHistory:
         is_kept: Whether reduce kept it.
         logged: The last value of each number that it logged, by name.
         step: The highest step that it logged, if it did.
+        cell: The cell that runs, once it has run for a moment: ``number`` in the template (None
+            for the one with the parameters), ``count`` of cells, its first ``line``, and when it
+            ``began``, in seconds since 1970.
         course: What happened to it on its way: tables with ``time``, ``event`` (``paused``,
             ``exploited``), ``step`` and what else there is to tell.
     """
@@ -54,6 +57,7 @@ class VariantHistory:
     is_kept: bool = False
     logged: Mapping[str, float] = field(default_factory=dict)
     step: int | None = None
+    cell: Mapping[str, Any] | None = None
     course: Sequence[Mapping[str, Any]] = ()
 
     def after(self, event: Event) -> VariantHistory:
@@ -143,9 +147,11 @@ def _news(variant: VariantHistory, event: Event) -> dict[str, Any]:
     match event.kind:
         case EventKind.VARIANT_STARTED:
             news = {"state": State.RUNNING, "attempt": data["attempt"], "reason": ""}
-            return {**news, "started": event.time}
+            return {**news, "started": event.time, "cell": None}
+        case EventKind.CELL:
+            return {"cell": {key: data[key] for key in ("number", "count", "line", "began")}}
         case EventKind.VARIANT_RETRIED:
-            return {"state": State.PENDING}
+            return {"state": State.PENDING, "cell": None}
         case EventKind.METRICS:
             logged, step = {**variant.logged}, variant.step
             for entry in data["entries"]:
@@ -155,9 +161,10 @@ def _news(variant: VariantHistory, event: Event) -> dict[str, Any]:
         case EventKind.VARIANT_PAUSED | EventKind.VARIANT_EXPLOITED:
             more = {key: data[key] for key in data.keys() - {"variant", "stage"}}
             happened = {"time": event.time, "event": _COURSE[event.kind], **more}
-            return {"state": State.PAUSED, "course": (*variant.course, happened)}
+            course = (*variant.course, happened)
+            return {"state": State.PAUSED, "cell": None, "course": course}
         case EventKind.VARIANT_ENDED:
-            return {"state": State(data["state"])}
+            return {"state": State(data["state"]), "cell": None}
     return {}
 
 
@@ -229,7 +236,7 @@ class HistoryReader:
             for name, variant in found.variants.items():
                 if not variant.state.is_final:
                     found.variants[name] = replace(
-                        variant, state=State.STOPPED, reason="the run was cut off"
+                        variant, state=State.STOPPED, cell=None, reason="the run was cut off"
                     )
         return found
 

@@ -13,7 +13,7 @@ from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import VariantHistory
 from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
-from nbexp.wording import number_text
+from nbexp.wording import cell_text, number_text
 
 LineageEvents = Sequence[Mapping[str, Any]]
 
@@ -72,6 +72,8 @@ def reason_of(variant: VariantHistory, events: LineageEvents) -> str:
     """Return why a variant stands as it does; not why it once was paused, if it is no longer."""
     if variant.state is State.PRUNED:
         return variant.note
+    if variant.state is State.RUNNING and variant.cell is not None:
+        return cell_text(variant.cell)
     was_paused = {event.get("reason") for event in events}
     is_past = variant.state is not State.PAUSED and variant.reason in was_paused
     return "" if is_past else variant.reason

@@ -1,26 +1,34 @@
-"""The results of a run, as objects and as a table."""
+"""What a run came to: the run, its stages and its variants, for everyone who looks at them."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbexp.errors import UsageError
-from nbexp.files import fit_text
+from nbexp.files import fit_text, read_json
+from nbexp.metrics import Entry, read_metrics
 from nbexp.pipeline import Mode
+from nbexp.records import fits
 from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import RunHistory, VariantHistory, read_history
-from nbexp.runs.outcome import read_outcome
+from nbexp.runs.lineage import LineageEvents, lineage_events, reason_of
+from nbexp.runs.outcome import Outcome, read_outcome
 from nbexp.runs.record import VariantRecord
 from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
+from nbexp.wording import selection_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_LINK = re.compile(r"@([A-Za-z_][\w-]*)")
 
 
 @dataclass(frozen=True)
@@ -28,65 +36,159 @@ class VariantResult:
     """One variant of a run.
 
     Attributes:
-        name: Name of the variant.
-        stage: Name of its stage.
-        state: How it ended.
-        params: Its parameters, as the notebook got them.
-        content: Its parameters with hashes in the place of artifacts and notebooks: equal where
-            these hold the same, wherever they lie.
-        scraps: What it glued, by name.
-        logged: The last number that it logged of each name, by nbexp or only to MLflow.
-        artifacts: Reference of each artifact that it saved, for `nbexp.load`.
-        metric: Value of its stage's metric.
-        lineage: For each stage that it descends from, the name of the variant.
-        duration_s: Seconds that it took.
         folder: Its folder, with ``notebook.ipynb`` and ``log.txt``.
-        is_kept: Whether reduce kept it.
-        error: Kind, message, cell and traceback, if it failed.
+        history: What the run's events tell of it.
+        record: What was written before it ran, or None.
+        outcome: How its execution ended, or None.
     """
 
-    name: str
-    stage: str
-    state: State
-    params: Mapping[str, Any]
-    content: Mapping[str, Any]
-    scraps: Mapping[str, Any]
-    logged: Mapping[str, float]
-    artifacts: Mapping[str, str]
-    metric: float | None
-    lineage: Mapping[str, str]
-    duration_s: float | None
     folder: Path
-    is_kept: bool
-    error: Mapping[str, Any] | None
+    history: VariantHistory = field(repr=False)
+    record: VariantRecord | None = field(repr=False)
+    outcome: Outcome | None = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the variant."""
+        return self.history.name
+
+    @property
+    def stage(self) -> str:
+        """Name of its stage."""
+        return self.history.stage
+
+    @property
+    def state(self) -> State:
+        """How it stands, or ended."""
+        return self.history.state
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Its parameters, as the notebook got them."""
+        return self.record.params if self.record else {}
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """Its parameters with hashes in the place of artifacts and notebooks: equal where these
+        hold the same, wherever they lie.
+        """  # noqa: D205
+        return self.record.content if self.record else {}
+
+    @property
+    def scraps(self) -> Mapping[str, Any]:
+        """What it glued, by name."""
+        return self.outcome.scraps if self.outcome else {}
+
+    @property
+    def logged(self) -> Mapping[str, float]:
+        """The last number that it logged of each name, by nbexp or only to MLflow."""
+        reported = self.outcome.reported if self.outcome else {}
+        return {name: each.last for name, each in reported.items()}
+
+    @property
+    def artifacts(self) -> Mapping[str, str]:
+        """Reference of each artifact that it saved, for `nbexp.load`."""
+        names = self.outcome.artifacts if self.outcome else ()
+        return {name: str(self.files.artifacts / name) for name in names}
+
+    @property
+    def metric(self) -> float | None:
+        """Value of its stage's metric."""
+        return self.history.metric
+
+    @property
+    def lineage(self) -> Mapping[str, str]:
+        """For each stage that it descends from, the name of the variant."""
+        return self.history.lineage
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds that it took."""
+        return self.history.duration_s
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether reduce kept it."""
+        return self.history.is_kept
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """Kind, message, cell and traceback, if it failed."""
+        return self.history.error
 
     @property
     def notebook(self) -> Path:
         """The executed notebook."""
-        return VariantFolder(self.folder).notebook
+        return self.files.notebook
+
+    @property
+    def files(self) -> VariantFolder:
+        """All paths of its folder."""
+        return VariantFolder(self.folder)
+
+    @property
+    def reason(self) -> str:
+        """Why it stands as it does, where there is something to say."""
+        return reason_of(self.history, self.lineage_events) or self.history.note
+
+    @cached_property
+    def lineage_events(self) -> LineageEvents:
+        """Where it was paused, and from whom it went on."""
+        return lineage_events(RunFolder(self.files.run), self.history)
+
+    def entries(self) -> list[Entry]:
+        """Return all that it logged, in order."""
+        return read_metrics(self.files.metrics)
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A stage of a run.
+
+    Attributes:
+        name: Its name.
+        metric: What its variants are compared by, or an empty text.
+        mode: Whether larger or smaller is better.
+        notebooks: Its templates, as the pipeline names them.
+        variants: Its variants, the best first.
+        sources: The stages that it links to, or comes after.
+    """
+
+    name: str
+    metric: str
+    mode: Mode
+    notebooks: tuple[str, ...]
+    variants: tuple[VariantResult, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def best(self) -> VariantResult | None:
+        """The variant with the best value of the metric."""
+        first = self.variants[0] if self.variants else None
+        return first if first is not None and first.metric is not None else None
+
+    @property
+    def selection(self) -> str:
+        """Of how many variants the best is the best, where others were stopped; else empty."""
+        return selection_text(Counter(variant.state for variant in self.variants))
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds that its variants took, one after another."""
+        return sum(each.duration_s or 0.0 for each in self.variants)
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run, as its folder tells of it.
+    """A run, as its folder tells of it; what lies in its files is read when it is asked for.
 
     Attributes:
-        id: Name of the run.
         folder: Its folder.
-        state: `State.FINISHED`, `FAILED` or `STOPPED`; `RUNNING` while it goes on.
         history: What its events tell.
     """
 
-    id: str
     folder: Path
-    state: State
     history: RunHistory = field(repr=False)
-
-    @cached_property
-    def variants(self) -> tuple[VariantResult, ...]:
-        """Its variants, in order; their files are read when they are first asked for."""
-        run = RunFolder(self.folder)
-        return tuple(_variant_result(run, each) for each in self.history.variants.values())
 
     @classmethod
     def read(cls, folder: str | Path) -> RunResult:
@@ -95,28 +197,98 @@ class RunResult:
         Raises:
             UsageError: There is no run in it.
         """
-        folder = Path(folder)
-        run = RunFolder(folder)
+        run = RunFolder(Path(folder))
         if not run.exists:
             raise UsageError(f"There is no run in {folder}; runs lie in runs/ beside a pipeline.")
-        return cls.of(run, read_history(run))
+        return cls(run.path, read_history(run))
 
-    @classmethod
-    def of(cls, folder: RunFolder, history: RunHistory) -> RunResult:
-        """Return what a run came to whose events have been read."""
-        return cls(folder.id, folder.path, history.state or State.RUNNING, history)
+    @property
+    def id(self) -> str:
+        """Name of the run."""
+        return self.folder.name
+
+    @property
+    def files(self) -> RunFolder:
+        """All paths of its folder."""
+        return RunFolder(self.folder)
+
+    @property
+    def state(self) -> State:
+        """`State.FINISHED`, `FAILED` or `STOPPED`; `RUNNING` or `PAUSED` while it goes on."""
+        return run_state(self.history)
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds that it took, or has taken so far; None where it was cut off."""
+        return run_duration_s(self.history)
+
+    @cached_property
+    def source(self) -> Mapping[str, Any]:
+        """The pipeline, as it was written down."""
+        return _table(self.files.pipeline, {"stages": dict[str, _Settings]})
+
+    @cached_property
+    def tracking(self) -> Mapping[str, Any]:
+        """Where it is tracked, and the state of the code."""
+        return _table(self.files.tracking, {"source": dict[str, str]})
+
+    @property
+    def task(self) -> str:
+        """What it is to solve; the pipeline's name if nothing else is said."""
+        return str(self.source.get("task") or self.history.pipeline)
+
+    @property
+    def commit(self) -> str:
+        """The commit of its code, and whether that was changed; empty where there is none."""
+        source = self.tracking.get("source", {})
+        commit = source.get("mlflow.source.git.commit", "")[:12]
+        changed = ", with changes" if source.get("nbexp.git_dirty") == "true" else ""
+        return f"{commit}{changed}" if commit else ""
+
+    @cached_property
+    def variants(self) -> tuple[VariantResult, ...]:
+        """Its variants, in order."""
+        return tuple(map(self.variant, self.history.variants))
+
+    @cached_property
+    def stages(self) -> tuple[StageResult, ...]:
+        """Its stages, in order."""
+        return tuple(map(self.stage_result, self.history.stages))
+
+    @cached_property
+    def failures(self) -> list[VariantResult]:
+        """The variants that failed."""
+        return [each for stage in self.stages for each in stage.variants if each.state.is_failure]
 
     def variant(self, name: str) -> VariantResult:
-        """Return a variant by its name; only its files are read.
+        """Return a variant by its name.
 
         Raises:
             KeyError: There is none.
         """
-        return _variant_result(RunFolder(self.folder), self.history.variants[name])
+        history, folder = self.history.variants[name], self.files.variant(name)
+        record, outcome = VariantRecord.read(folder), read_outcome(folder)
+        return VariantResult(folder.path, history, record, outcome)
 
     def stage(self, name: str) -> tuple[VariantResult, ...]:
-        """Return the variants of a stage."""
+        """Return the variants of a stage, in order."""
         return tuple(variant for variant in self.variants if variant.stage == name)
+
+    def stage_result(self, name: str) -> StageResult:
+        """Return what a stage came to."""
+        source = self.source.get("stages", {}).get(name, {})
+        metric, mode = self.history.metrics.get(name, ("", Mode.MAX))
+        ordered = best_first(self.history.of_stage(name), Mode(mode))
+        others = [other for other in self.history.stages if other != name]
+        named = {*_linked(source), *source.get("after", ())}
+        return StageResult(
+            name,
+            metric,
+            Mode(mode),
+            tuple(_notebooks(source.get("notebook"))),
+            tuple(self.variant(each.name) for each in ordered),
+            tuple(other for other in others if other in named),
+        )
 
     def dataframe(self, stage: str | None = None) -> pd.DataFrame:
         """Return a table with a row a variant; its columns are ``variant``, ``stage``, ``state``,
@@ -158,28 +330,6 @@ def _columns(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _variant_result(run: RunFolder, variant: VariantHistory) -> VariantResult:
-    folder = run.variant(variant.name)
-    record, outcome = VariantRecord.read(folder), read_outcome(folder)
-    names = outcome.artifacts if outcome else ()
-    return VariantResult(
-        name=variant.name,
-        stage=variant.stage,
-        state=variant.state,
-        params=record.params if record else {},
-        content=record.content if record else {},
-        scraps=outcome.scraps if outcome else {},
-        logged={k: each.last for k, each in outcome.reported.items()} if outcome else {},
-        artifacts={name: str(folder.artifacts / name) for name in names},
-        metric=variant.metric,
-        lineage=variant.lineage,
-        duration_s=variant.duration_s,
-        folder=folder.path,
-        is_kept=variant.is_kept,
-        error=variant.error,
-    )
-
-
 def run_state(history: RunHistory) -> State:
     """Return the state of a run, also of one that goes on."""
     return history.state or (State.PAUSED if history.is_paused else State.RUNNING)
@@ -208,3 +358,49 @@ def best_by_stage(history: RunHistory) -> dict[str, VariantHistory]:
         if known:
             found[stage] = best_first(known, Mode(mode))[0]
     return found
+
+
+def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return parameters by name; those in tables as ``optimizer.lr``."""
+    found: dict[str, Any] = {}
+    for key, value in params.items():
+        if isinstance(value, dict) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def _linked(value: Any) -> Iterator[str]:
+    """Yield the stages that a stage's settings link to."""
+    if isinstance(value, str) and (found := _LINK.match(value)):
+        yield found[1]
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _linked(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _linked(each)
+
+
+def _notebooks(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [str(each) for each in value.get("grid", ())] if isinstance(value, dict) else []
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """The types of a stage's settings, as far as they are read."""
+
+    notebook: str | Mapping[str, list[Any]] | None = None
+    after: list[str] = field(default_factory=list)
+
+
+def _table(path: Path, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table in a file; an empty one for a file that has not its form."""
+    try:
+        table = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return dict(table) if fits(table, form) else {}

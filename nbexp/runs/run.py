@@ -105,7 +105,7 @@ class Run:
     @property
     def result(self) -> RunResult:
         """What it came to so far, as `Pipeline.run` returns it."""
-        return RunResult.of(self.folder, self.history)
+        return RunResult(self.folder.path, self.history)
 
     @property
     def variants(self) -> Variants:

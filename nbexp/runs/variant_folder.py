@@ -87,6 +87,11 @@ class VariantFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def cell(self) -> Path:
+        """The cell that runs, once it has run for a moment; only while it does."""
+        return self.path / "cell.json"
+
+    @property
     def media(self) -> Path:
         """Folder of the files that lines of `metrics` refer to."""
         return self.path / MEDIA
@@ -134,3 +139,13 @@ class VariantFolder:
     def attempt(self, number: int) -> VariantFolder:
         """Return the folder that keeps an attempt that failed, from 1."""
         return VariantFolder(self.attempts / str(number))
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a path is that of a variant's manifest.
+
+    It says how what the variant left looks, and is written again wherever that is copied to: so it
+    is no input of a notebook that loads an artifact.
+    """
+    parts = Path(path).parts
+    return parts[-1:] == (MANIFEST,) and parts[-3:-2] == (VARIANTS,)

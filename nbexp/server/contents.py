@@ -13,7 +13,7 @@ from typing import Any
 
 from nbexp.formats import parse_notebook
 from nbexp.notebook.reader import scraps
-from nbexp.reports.data import flat
+from nbexp.runs.results import flat
 from nbexp.server.stores import Store, StoreEntry
 from nbexp.source.code import UNPARSED
 

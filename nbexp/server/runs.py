@@ -11,12 +11,11 @@ from typing import Any, Generic, TypeVar
 
 from nbexp.lines import GrowingFile
 from nbexp.render.ansi import settle, to_html
-from nbexp.reports.data import RunData
 from nbexp.reports.site import PAGES_AMONG_RUNS, Site
 from nbexp.runs.finding import list_runs
 from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import HistoryReader, RunHistory
-from nbexp.runs.results import best_by_stage, run_duration_s, run_state
+from nbexp.runs.results import RunResult, best_by_stage, run_duration_s, run_state
 from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text, time_text
 
@@ -114,7 +113,7 @@ class LiveRun:
         self._shared = shared
         self._histories = histories
         self._has_neighbours = has_neighbours
-        self._run: tuple[Version, RunData] | None = None
+        self._run: tuple[Version, RunResult] | None = None
         self._own = _LiveSite(lambda: _version(self.folder), self._make)
         # Under a lock of their own, as they take longer the more runs there are.
         self._among = _LiveSite(self._versions, lambda each: self._make(each[self.folder.id]))
@@ -215,9 +214,9 @@ class LiveRun:
             read_other=self._read,
         )
 
-    def _read(self, path: Path) -> RunData:
+    def _read(self, path: Path) -> RunResult:
         folder = RunFolder(path)
-        return RunData.of(folder, self._histories.of(folder))
+        return RunResult(folder.path, self._histories.of(folder))
 
     def _versions(self) -> dict[str, Version]:
         """Return the versions of the runs beside it and its own, by name."""

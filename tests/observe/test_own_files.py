@@ -109,3 +109,16 @@ def test_copied_project_reads_what_lies_beside_itself(project: Project, tmp_path
     (tmp_path / "copy" / "beside.txt").write_text("2")
     check = Check(tmp_path / "copy" / "project", os.environ, project.files)
     assert not check.is_same(record)
+
+
+def test_manifest_of_a_variant_is_no_input_but_another_one_is(project: Project) -> None:
+    variant = project.root / "runs" / "r-1" / "variants" / "train-1"
+    variant.mkdir(parents=True)
+    for folder in (variant, project.root / "data"):
+        (folder / "manifest.json").write_text("{}")
+    own = variant / "manifest.json"
+    recorded = project.run(f"open({str(own)!r}).read(); open('../data/manifest.json').read()")
+    assert [name for name in recorded["inputs"] if "manifest" in name] == ["data/manifest.json"]
+    # As a version before recorded it.
+    recorded["inputs"]["runs/r-1/variants/train-1/manifest.json"] = {"kind": "file", "size": 9}
+    assert project.changes(recorded) == []

@@ -99,6 +99,8 @@ KEYS = [
         "environment.packages", "'nosuchthing>=1' is not installed", "pip install"),
     top("package version", 'environment = { packages = ["click>=999"] }', "environment.packages",
         "expected click>=999, got click 8", "pip install 'click>=999'"),
+    top("package of an endless version", f'environment = {{ packages = ["click>={"9" * 5001}"] }}',
+        "environment.packages", "expected a package with its versions", "torch>=2.5"),
     top("package malformed", 'environment = { packages = ["click=8"] }', "environment.packages",
         "expected a package with its versions, got 'click=8'", "torch>=2.5"),
     top("packages no list", 'environment = { packages = "click" }', "environment.packages",

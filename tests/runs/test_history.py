@@ -12,6 +12,7 @@ from nbexp.runs.control import ControlFile, request_stop
 from nbexp.runs.events import Event, EventKind, EventLog
 from nbexp.runs.finding import find_run, find_variant, list_runs
 from nbexp.runs.history import HistoryReader, read_history
+from nbexp.runs.lineage import reason_of
 from nbexp.runs.outcome import read_outcome
 from nbexp.runs.record import VariantRecord
 
@@ -207,4 +208,19 @@ def test_events_that_began_anew_are_read_from_the_beginning(tmp_path):
     run.events.write_bytes(b"")
     emit(run, "warning", message="begun again")
     assert (reader.read().variants, reader.read().warnings) == ({}, ["begun again"])
+    run.unlock()
+
+
+def test_cell_is_told_while_it_runs_alone(tmp_path):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    assert run.try_lock()
+    cell = {"number": 3, "count": 9, "line": "fit(x)", "began": 1.0}
+    emit(run, "cell", variant="train-1", stage="train", **cell)
+    variant = read_history(run).variants["train-1"]
+    assert variant.cell == cell
+    assert reason_of(variant, ()).startswith("in cell 3 of 9 since")
+    EventLog(run).notify(ended("train-1"))
+    variant = read_history(run).variants["train-1"]
+    assert (variant.cell, reason_of(variant, ())) == (None, "")
     run.unlock()

@@ -29,18 +29,19 @@ def _read_packages(value: Any, where: str, context: Context) -> dict[str, str]:
 
 
 def _read_package(text: str, where: str, context: Context) -> tuple[str, str] | None:
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
     problems, remedy = context.problems, f"Install it: pip install '{text}'"
     try:
         requirement = Requirement(text)
         version = metadata.version(requirement.name)
-    except InvalidRequirement:
+        is_met = requirement.specifier.contains(version, prereleases=True)
+    except ValueError:  # of packaging, or a version of more digits than Python reads
         problems.expect(where, text, "a package with its versions", '["torch>=2.5"]')
     except metadata.PackageNotFoundError:
         problems.add(where, f"the package {text!r} is not installed", remedy)
     else:
-        if requirement.specifier.contains(version, prereleases=True):
+        if is_met:
             return requirement.name, version
         problems.add(where, f"expected {text}, got {requirement.name} {version}", remedy)
     return None
