@@ -26,7 +26,7 @@ from nbexp.cli._screen import Screen
 from nbexp.errors import RunError
 from nbexp.files import shown_json
 from nbexp.pipeline import Pipeline
-from nbexp.run import Cluster, cluster_address
+from nbexp.run import Cluster, ClusterSettings, cluster_address
 from nbexp.states import State
 from nbexp.wording import counted
 
@@ -159,7 +159,7 @@ def _check_ray(*, is_quick: bool) -> Iterator[Finding]:
     if is_quick:
         yield Finding("Ray", Level.OK, f"runs would use it {where}; not started")
         return
-    cluster = Cluster()
+    cluster = Cluster(ClusterSettings(address, is_named=bool(named)))
     try:
         cluster.start()
         nodes = cluster.nodes()

@@ -12,6 +12,7 @@ from nbexp.cli import _options
 @click.command()
 @_options.pipeline_options
 @click.option("--no-warm", is_flag=True, help="Start each kernel the ordinary way.")
+@click.option("--inline", is_flag=True, help="Run notebooks in this process; breakpoints stop.")
 @click.option("--detach", is_flag=True, help="Start it, and return; it goes on by itself.")
 @click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON.")
 @click.pass_context
@@ -24,6 +25,7 @@ def run(  # noqa: PLR0913 - the options of the command
     only: tuple[str, ...],
     fresh: bool,
     no_warm: bool,
+    inline: bool,
     detach: bool,
     as_json: bool,
 ) -> None:
@@ -32,12 +34,16 @@ def run(  # noqa: PLR0913 - the options of the command
     What ran before with the same code, parameters and inputs is taken from there. Exits with 0 if
     all went well, 1 if something failed or was stopped, 2 if the pipeline can't run as written,
     130 after Ctrl-C. With --detach it exits with 0 as soon as the run has begun, which outlives the
-    terminal.
+    terminal. With --inline notebooks run one after another in nbexp's own process, without Ray:
+    breakpoint() stops in this terminal, and later runs don't use what they leave.
     """
     from nbexp.cli._running import run_pipeline, start_run
     from nbexp.runs.request import RunRequest
 
-    request = RunRequest(root / pipeline, sets, only, fresh, warm=not no_warm)
+    if inline and detach:
+        remedy = "Leave out one of them."
+        raise click.UsageError(f"--inline is for a terminal, and --detach leaves it. {remedy}")
+    request = RunRequest(root / pipeline, sets, only, fresh, warm=not no_warm, inline=inline)
     if detach:
         start_run(request, as_json=as_json)
     else:
@@ -52,8 +58,9 @@ def run(  # noqa: PLR0913 - the options of the command
 def resume(ctx: click.Context, run: str | None, *, root: Path, as_json: bool) -> None:
     """Go on with a run that was stopped or cut off.
 
-    Runs its pipeline, as the file is now, with the very --set, --only and --no-warm, and with what
-    nbexp add has added to it. What has finished is looked up. RUN is the last one by default.
+    Runs its pipeline, as the file is now, with the very --set, --only, --no-warm and --inline, and
+    with what nbexp add has added to it. What has finished is looked up. RUN is the last one by
+    default.
     """
     from nbexp.cli._running import run_pipeline
     from nbexp.errors import UsageError

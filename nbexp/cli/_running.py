@@ -32,7 +32,7 @@ def run_pipeline(request: RunRequest, *, as_json: bool) -> int:
     """Run a pipeline and show it; return the exit code."""
     pipeline = Pipeline.from_toml(request.pipeline, sets=request.sets)
     screen, tally, failed = Screen(), Tally(), _FirstFailure()
-    progress = _progress(pipeline, screen, tally, as_json=as_json)
+    progress = _progress(pipeline, screen, tally, as_json=as_json, inline=request.inline)
     file = RequestFile(pipeline.spec.folder / RUNS, request)
     try:
         with progress:
@@ -40,6 +40,7 @@ def run_pipeline(request: RunRequest, *, as_json: bool) -> int:
                 only=request.only,
                 fresh=request.fresh,
                 warm=request.warm,
+                inline=request.inline,
                 progress=False,
                 listeners=[tally, failed, file, NameTeller(), progress],
             )
@@ -84,10 +85,12 @@ class _FirstFailure:
             self.name = event.data["variant"]
 
 
-def _progress(pipeline: Pipeline, screen: Screen, tally: Tally, *, as_json: bool) -> Progress:
+def _progress(
+    pipeline: Pipeline, screen: Screen, tally: Tally, *, as_json: bool, inline: bool
+) -> Progress:
     if as_json:
         return JsonLines()
-    if screen.is_terminal:
+    if screen.is_terminal and not inline:  # a debugger has the terminal for itself
         time_left = TimeLeft(pipeline.spec, read_took(pipeline.spec))
         return LiveProgress(screen, tally, time_left)
     return Lines(screen.line, tally)
@@ -118,6 +121,8 @@ def _next_steps(
     steps = []
     if failed is not None:
         steps.append((f"nbexp logs {failed}", "what it printed, to its end"))
+        if request.inline:
+            steps.append(("breakpoint()", "in the cell that failed; run it inline again: it stops"))
     if tally.state is State.STOPPED:
         options = f", with {request.options}" if request.options else ""
         steps.append((f"nbexp resume {tally.run}", f"goes on from here{options}"))

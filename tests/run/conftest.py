@@ -25,9 +25,9 @@ def _quiet_environment() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """Start Ray once; runs in this process use it, and leave it running."""
-    from nbexp.run import Cluster
+    from nbexp.run import Cluster, ClusterSettings
 
-    cluster = Cluster()
+    cluster = Cluster(ClusterSettings())
     cluster.start()
     yield
     cluster.close()
