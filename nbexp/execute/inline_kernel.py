@@ -23,6 +23,7 @@ from traitlets.config import Config
 from nbexp.execute.kernel import KernelDiedError, cancel
 from nbexp.execute.specs import check_inline_kernel
 from nbexp.execute.surroundings import Modules, Surroundings, begin_anew, set_environment
+from nbexp.masks import Mask, MaskedStream
 from nbexp.notebook import hooks
 from nbexp.notebook import session as sessions
 
@@ -38,6 +39,7 @@ class InlineKernel:
         name: Its name.
         project: Folders of the user's modules, which each notebook imports anew.
         between: Called before each cell; whether that may run.
+        mask: Hides secrets in what the terminal shows.
         interrupted: Called at Ctrl-C while a notebook runs, before its cell is interrupted.
 
     Raises:
@@ -49,6 +51,7 @@ class InlineKernel:
         name: str,
         *,
         project: tuple[Path, ...],
+        mask: Mask,
         between: Callable[[], bool],
         interrupted: Callable[[], None],
     ) -> None:
@@ -61,6 +64,7 @@ class InlineKernel:
         self.launched = 0.0
         self.usage: dict[str, float] = {}
         self._project = project
+        self._mask = mask
         self._between = between
         self._interrupted = interrupted
         self._kernel: Any = None
@@ -105,7 +109,7 @@ class InlineKernel:
             hooks.end_open_runs()
             hooks.uninstall()
             sessions.reset()
-            _close(self._kernel)
+            await _close(self._kernel)
         if self._modules is not None:
             self._modules.forget()
         if self._before is not None:
@@ -127,9 +131,9 @@ class InlineKernel:
         settings.HistoryManager.enabled = False
         for each in Surroundings.now().shells:
             each._instance = None  # of whoever runs this: IPython has one in a process
-        self._kernel = _new_kernel(settings)
+        self._kernel = _new_kernel(settings, self._mask)
         self._kernel.answer = _asking_terminal(sys.stdin, sys.stdout)
-        self.client = _Client(self._kernel, self._around)
+        self.client = _InlineClient(self._kernel, self._around)
         if "matplotlib" in sys.modules:  # else its import does so
             _show_plots(self._kernel.shell)
 
@@ -170,6 +174,7 @@ class _Kernel(InProcessKernel):
 
     _supports_kernel_subshells = False
     session: Any
+    mask: Any = AnyTrait()
     deliver: Any = AnyTrait()
     answer: Any = AnyTrait()
 
@@ -183,7 +188,7 @@ class _Kernel(InProcessKernel):
 
     def _echoing(self, name: str) -> OutStream:
         """Return a stream of which the terminal shows what goes into the notebook."""
-        thread, echo, make = self.iopub_thread, sys.__stderr__, cast(Any, OutStream)
+        thread, echo, make = self.iopub_thread, _Terminal(self.mask), cast(Any, OutStream)
         return cast(OutStream, make(self.session, thread, name, echo=echo, watchfd=False))
 
     def _io_dispatch(self, _change: Any) -> None:
@@ -210,7 +215,28 @@ class _Kernel(InProcessKernel):
         """Leave Ctrl-C to `InlineKernel`."""
 
 
-class _Client:
+class _Terminal:
+    """The user's terminal, where secrets are masked as in files."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._stream = MaskedStream(mask)
+
+    def read(self) -> str:
+        """Return nothing: ipykernel asks for this of what it writes to."""
+        return ""
+
+    def write(self, text: str) -> None:
+        """Write what can't be the beginning of a secret."""
+        if sys.__stderr__ is not None:
+            sys.__stderr__.write(self._stream.feed(text))
+
+    def flush(self) -> None:
+        """Show what was written."""
+        if sys.__stderr__ is not None:
+            sys.__stderr__.flush()
+
+
+class _InlineClient:
     """What the engine asks of a kernel's client: requests are met one after another."""
 
     def __init__(self, kernel: _Kernel, around: Callable[[], Any]) -> None:
@@ -266,6 +292,8 @@ class _Client:
         while True:
             message = await self._requests.get()
             self.session.send(stream, message)
+            for output in (self._kernel.stdout, self._kernel.stderr):
+                output.set_parent(message)  # ipykernel asks `sys`, whose streams are others yet
             silent = message["content"].get("silent", True)
             with contextlib.nullcontext() if silent else self._around():
                 await self._kernel.dispatch_shell(stream.queue.get_nowait())
@@ -286,16 +314,18 @@ class _Channel:
         return await asyncio.wait_for(self._messages.get(), timeout)
 
 
-def _new_kernel(settings: Config) -> Any:
+def _new_kernel(settings: Config, mask: Mask) -> Any:
     """Return a kernel that no front-end debugs."""
+    stops = sys.breakpointhook
     os.environ[_QUIET_DEBUGPY] = "1"  # which is imported all the same
     from ipykernel import debugger
 
     del os.environ[_QUIET_DEBUGPY]
+    sys.breakpointhook = stops
     make: Any = _Kernel
     available, debugger._is_debugpy_available = debugger._is_debugpy_available, False
     try:
-        kernel = make(config=settings)
+        kernel = make(config=settings, mask=mask)
     finally:
         debugger._is_debugpy_available = available
     kernel.shell_channel_thread = SimpleNamespace(parent_thread=None)  # asked by awaiting cells
@@ -337,10 +367,16 @@ def _is_at_prompt(frame: FrameType | None) -> bool:
     return False
 
 
-def _close(kernel: Any) -> None:
-    """End a kernel's threads and streams."""
-    kernel.deliver = None
+async def _close(kernel: Any) -> None:
+    """End a kernel's thread and streams."""
     for stream in (kernel.stdout, kernel.stderr):
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # what is left of it does no harm
             stream.close()
-    kernel.iopub_thread.stop()
+    kernel.deliver = None
+    thread = kernel.iopub_thread
+    cleaning = getattr(thread, "_event_pipe_gc_task", None)  # else it is told to be left pending
+    if cleaning is not None:
+        ended = asyncio.run_coroutine_threadsafe(cancel(cleaning), thread.io_loop.asyncio_loop)
+        await asyncio.wrap_future(ended)
+        thread._event_pipe_gc_task = None
+    thread.stop()

@@ -29,6 +29,7 @@ from nbexp.observe.names import installed_prefixes
 _OF_SYS = ("argv", "stdin", "stdout", "stderr", "displayhook", "excepthook", "breakpointhook")
 _OF_BUILTINS = ("input", "get_ipython", "display")
 _TORCH_SEED = 67280421310721  # with which torch begins
+_UNTOLD = (ResourceWarning, ImportWarning, PendingDeprecationWarning, DeprecationWarning)
 _MISSING = object()
 
 
@@ -93,7 +94,8 @@ class Surroundings:
             sys.modules["__main__"] = self.main
         for each in _shell_classes():
             each._instance = self.shells.get(each)
-        warnings.filters[:] = self.filters  # type: ignore[index] # it is a list
+        warnings.resetwarnings()
+        warnings.filters.extend(self.filters)  # type: ignore[attr-defined] # it is a list
         root = logging.getLogger()
         level, root.handlers[:] = self.root
         root.setLevel(level)
@@ -144,7 +146,11 @@ class Modules:
 
 
 def begin_anew() -> None:
-    """Have libraries that were imported already begin as in a new process, as far as is known."""
+    """Have what was imported already begin as in a new process, as far as is known."""
+    warnings.resetwarnings()
+    for category in _UNTOLD:
+        warnings.simplefilter("ignore", category)
+    warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
     random.seed()
     if (numpy := sys.modules.get("numpy")) is not None and hasattr(numpy, "random"):
         numpy.random.seed()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.execute import NotebookExecutor
 from nbexp.execute.job import Job, MetricReport
+from nbexp.masks import Mask
 from nbexp.pipeline import Resources
 from nbexp.run.cluster import local_node
 from nbexp.run.worker import kernel_environment
@@ -133,6 +134,7 @@ class InlineWorkers(Workers):
         return InlineKernel(
             name,
             project=(project, job.template.parent),
+            mask=Mask([*job.secrets.values(), *job.withheld.values()]),
             between=self._notebook.between_cells,
             interrupted=self._notebook.stop,
         )

@@ -131,6 +131,8 @@ class Runner:
             if not (self._running or self._queue or self.graph.has_ended or self._is_paused):
                 self._go_on_somehow()
         states = {node.state for node in self.graph.nodes.values()}
+        if self._stop_reason is not None and State.STOPPED in states:  # it ended the last one
+            return self._stop(self._stop_reason)
         if self._searches.has_failed or any(state.is_failure for state in states):
             return State.FAILED
         return State.STOPPED if State.STOPPED in states else State.FINISHED
