@@ -204,7 +204,10 @@ class _Past:
 
 
 def _why_not_cached(run: RunFolder, variant: str) -> str:
-    record, known = VariantRecord.read(run.variant(variant)), read_history(run).variants.get(variant)
+    record, known = (
+        VariantRecord.read(run.variant(variant)),
+        read_history(run).variants.get(variant),
+    )
     if record is not None and is_inline(record.key):
         return "it ran inline there, where nothing tells what it used"
     if known is None:
