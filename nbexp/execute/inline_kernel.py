@@ -134,8 +134,7 @@ class InlineKernel:
         self._kernel = _new_kernel(settings, self._mask)
         self._kernel.answer = _asking_terminal(sys.stdin, sys.stdout)
         self.client = _InlineClient(self._kernel, self._around)
-        if "matplotlib" in sys.modules:  # else its import does so
-            _show_plots(self._kernel.shell)
+        _set_backend(self._kernel.shell)
 
     @contextlib.contextmanager
     def _around(self) -> Iterator[None]:
@@ -333,8 +332,14 @@ def _new_kernel(settings: Config, mask: Mask) -> Any:
     return kernel
 
 
-def _show_plots(shell: Any) -> None:
-    """Have a new shell show matplotlib's figures, which was imported for an earlier one."""
+def _set_backend(shell: Any) -> None:
+    """Have matplotlib draw for a new shell as its import does, where it is imported already."""
+    if (matplotlib := sys.modules.get("matplotlib")) is None:
+        return
+    backend = os.environ["MPLBACKEND"]
+    if backend not in ("inline", _INLINE_PLOTS):
+        matplotlib.use(backend)
+        return
     from IPython.core.pylabtools import select_figure_formats
     from matplotlib_inline.config import InlineBackend
 

@@ -30,6 +30,12 @@ _OF_SYS = ("argv", "stdin", "stdout", "stderr", "displayhook", "excepthook", "br
 _OF_BUILTINS = ("input", "get_ipython", "display")
 _TORCH_SEED = 67280421310721  # with which torch begins
 _UNTOLD = (ResourceWarning, ImportWarning, PendingDeprecationWarning, DeprecationWarning)
+_OF_CALLS = (
+    "MLFLOW_HTTP_REQUEST_",
+    "MLFLOW_SUPPRESS_PRINTING_",
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+)
 _MISSING = object()
 
 
@@ -105,11 +111,16 @@ class Surroundings:
 
 
 def set_environment(variables: dict[str, str]) -> None:
-    """Have these environment variables and no others; those that are the same are left alone."""
+    """Have these environment variables and no others; those that are the same are left alone.
+
+    So are those that the thread which writes to MLflow has set for as long as it calls.
+    """
     for name in os.environ.keys() - variables.keys():
-        del os.environ[name]
+        if not name.startswith(_OF_CALLS):
+            del os.environ[name]
     for name, value in variables.items():
-        if os.environ.get(name) != value:
+        is_left = name in os.environ and name.startswith(_OF_CALLS)
+        if os.environ.get(name) != value and not is_left:
             os.environ[name] = value
 
 

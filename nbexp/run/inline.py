@@ -72,6 +72,8 @@ class InlineWorkers(Workers):
         inherited = {k: v for k, v in os.environ.items() if k not in job.withheld}
         threads = inherited.get("OMP_NUM_THREADS") or str(max(1, int(slot.shape.cpu)))
         environment = kernel_environment(inherited, job.environment, threads)
+        if environment.get("PYTHONBREAKPOINT", "").startswith("ray."):  # of a run on Ray before
+            environment["PYTHONBREAKPOINT"] = ""  # Python's own
         # What it uses can't be told from what this process does itself; see `identity`.
         job = replace(job, environment=environment, observe=False, warm=False, timeout_s=None)
         self._notebook = _Notebook(self._executor, job)

@@ -64,7 +64,9 @@ class Runner:
         self._locks: KeyLocks  # opened when the run begins: whoever closes them frees all
         run, tracker, warn = parts.folder, parts.tracker, self._tell.warn
         self._reuse = Reuse(parts.past(self.graph), run, tracker, self._tell, fresh=fresh)
-        self._searches = Searches(self.graph, run.path, tracker, warn=warn, fresh=fresh)
+        self._searches = Searches(
+            self.graph, run.path, tracker, warn=warn, fresh=fresh, identity=parts.identity
+        )
         self._schedulers = Schedulers(self.graph, self._searches, warn)
         self._paused = PausedVariants(self._schedulers, self._queue, run, self._tell)
         self._starter = Starter(

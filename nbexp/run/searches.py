@@ -56,12 +56,13 @@ class Searches:
         tracker: What knows the results of earlier runs.
         warn: Tells a warning.
         fresh: Whether to leave earlier runs out.
+        identity: Gives the name under which later runs find what a search suggested, for its own.
 
     Attributes:
         has_failed: Whether any algorithm has failed, so that a search has ended too early.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is of another kind
         self,
         graph: Graph,
         run: Path,
@@ -69,12 +70,14 @@ class Searches:
         *,
         warn: Callable[[str], None],
         fresh: bool,
+        identity: Callable[[str], str],
     ) -> None:
         self._warn = warn
         self._graph = graph
         self._run = run
         self._tracker = tracker
         self._fresh = fresh
+        self._identity = identity
         self._running: dict[str, _RunningSearch] = {}
         self.has_failed = False
 
@@ -144,7 +147,7 @@ class Searches:
             mode=stage.mode,
             seed=int(digest([self._graph.pipeline.seed, search.name])[:8], 16),
         )
-        file = RunFolder(self._run).searches / f"{name}.jsonl"
+        file = RunFolder(self._run).searches / f"{self._identity(name)}.jsonl"
         file.parent.mkdir(exist_ok=True)
         warm, recorded = ([], []) if self._fresh else read_search(self._earlier(), name)
         running = _RunningSearch(search, stage, searcher, file, recorded)
