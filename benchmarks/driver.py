@@ -29,7 +29,7 @@ from nbexp.display import Lines, Tally
 from nbexp.execute.job import Job
 from nbexp.files import write_json
 from nbexp.run import Parts, RunIndex, Runner, StatusFile
-from nbexp.run.pool import Done, Slot
+from nbexp.run.workers import Done, Slot
 from nbexp.run.writer import RunWriter
 from nbexp.runs.events import Event, EventKind, EventLog, Events
 from nbexp.runs.history import RunHistory

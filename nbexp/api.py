@@ -15,7 +15,7 @@ from typing import Any
 from nbexp.display import told
 from nbexp.errors import RunError, UsageError, did_you_mean
 from nbexp.launch import Launch
-from nbexp.machine import check_machine, check_searches
+from nbexp.machine import check_inline, check_machine, check_searches
 from nbexp.pipeline import Pipeline as Spec
 from nbexp.pipeline import build_pipeline, read_pipeline, untagged
 from nbexp.plan import (
@@ -28,7 +28,18 @@ from nbexp.plan import (
     make_plan,
     stages_needed,
 )
-from nbexp.run import PastResults, RunIndex, expected_overlap, read_search, search_name
+from nbexp.run import (
+    Cluster,
+    ClusterSettings,
+    InlineWorkers,
+    PastResults,
+    Pool,
+    RunIndex,
+    cluster_address,
+    expected_overlap,
+    read_search,
+    search_name,
+)
 from nbexp.runs.events import Listener
 from nbexp.runs.finding import list_runs
 from nbexp.runs.folder import RUNS
@@ -202,7 +213,7 @@ class Pipeline:
             UsageError: There is no such stage.
         """
         stages = _stages(self.spec, only)
-        check_machine(self.spec, stages)
+        check_machine(self.spec, stages, is_local=cluster_address() is None)
         check_searches(self.spec, stages)
         plan = _plan(self.spec, stages, fresh=fresh)
         return replace(plan, stages=tuple(map(self._warned, plan.stages)))
@@ -216,12 +227,13 @@ class Pipeline:
             warnings.append(expected_overlap(stage, runs))
         return replace(planned, warning="; ".join(filter(None, warnings)))
 
-    def run(
+    def run(  # noqa: PLR0913 - the options of the command
         self,
         *,
         only: Iterable[str] = (),
         fresh: bool = False,
         warm: bool = True,
+        inline: bool = False,
         progress: bool | Callable[[str], object] = True,
         listeners: Iterable[Listener] = (),
     ) -> RunResult:
@@ -233,6 +245,9 @@ class Pipeline:
             only: Stages to run, with those they need; all by default.
             fresh: Whether everything is executed, whatever ran before.
             warm: Whether kernels may be forked from processes that have their imports done.
+            inline: Whether notebooks run one after another in this process, without Ray, so that
+                breakpoints stop in it; their results are not used by later runs. After a failure,
+                ``pdb.pm()`` and IPython's ``%debug`` look into it.
             progress: What is done with the lines that tell how the run goes: True prints them,
                 False does without, and a function is called with each, such as ``log.info``.
             listeners: Who is told what happens.
@@ -243,12 +258,16 @@ class Pipeline:
             RunError: Ray or MLflow can't be used.
         """
         stages = _stages(self.spec, only)
-        check_machine(self.spec, stages)
+        settings = ClusterSettings() if inline else ClusterSettings.from_environment()
+        check_machine(self.spec, stages, is_local=settings.address is None)
+        if inline:
+            check_inline(self.spec, stages)
         check_searches(self.spec, stages)
         spec = self.spec if warm else _without_warmth(self.spec)
         with told(progress, spec.folder / RUNS) as telling:
             heard = (*telling, *listeners)
-            return Launch(spec, stages, fresh=fresh, listeners=heard).run()
+            workers = InlineWorkers() if inline else Pool(Cluster(settings))
+            return Launch(spec, stages, fresh=fresh, workers=workers, listeners=heard).run()
 
 
 def _without_warmth(spec: Spec) -> Spec:

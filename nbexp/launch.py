@@ -1,4 +1,4 @@
-"""Starts a run: MLflow, Ray and the first workers side by side, then the loop."""
+"""Starts a run: MLflow and the first workers side by side, then the loop."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ from nbexp.machine import check_nodes
 from nbexp.pipeline import Pipeline, Resources
 from nbexp.plan import Graph, identify
 from nbexp.run import (
-    Cluster,
     Parts,
     PastResults,
-    Pool,
     RunIndex,
     Runner,
     StatusFile,
     Warmup,
-    cluster_address,
+    Workers,
     complete_runs,
     hand_over_runs,
 )
@@ -50,17 +48,24 @@ class Launch:
         spec: The pipeline.
         stages: Names of the stages that take part.
         fresh: Whether everything is executed, whatever ran before.
+        workers: What executes notebooks.
         listeners: Who is told what happens.
     """
 
     def __init__(
-        self, spec: Pipeline, stages: set[str], *, fresh: bool, listeners: Sequence[Listener]
+        self,
+        spec: Pipeline,
+        stages: set[str],
+        *,
+        fresh: bool,
+        workers: Workers,
+        listeners: Sequence[Listener],
     ) -> None:
         self._spec = spec
         self._stages = stages
         self._fresh = fresh
         self._listeners = listeners
-        self._cluster = Cluster()
+        self._workers = workers
         self._warmup = Warmup(spec)
         self._index = RunIndex(spec.folder / RUNS)
 
@@ -69,25 +74,25 @@ class Launch:
 
         Raises:
             PipelineError: No node has the resources of a stage.
-            RunError: Ray or MLflow can't be used, or the folder can't be written; nothing has been.
+            RunError: Workers or MLflow can't be used, or the folder can't be written; nothing has
+                been.
         """
         RunWriter.check_place(self._spec)
-        tracker, pool = LazyTracker(self._spec), Pool(self._cluster)
+        tracker, workers = LazyTracker(self._spec), self._workers
         try:
             cut_off = set(self._look())
-            self._start(tracker, pool)
+            self._start(tracker)
             complete_runs(run for run in list_runs(self._spec.folder) if run.id in cut_off)
             folder = RunWriter.create(self._spec)
             try:
-                self._run_in(folder, tracker, pool)
+                self._run_in(folder, tracker)
             finally:
                 folder.unlock()
             self._hand_over(tracker, folder)
         finally:
             tracker.close()
             self._index.close()
-            pool.close()
-            self._cluster.close()  # the pool does not, where starting it was broken off
+            workers.close()
             self._warmup.close()
         result = RunResult.read(folder.path)
         if self._spec.report and result.state is not State.STOPPED:
@@ -99,30 +104,30 @@ class Launch:
         self._index.refresh()
         return self._index.cut_off()
 
-    def _start(self, tracker: LazyTracker, pool: Pool) -> None:
+    def _start(self, tracker: LazyTracker) -> None:
         """Start at once all that is going to be needed, and wait until it is there.
 
         Ray stays out where the first variants are all known: it may not be needed at all. It is
         started from the main thread, since its processes end with the thread that started them.
         """
-        is_cluster = cluster_address() is not None
+        workers = self._workers
         waiting = self._count_first()
-        is_needed = bool(waiting) or self._fresh or is_cluster
-        if not is_cluster:  # notebooks run on this machine
+        is_needed = bool(waiting) or self._fresh or workers.are_elsewhere
+        if workers.are_processes and not workers.are_elsewhere:  # kernels are forked here
             self._warmup.begin(self._spec.stages[name] for name in waiting)
         if is_needed:
-            self._cluster.load()  # before MLflow is: what Ray waits for can then go on beside it
+            workers.load()  # before MLflow is: what Ray waits for can then go on beside it
         if is_needed or not tracker.is_local or self._is_lacking(tracker):
             tracker.expect()
         if is_needed:
-            pool.start()
-        if is_cluster:
-            check_nodes(self._spec, self._stages, pool.nodes())
+            workers.start()
+        if workers.are_elsewhere:
+            check_nodes(self._spec, self._stages, workers.nodes())
         if waiting:
             shapes: Counter[Resources] = Counter()
             for name, count in waiting.items():
                 shapes[self._spec.stages[name].resources] += count
-            pool.scale(shapes)
+            workers.scale(shapes)
         tracker.connect()
 
     def _is_lacking(self, tracker: LazyTracker) -> bool:
@@ -145,13 +150,24 @@ class Launch:
             if next(past.usable(each, found), None) is None
         )
 
-    def _run_in(self, folder: RunWriter, tracker: LazyTracker, pool: Pool) -> None:
+    def _run_in(self, folder: RunWriter, tracker: LazyTracker) -> None:
         history = RunHistory()
         status = StatusFile(folder, history)
         log = EventLog(folder)
         boards = TensorboardListener(folder.path)
         events = Events([log, history, status, boards, *self._listeners])
-        parts = Parts(folder, tracker, pool, events, self._index, status.catch_up)
+        workers, stages = self._workers, self._spec.stages
+        limited = [name for name in stages if name in self._stages and stages[name].timeout_s]
+        parts = Parts(
+            folder,
+            tracker,
+            workers,
+            events,
+            self._index,
+            status.catch_up,
+            workers.identity,
+            workers.remarks(limited),
+        )
         runner = Runner(self._spec, parts, only=self._stages, fresh=self._fresh)
         write_json(folder.plan, _planned(runner.graph))
         tracker.open_run(folder.path)

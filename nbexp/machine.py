@@ -4,22 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nbexp.errors import PipelineError, Problem, did_you_mean
+from nbexp.errors import PipelineError, Problem, UsageError, did_you_mean
+from nbexp.execute import check_inline_kernel
 from nbexp.pipeline import Pipeline
-from nbexp.run import cluster_address, local_node
+from nbexp.run import local_node
 
 
-def check_machine(spec: Pipeline, stages: set[str]) -> None:
+def check_machine(spec: Pipeline, stages: set[str], *, is_local: bool) -> None:
     """Check that the kernels of stages are installed, and that this machine has their resources.
 
-    Resources are left to `check_nodes` where the stages run on a cluster.
+    Args:
+        spec: The pipeline.
+        stages: Names of the stages to check.
+        is_local: Whether they run on this machine; else their resources are left to `check_nodes`.
 
     Raises:
         PipelineError: A kernel or a resource is missing.
     """
     _check_kernels(spec, stages)
-    if cluster_address() is None:
+    if is_local:
         check_nodes(spec, stages, [local_node()])
+
+
+def check_inline(spec: Pipeline, stages: set[str]) -> None:
+    """Check that the notebooks of stages can run in this process.
+
+    Raises:
+        PipelineError: A kernel is of another language or another Python.
+    """
+    file = spec.file.name if spec.file else "pipeline"
+    problems = []
+    for name in [name for name in spec.stages if name in stages]:
+        stage = spec.stages[name]
+        for kernel in {stage.kernel} if stage.kernel else {t.kernel for t in stage.templates}:
+            try:
+                check_inline_kernel(kernel)
+            except UsageError as error:
+                remedy = "Run it without --inline, or leave the stage out with --only."
+                problems.append(Problem(f"{file}: stages.{name}.kernel", str(error), remedy))
+    if problems:
+        raise PipelineError(problems)
 
 
 def check_nodes(spec: Pipeline, stages: set[str], nodes: Sequence[Mapping[str, float]]) -> None:

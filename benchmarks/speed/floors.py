@@ -176,10 +176,10 @@ def _rows_s(project: Path) -> float:
 def ray(project: Path) -> dict[str, float]:
     """Measure a call of a living actor with a job, and a pipe to a process and back."""
     from nbexp.execute import Job
-    from nbexp.run import Cluster
+    from nbexp.run import Cluster, ClusterSettings
 
     job = Job("sweep-3f9a2c81", project / f"{NAME}.ipynb", project, {"n": 0})
-    cluster = Cluster()
+    cluster = Cluster(ClusterSettings.from_environment())
     cluster.start()
     import ray as ray_
 

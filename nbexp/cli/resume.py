@@ -23,8 +23,9 @@ from nbexp.states import State
 def resume(ctx: click.Context, run: str | None, *, root: Path, as_json: bool) -> None:
     """Go on with a run that was stopped or cut off.
 
-    Runs its pipeline, as the file is now, with the very --set, --only and --no-warm, and with what
-    nbexp add has added to it. What has finished is looked up. RUN is the last one by default.
+    Runs its pipeline, as the file is now, with the very --set, --only, --no-warm and --inline, and
+    with what nbexp add has added to it. What has finished is looked up. RUN is the last one by
+    default.
     """
     folder = find_run(root, run)
     if folder.is_alive():

@@ -33,6 +33,7 @@ _SIGNALS = {
 @click.command()
 @_options.pipeline_options
 @click.option("--no-warm", is_flag=True, help="Start each kernel the ordinary way.")
+@click.option("--inline", is_flag=True, help="Run notebooks in this process; breakpoints stop.")
 @click.option("--detach", is_flag=True, help="Start it, and return; it goes on by itself.")
 @click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON.")
 @click.pass_context
@@ -45,6 +46,7 @@ def run(  # noqa: PLR0913 - the options of the command
     only: tuple[str, ...],
     fresh: bool,
     no_warm: bool,
+    inline: bool,
     detach: bool,
     as_json: bool,
 ) -> None:
@@ -53,9 +55,13 @@ def run(  # noqa: PLR0913 - the options of the command
     What ran before with the same code, parameters and inputs is taken from there. Exits with 0 if
     all went well, 1 if something failed or was stopped, 2 if the pipeline can't run as written,
     130 after Ctrl-C. With --detach it exits with 0 as soon as the run has begun, which outlives the
-    terminal.
+    terminal. With --inline notebooks run one after another in nbexp's own process, without Ray:
+    breakpoint() stops in this terminal, and later runs don't use what they leave.
     """
-    request = RunRequest(root / pipeline, sets, only, fresh, warm=not no_warm)
+    if inline and detach:
+        remedy = "Leave out one of them."
+        raise click.UsageError(f"--inline is for a terminal, and --detach leaves it. {remedy}")
+    request = RunRequest(root / pipeline, sets, only, fresh, warm=not no_warm, inline=inline)
     if detach:
         start_run(request, as_json=as_json)
     else:
@@ -66,7 +72,7 @@ def run_pipeline(request: RunRequest, *, as_json: bool) -> int:
     """Run a pipeline and show it; return the exit code."""
     pipeline = Pipeline.from_toml(request.pipeline, sets=request.sets)
     screen, tally, failed = Screen(), Tally(), _FirstFailure()
-    progress = _progress(pipeline, screen, tally, as_json=as_json)
+    progress = _progress(pipeline, screen, tally, as_json=as_json, inline=request.inline)
     file = RequestFile(pipeline.spec.folder / RUNS, request)
     try:
         with progress:
@@ -74,6 +80,7 @@ def run_pipeline(request: RunRequest, *, as_json: bool) -> int:
                 only=request.only,
                 fresh=request.fresh,
                 warm=request.warm,
+                inline=request.inline,
                 progress=False,
                 listeners=[tally, failed, file, NameTeller(), progress],
             )
@@ -118,10 +125,12 @@ class _FirstFailure:
             self.name = event.data["variant"]
 
 
-def _progress(pipeline: Pipeline, screen: Screen, tally: Tally, *, as_json: bool) -> Progress:
+def _progress(
+    pipeline: Pipeline, screen: Screen, tally: Tally, *, as_json: bool, inline: bool
+) -> Progress:
     if as_json:
         return JsonLines()
-    if screen.is_terminal:
+    if screen.is_terminal and not inline:  # a debugger has the terminal for itself
         time_left = TimeLeft(pipeline.spec, read_took(pipeline.spec))
         return LiveProgress(screen, tally, time_left)
     return Lines(screen.line, tally)
@@ -152,6 +161,8 @@ def _next_steps(
     steps = []
     if failed is not None:
         steps.append((f"nbexp logs {failed}", "what it printed, to its end"))
+        if request.inline:
+            steps.append(("breakpoint()", "in the cell that failed; run it inline again: it stops"))
     if tally.state is State.STOPPED:
         options = f", with {request.options}" if request.options else ""
         steps.append((f"nbexp resume {tally.run}", f"goes on from here{options}"))

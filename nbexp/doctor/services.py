@@ -12,7 +12,7 @@ from typing import Any
 from nbexp.doctor.finding import Finding, Level
 from nbexp.errors import RunError
 from nbexp.pipeline import Pipeline
-from nbexp.run import Cluster, cluster_address
+from nbexp.run import Cluster, ClusterSettings, cluster_address
 from nbexp.states import State
 from nbexp.wording import counted
 
@@ -95,7 +95,7 @@ def check_ray(*, is_quick: bool) -> Iterator[Finding]:
     if is_quick:
         yield Finding("Ray", Level.OK, f"runs would use it {where}; not started")
         return
-    cluster = Cluster()
+    cluster = Cluster(ClusterSettings(address, is_named=bool(named)))
     try:
         cluster.start()
         nodes = cluster.nodes()

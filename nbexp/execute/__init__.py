@@ -3,6 +3,7 @@
 from nbexp.execute.executor import NotebookExecutor
 from nbexp.execute.fork_servers import HeldForkServer, hold_fork_server
 from nbexp.execute.job import Job, MetricReport
+from nbexp.execute.specs import check_inline_kernel
 from nbexp.runs.outcome import CellError, Outcome
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "MetricReport",
     "NotebookExecutor",
     "Outcome",
+    "check_inline_kernel",
     "hold_fork_server",
 ]

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -18,7 +19,7 @@ from papermill.engines import Engine, NotebookExecutionManager, papermill_engine
 from nbexp.execute import failures
 from nbexp.execute.cwd import cwd_of
 from nbexp.execute.decision_channel import ENDINGS, channel, tell_history
-from nbexp.execute.execution import Execution
+from nbexp.execute.execution import Execution, NotebookKernel
 from nbexp.execute.kernel import Kernel, KernelDiedError, cancel
 from nbexp.execute.observing import installation
 from nbexp.execute.recorder import Recorder
@@ -71,10 +72,16 @@ class NbexpEngine(Engine):  # type: ignore[misc] # papermill is untyped
     def execute_managed_notebook(  # noqa: D102 # papermill's own
         cls, nb_man: Any, kernel_name: str, *, execution: Execution, **_: Any
     ) -> None:
-        job = execution.job
-        imports = job.imports if job.warm else None
-        kernel = Kernel(kernel_name, execution.guard, LOG, imports=imports)
+        kernel = _kernel(kernel_name, execution)
         asyncio.run(_Client(nb_man, kernel, execution).run())
+
+
+def _kernel(name: str, execution: Execution) -> NotebookKernel:
+    job = execution.job
+    if execution.open_kernel is not None:
+        return execution.open_kernel(job, name)
+    imports = job.imports if job.warm else None
+    return Kernel(name, execution.guard, LOG, imports=imports)
 
 
 papermill_engines.register(ENGINE, NbexpEngine)
@@ -100,7 +107,7 @@ class _States(NotebookExecutionManager):  # type: ignore[misc] # papermill is un
 class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is untyped
     """Runs the cells on a kernel; what they print is recorded as it comes."""
 
-    def __init__(self, states: _States, kernel: Kernel, execution: Execution) -> None:
+    def __init__(self, states: _States, kernel: NotebookKernel, execution: Execution) -> None:
         super().__init__(states, km=kernel.manager, log=LOG)
         self._kernel = kernel
         self._run = execution
@@ -139,7 +146,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unt
     def _reports(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Serve the kernel's reports, where somebody decides on them."""
         job = self._run.job
-        if not job.is_steered:
+        if not job.is_steered or not isinstance(self._kernel.reports, Path):  # it asks otherwise
             return contextlib.nullcontext()
         return channel(self._kernel.reports, job.variant, self._run.desk)
 

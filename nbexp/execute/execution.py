@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from nbexp.execute.decision_channel import Desk
 from nbexp.execute.guard import Guard
@@ -55,6 +56,51 @@ class Ending:
                 self._wake = None
 
 
+class NotebookKernel(Protocol):
+    """What the engine asks of a kernel, be it a process of its own or not.
+
+    Attributes:
+        is_python: Whether its language is Python.
+        is_ipykernel: Whether it is IPython's, which sends whatever it or its children print.
+        manager: The manager of its process, if it has one.
+        client: The client that is connected to it, once it has started.
+        info: Its reply to a request for its info: language and version.
+        reports: The address for the notebook's reports.
+        launched: Time (`time.monotonic`) since which it is there.
+        usage: What it had used when it was asked to end, as in an `Outcome`.
+    """
+
+    is_python: bool
+    is_ipykernel: bool
+    manager: Any
+    client: Any
+    info: dict[str, Any]
+    reports: Any
+    launched: float
+    usage: dict[str, float]
+
+    async def start(self, *, folder: Path, environment: Mapping[str, str]) -> None:
+        """Start in a folder, and return once it answers."""
+
+    async def until_dead(self) -> None:
+        """Return once it has ended."""
+
+    async def interrupt(self) -> None:
+        """Interrupt what runs."""
+
+    def kill(self) -> None:
+        """End it at once, as far as that can be."""
+
+    async def end(self, grace_s: float) -> None:
+        """Ask it to shut down, end what is left after a while, and clean up."""
+
+    def output(self) -> str:
+        """Return the end of what it wrote outside of its messages."""
+
+    def death(self) -> Exception:
+        """Return the error that says how it ended."""
+
+
 @dataclass
 class Execution:
     """What the engine is given for one notebook, and what it finds out.
@@ -65,6 +111,7 @@ class Execution:
         ending: Says when the job is to end early.
         guard: Ends the kernel if this process is killed.
         desk: Where it waits for answers to its reports.
+        open_kernel: Makes the kernel of a name; None for one that is a process of its own.
         deadline: Time of the event loop's clock (`time.monotonic`) at which it is ended.
         notebook: The executed notebook.
         numbers: Numbers of the template's cells, from 1, by their ids.
@@ -84,6 +131,7 @@ class Execution:
     ending: Ending
     guard: Guard
     desk: Desk
+    open_kernel: Callable[[Job, str], NotebookKernel] | None = None
     deadline: float | None = None
     notebook: Any = None
     numbers: dict[str, int] = field(default_factory=dict)

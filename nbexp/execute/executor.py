@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from nbexp.runs.variant_folder import VariantFolder
 from nbexp.states import State
 
 if TYPE_CHECKING:
-    from nbexp.execute.execution import Ending, Execution
+    from nbexp.execute.execution import Ending, Execution, NotebookKernel
     from nbexp.execute.outputs import Outputs
     from nbexp.masks import Mask
 
@@ -38,9 +38,13 @@ class NotebookExecutor:
     """Executes notebooks in a long-lived process, one at a time.
 
     `execute` is called from one thread, `stop` and `exchange` from any.
+
+    Args:
+        open_kernel: Makes the kernel of a job by its name; None for one that is a process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, open_kernel: Callable[[Job, str], NotebookKernel] | None = None) -> None:
+        self._open_kernel = open_kernel
         self._guard = Guard()
         self._lock = threading.Lock()
         self._ending: Ending | None = None
@@ -68,7 +72,7 @@ class NotebookExecutor:
         ):
             file.unlink(missing_ok=True)
         with self._running() as ending:
-            outcome = _execute(job, ending, self._guard, self._desk)
+            outcome = _execute(job, ending, self._guard, self._desk, self._open_kernel)
             if outcome.state.is_final:
                 outcome = _written(outcome, files.result)
             if outcome.state.is_success:
@@ -105,13 +109,19 @@ class NotebookExecutor:
                 self._ending = None
 
 
-def _execute(job: Job, ending: Ending, guard: Guard, desk: Desk) -> Outcome:
+def _execute(
+    job: Job,
+    ending: Ending,
+    guard: Guard,
+    desk: Desk,
+    open_kernel: Callable[[Job, str], NotebookKernel] | None,
+) -> Outcome:
     from nbexp.execute.execution import Execution
     from nbexp.execute.recorder import Recorder
 
     started = time.time()
     deadline = None if job.timeout_s is None else time.monotonic() + job.timeout_s
-    execution = Execution(job, Recorder(job), ending, guard, desk, deadline)
+    execution = Execution(job, Recorder(job), ending, guard, desk, open_kernel, deadline)
     recorder = execution.recorder
     try:
         _run_checked(execution)

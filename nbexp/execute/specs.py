@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
-
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from nbexp.errors import UsageError, did_you_mean
 
@@ -19,6 +18,8 @@ def find_kernel(name: str) -> Any:
     Raises:
         UsageError: There is no kernel of that name.
     """
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
     specs = KernelSpecManager()
     try:
         return specs.get_kernel_spec("python3" if name == "python" else name)
@@ -35,3 +36,23 @@ def command(spec: Any) -> list[str]:
     """Return the command line of a kernel, its arguments not yet put in."""
     first, *rest = spec.argv
     return [sys.executable if first in _OURS else first, *rest]
+
+
+def check_inline_kernel(name: str) -> None:
+    """Check that the notebooks of a kernel can run in this process, with IPython's own.
+
+    Raises:
+        UsageError: It is not installed, or of another language or another Python.
+    """
+    spec = find_kernel(name)
+    if spec.language.lower() != "python" or not any("ipykernel" in word for word in spec.argv):
+        raise UsageError(
+            f"inline, notebooks run in nbexp's own process, in IPython; the kernel {name!r} is "
+            f"another one, of {spec.language}"
+        )
+    program = Path(command(spec)[0])
+    if program.is_absolute() and program.parent.resolve() != Path(sys.executable).parent.resolve():
+        raise UsageError(
+            f"inline, notebooks run in nbexp's own process, of {sys.executable}; the kernel "
+            f"{name!r} is of another Python, {program}"
+        )

@@ -12,7 +12,7 @@ from nbexp.plan import CODE_CHANGED, differences
 from nbexp.runs.finding import list_runs
 from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import read_history
-from nbexp.runs.record import VariantRecord
+from nbexp.runs.record import VariantRecord, is_inline
 from nbexp.source.changes import cell_changes
 from nbexp.states import State
 
@@ -75,7 +75,12 @@ class EarlierRuns:
 
 
 def _why_not_cached(run: RunFolder, variant: str) -> str:
-    known = read_history(run).variants.get(variant)
+    record, known = (
+        VariantRecord.read(run.variant(variant)),
+        read_history(run).variants.get(variant),
+    )
+    if record is not None and is_inline(record.key):
+        return "it ran inline there, where nothing tells what it used"
     if known is None:
         return "what became of it there is not known"
     state = known.state

@@ -28,6 +28,7 @@ _FLUENT = "mlflow.tracking.fluent"
 _PARENT_TAG = "mlflow.parentRunId"
 _OWN_TAG = "nbexp.run"  # of nbexp's own runs
 _CONTEXT = "MLFLOW_RUN_CONTEXT"  # tags of runs that other processes begin
+_DRIVERS = "nbexp-mlflow"  # how the threads are called in which nbexp itself writes to MLflow
 
 
 def install() -> None:
@@ -55,6 +56,13 @@ def uninstall() -> None:
     while _installed:
         _installed.pop().remove()
     own_mask.cache_clear()
+
+
+def end_open_runs() -> None:
+    """End the runs that a notebook left open, as MLflow does where a kernel's process ends."""
+    fluent = sys.modules.get(_FLUENT)
+    while fluent is not None and fluent.active_run() is not None:
+        fluent.end_run()
 
 
 class _Home:
@@ -177,8 +185,9 @@ class _Patch(ImportWatch):
             setattr(*self._replaced.pop())
 
     def _replace(self, owner: Any, name: str, new: Any) -> None:
-        self._replaced.append((owner, name, getattr(owner, name)))
-        setattr(owner, name, new)
+        old = getattr(owner, name)
+        self._replaced.append((owner, name, old))
+        setattr(owner, name, _for_notebook(new, old))
 
     def _replace_everywhere(
         self, name: str, home: ModuleType, wrapper: Callable[[Any], Any]
@@ -193,6 +202,20 @@ class _Patch(ImportWatch):
 
 
 _installed: list[_Patch] = []
+
+
+def _for_notebook(new: Any, old: Any) -> Any:
+    """Return what calls the new function, but the old one where nbexp itself calls.
+
+    It does so where notebooks run in its own process.
+    """
+
+    @wraps(old)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        is_ours = threading.current_thread().name.startswith(_DRIVERS)
+        return (old if is_ours else new)(*args, **kwargs)
+
+    return call
 
 
 def _beginning(original: Any, home: _Home, runs: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 from nbexp.errors import RunError
 from nbexp.execute.guard import Guard
 from nbexp.execute.private import PrivateFolder, sweep
-from nbexp.run.discovery import answers, check_usable, cluster_address, is_named
+from nbexp.run.discovery import ClusterSettings, answers, check_usable
 from nbexp.run.liveness import Liveness
 from nbexp.run.worker import LIGHT
 
@@ -133,14 +133,19 @@ def _set(variables: Mapping[str, str | None]) -> None:
 class Cluster:
     """A connection to Ray.
 
-    Where there is none to connect to (`cluster_address`), Ray is started on this machine, in a
-    folder of its own. A guard sees to it that nothing of it outlives this process.
+    Where there is none to connect to, Ray is started on this machine, in a folder of its own. A
+    guard sees to it that nothing of it outlives this process.
+
+    Args:
+        settings: Which Ray to use.
 
     Attributes:
+        settings: Which Ray it uses.
         is_lost: Whether Ray has died, so that it answers no more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: ClusterSettings) -> None:
+        self.settings = settings
         self._guard = Guard()
         self._folder: PrivateFolder | None = None
         self._is_ours = False
@@ -164,10 +169,10 @@ class Cluster:
         if ray.is_initialized():
             return
         self._is_ours = True
-        address = cluster_address()
-        if address and not is_named() and self._connect_if_usable(address):
+        address = self.settings.address
+        if address and not self.settings.is_named and self._connect_if_usable(address):
             return
-        named = address if is_named() else None
+        named = address if self.settings.is_named else None
         try:
             if named:
                 self._connect(named)
@@ -231,7 +236,7 @@ class Cluster:
     def _init_local(self) -> None:
         import ray
 
-        node = local_node()
+        node = self.settings.resources or local_node()
         self._folder = PrivateFolder(self._guard, prefix="ray-", longest=_LONGEST)
         folder = self._folder.path
         with _sparing(), _authenticated(folder / _TOKEN):

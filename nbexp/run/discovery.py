@@ -7,12 +7,34 @@ import os
 import socket
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 OWN = "local"
 _ANSWER_S = 0.5
 _PROBE_S = 20.0
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """Which Ray a run uses.
+
+    Attributes:
+        address: Its address; None for one of the run's own, on this machine.
+        is_named: Whether the user has said so, so that no other will do.
+        resources: Those that a Ray of its own offers, by Ray's names; None for the machine's.
+    """
+
+    address: str | None = None
+    is_named: bool = False
+    resources: Mapping[str, float] | None = None
+
+    @classmethod
+    def from_environment(cls) -> ClusterSettings:
+        """Return what ``RAY_ADDRESS`` says, and what is found on this machine."""
+        return cls(cluster_address(), is_named())
 
 
 def cluster_address() -> str | None:

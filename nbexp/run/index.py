@@ -52,7 +52,8 @@ WHERE key IN (SELECT value FROM json_each(?)) GROUP BY key, ended ORDER BY ended
 """
 _DURATIONS = """
 SELECT run, variant, duration_s FROM results JOIN runs USING (run)
-WHERE stage = ? AND pipeline = ? AND key != '' AND NOT is_copy ORDER BY ended DESC LIMIT ?
+WHERE stage = ? AND pipeline = ? AND key != '' AND key NOT LIKE 'inline-%'
+AND NOT is_copy ORDER BY ended DESC LIMIT ?
 """
 _RUNS = "SELECT run FROM runs WHERE is_over = ? AND is_complete = ?"
 _EXECUTED = f"{_RUNS} AND EXISTS (SELECT 1 FROM results WHERE run = runs.run AND NOT is_copy)"

@@ -7,7 +7,6 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from nbexp.decisions import Decision
@@ -16,49 +15,15 @@ from nbexp.execute.job import Job, MetricReport
 from nbexp.pipeline import Resources
 from nbexp.run.cluster import Cluster
 from nbexp.run.worker import Worker, ray_environment
-from nbexp.runs.outcome import Outcome
+from nbexp.run.workers import Done, Slot, Workers
 
 _PATIENCE_S = 3.0
 _IDLE_PATIENCE_S = 1.0
 _START_TRIES = 5
 
 
-@dataclass(eq=False)
-class Slot:
-    """One worker.
-
-    Attributes:
-        shape: The resources it holds.
-        actor: Ray's handle.
-        started: Monotonic time when it was asked for.
-        is_up: Whether it answers.
-        task: Name of the variant that it executes, or None.
-    """
-
-    shape: Resources
-    actor: Any
-    started: float = field(default_factory=time.monotonic)
-    is_up: bool = False
-    task: str | None = None
-
-
-@dataclass(frozen=True)
-class Done:
-    """An execution that came to an end.
-
-    Attributes:
-        task: Name of the variant.
-        outcome: How it ended; None where its worker was lost.
-        reason: What became of the worker, where it was lost.
-    """
-
-    task: str
-    outcome: Outcome | None
-    reason: str = ""
-
-
-class Pool:
-    """The workers of a run.
+class Pool(Workers):
+    """The workers of a run on Ray.
 
     Args:
         cluster: The connection to Ray; started with the first worker.
@@ -72,6 +37,11 @@ class Pool:
         self._refs: dict[Any, Slot] = {}
         self._reports: dict[Any, Slot] = {}
         self._failed_starts = 0
+        self.are_elsewhere = cluster.settings.address is not None
+
+    def load(self) -> None:
+        """Import Ray, which `start` does otherwise."""
+        self._cluster.load()
 
     def start(self) -> None:
         """Start Ray, if that has not been done.
@@ -175,8 +145,8 @@ class Pool:
         """End all workers, and let go of Ray."""
         if self._is_started:
             self.kill()
-            self._cluster.close()
             self._is_started = False
+        self._cluster.close()  # also where starting it was broken off
 
     def _start_worker(self, shape: Resources) -> None:
         import ray

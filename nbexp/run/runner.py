@@ -16,7 +16,6 @@ from nbexp.run.announcer import Announcer
 from nbexp.run.endings import Endings
 from nbexp.run.locks import KeyLocks
 from nbexp.run.paused import PausedVariants
-from nbexp.run.pool import Done, Slot
 from nbexp.run.progress import running_cell
 from nbexp.run.requests import Requests
 from nbexp.run.reuse import Reuse
@@ -24,6 +23,7 @@ from nbexp.run.schedulers import Schedulers
 from nbexp.run.searches import Searches
 from nbexp.run.starting import Parts, Starter
 from nbexp.run.tasks import Task, TaskQueue
+from nbexp.run.workers import Done, Slot
 from nbexp.runs.events import EventKind
 from nbexp.runs.outcome import CellError, Outcome, read_end
 from nbexp.states import State
@@ -57,7 +57,7 @@ class Runner:
         self._folder, self._tracker, self._pool = parts.folder, parts.tracker, parts.pool
         self._tell = Announcer(self.graph, parts.folder, parts.events)
         self._catch_up, self._index = parts.catch_up, parts.index
-        self._fresh = fresh
+        self._fresh, self._remarks = fresh, parts.remarks
         self._queue = TaskQueue()
         self._endings = Endings(parts.tracker)
         self._running: dict[str, Task] = {}
@@ -84,10 +84,12 @@ class Runner:
         """Run to the end; return `State.FINISHED`, `FAILED` or `STOPPED`.
 
         Raises:
-            RunError: Ray can't be used.
+            RunError: The workers can't be used.
         """
         self._locks = KeyLocks(self._folder.path.parent)
         self._tell.run_started()
+        for remark in self._remarks:
+            self._tell.warn(remark)
         state = State.FAILED
         try:
             state = self._loop()
@@ -130,6 +132,8 @@ class Runner:
             if not (self._running or self._queue or self.graph.has_ended or self._is_paused):
                 self._go_on_somehow()
         states = {node.state for node in self.graph.nodes.values()}
+        if self._stop_reason is not None and State.STOPPED in states:  # it ended the last one
+            return self._stop(self._stop_reason)
         if self._searches.has_failed or any(state.is_failure for state in states):
             return State.FAILED
         return State.STOPPED if State.STOPPED in states else State.FINISHED

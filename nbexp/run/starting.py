@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,13 @@ from nbexp.pipeline import TEMPLATE, VARIANT, Pipeline, Stage, Template
 from nbexp.plan import Graph, pruned_key
 from nbexp.run.index import RunIndex
 from nbexp.run.paused import PausedVariants
-from nbexp.run.pool import Pool
 from nbexp.run.progress import adopt_progress
 from nbexp.run.reuse import PastResults, environment_of, record_of
 from nbexp.run.searches import Searches
 from nbexp.run.tasks import Task
 from nbexp.run.tracker import Tracker
 from nbexp.run.worker import python_path
+from nbexp.run.workers import Workers
 from nbexp.run.writer import RunWriter
 from nbexp.runs.events import Events
 from nbexp.runs.lineage import history_of
@@ -39,14 +39,18 @@ class Parts:
         events: Who is told what happens.
         index: Knows the results of the runs beside this one.
         catch_up: Called several times a second.
+        identity: Gives the identity that a result of the workers has, for that of a variant.
+        remarks: What is told once, when the run begins.
     """
 
     folder: RunWriter
     tracker: Tracker
-    pool: Pool
+    pool: Workers
     events: Events
     index: RunIndex
     catch_up: Callable[[], None] = lambda: None
+    identity: Callable[[str], str] = str
+    remarks: Sequence[str] = ()
 
     def past(self, graph: Graph) -> PastResults:
         """Return what finds a graph's variants among those that finished before."""
@@ -76,6 +80,7 @@ class Starter:
         self._pipeline = pipeline
         self._folder = parts.folder
         self._tracker = parts.tracker
+        self._identity = parts.identity
         self._searches = searches
         self._paused = paused
         self._fresh = fresh
@@ -113,9 +118,10 @@ class Starter:
         search = self._searches.name_of(task.node)
         record = replace(
             record_of(task.identified),
+            key=self._identity(task.key),
             attempt=task.attempt,
             search=search,
-            pruned_key=early,
+            pruned_key=self._identity(early) if early else "",
             changed=task.changed,
         )
         tracking_id, task.variables = self._tracker.begin(record, folder.path)
@@ -133,7 +139,7 @@ class Starter:
             template=option.template.path,
             folder=folder.path,
             parameters=task.identified.resolved.params,
-            key=task.key,
+            key=self._identity(task.key),
             kernel=stage.kernel or option.template.kernel,
             environment=self._variables(task),
             secrets={name: value for name, value in values.items() if name in secrets},

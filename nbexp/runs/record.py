@@ -12,6 +12,18 @@ from nbexp.files import read_json, write_json
 from nbexp.records import check
 from nbexp.runs.variant_folder import VARIANTS, VariantFolder
 
+_INLINE = "inline-"
+
+
+def inline_key(key: str) -> str:
+    """Return the identity of what ran inline, which no variant has: it is never used again."""
+    return f"{_INLINE}{key}"
+
+
+def is_inline(key: str) -> bool:
+    """Whether an identity is one that `inline_key` gave."""
+    return key.startswith(_INLINE)
+
 
 @dataclass(frozen=True)
 class VariantRecord:
@@ -23,7 +35,7 @@ class VariantRecord:
         label: The parameters that tell it from its siblings.
         params: Parameters as the notebook gets them.
         lineage: For each stage that it descends from, the name of the variant.
-        key: Its identity.
+        key: Its identity; that of `inline_key` where it ran inline.
         parts: What the identity is made of.
         template: Path of the template.
         attempt: Number of the attempt, from 1.

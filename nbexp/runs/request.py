@@ -29,6 +29,7 @@ class RunRequest:
         only: Stages to run, with those that they need; all by default.
         fresh: Whether everything is executed, whatever ran before.
         warm: Whether kernels may be forked from processes that have their imports done.
+        inline: Whether notebooks run in the process of the run itself.
         additions: Requests for variants that the run begins with.
     """
 
@@ -37,6 +38,7 @@ class RunRequest:
     only: Sequence[str] = ()
     fresh: bool = False
     warm: bool = True
+    inline: bool = False
     additions: Sequence[Request] = ()
 
     @property
@@ -49,7 +51,7 @@ class RunRequest:
     def words(self) -> list[str]:
         """All options of ``nbexp run``."""
         fresh, cold = ["--fresh"] * self.fresh, ["--no-warm"] * (not self.warm)
-        return [*shlex.split(self.options), *fresh, *cold]
+        return [*shlex.split(self.options), *fresh, *cold, *["--inline"] * self.inline]
 
 
 class RequestFile:
@@ -69,8 +71,13 @@ class RequestFile:
         if event.kind is not EventKind.RUN_STARTED:
             return
         folder, request = RunFolder(self._runs / event.data["run"]), self._request
-        record = {"pipeline": request.pipeline.name, "sets": list(request.sets),
-                  "only": list(request.only), "warm": request.warm}  # fmt: skip
+        record = {
+            "pipeline": request.pipeline.name,
+            "sets": list(request.sets),
+            "only": list(request.only),
+            "warm": request.warm,
+            "inline": request.inline,
+        }
         write_json(folder.request, record)
         for addition in request.additions:
             send(folder, addition)
@@ -92,9 +99,9 @@ def read_request(folder: RunFolder) -> RunRequest:
             "earlier nbexp, or its request.json is damaged. Run its pipeline: nbexp run PIPELINE."
         )
     pipeline = folder.project / record["pipeline"]
-    warm = record["warm"]
+    warm, inline = record["warm"], record.get("inline") is True  # earlier versions had none
     sets, only = tuple(record["sets"]), tuple(record["only"])
-    return RunRequest(pipeline, sets, only, warm=warm, additions=_additions(folder))
+    return RunRequest(pipeline, sets, only, warm=warm, inline=inline, additions=_additions(folder))
 
 
 def _additions(folder: RunFolder) -> tuple[Request, ...]:

@@ -21,7 +21,7 @@ from nbexp.pipeline import Pipeline
 from nbexp.run.tracker import KnownResult
 from nbexp.runs.folder import RUNS, RunFolder
 from nbexp.runs.outcome import Outcome
-from nbexp.runs.record import VariantRecord
+from nbexp.runs.record import VariantRecord, inline_key, is_inline
 from nbexp.states import State
 from nbexp.tracking.connection import Connection, search, tracking_uri
 from nbexp.tracking.content import fit_name, lineage_tags, values_of
@@ -147,7 +147,8 @@ class MlflowTracker:
                     run.data.tags.get("nbexp.search", ""),
                 )
                 for run in self._finished(stage, page_size=max(1, min(limit, 1000)))
-                if "nbexp.key" in run.data.tags and _is_finite(run.data.metrics.get(name))
+                if not is_inline(run.data.tags.get("nbexp.key", inline_key("")))
+                and _is_finite(run.data.metrics.get(name))
             )
             return list(islice(known, limit))
 

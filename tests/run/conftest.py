@@ -25,12 +25,27 @@ def _quiet_environment() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """Start Ray once; runs in this process use it, and leave it running."""
-    from nbexp.run import Cluster
+    from nbexp.run import Cluster, ClusterSettings
 
-    cluster = Cluster()
+    cluster = Cluster(ClusterSettings())
     cluster.start()
     yield
     cluster.close()
+
+
+@pytest.fixture(scope="module", params=["ray", "inline"])
+def inline(request: pytest.FixtureRequest) -> bool:
+    """Whether a module's runs are inline; it runs once with Ray's workers, and once so."""
+    if request.param == "ray":
+        request.getfixturevalue("ray_cluster")
+    return bool(request.param == "inline")
+
+
+@pytest.fixture
+def only_ray(inline: bool) -> None:
+    """Leave out inline what is about the results of earlier runs, kills or time limits."""
+    if inline:
+        pytest.skip("not of runs inline")
 
 
 class Recorder:
@@ -103,6 +118,12 @@ def project(tmp_path: Path) -> Project:
 def module_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project that the tests of a module share, or one beside a test's own."""
     return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def own_project(tmp_path_factory: pytest.TempPathFactory, inline: bool) -> Project:
+    """A project that the tests of a module share, with one way of running them."""
+    return Project(tmp_path_factory.mktemp("inline" if inline else "ray"))
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ SCRIPT = """
 import json, os, sys
 from pathlib import Path
 import nbexp, ray
-from nbexp.run import Cluster
+from nbexp.run import Cluster, ClusterSettings
 from ray.cluster_utils import Cluster as Running
 running = Running(initialize_head=True, head_node_args={"num_cpus": 1})
 folder = Path(sys.argv[1], "ray")
@@ -76,7 +76,7 @@ os.environ["RAY_TMPDIR"] = sys.argv[1]
 used = []
 for version in (nbexp.__version__, "another"):
     nbexp.__version__ = version
-    cluster = Cluster()
+    cluster = Cluster(ClusterSettings.from_environment())
     cluster.start()
     used.append(ray.get_runtime_context().gcs_address == running.address)
     cluster.close()

@@ -84,14 +84,14 @@ reduce = {{ keep = 1, score = "best" }}
 
 
 @pytest.fixture(scope="module")
-def run(module_project, ray_cluster) -> RunResult:
-    module_project.template("train", TRAIN, GLUE, parameters=PARAMETERS)
-    (module_project.folder / "own_search.py").write_text(OWN)
+def run(own_project, inline) -> RunResult:
+    own_project.template("train", TRAIN, GLUE, parameters=PARAMETERS)
+    (own_project.folder / "own_search.py").write_text(OWN)
     text = "".join(stage_text(name, *settings) for name, settings in RUN.items())
-    module_project.pipeline(f'name = "early"\nseed = 3\n{text}')
+    own_project.pipeline(f'name = "early"\nseed = 3\n{text}')
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(module_project.folder))
-        return nbexp.Pipeline.from_toml(module_project.file).run()
+        patch.syspath_prepend(str(own_project.folder))
+        return nbexp.Pipeline.from_toml(own_project.file).run(inline=inline)
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +121,12 @@ def test_scheduler_spares_epochs(run, stage):
     assert all(variant.metric is not None for variant in pruned)
 
 
-def test_scheduler_that_fails_costs_a_warning_and_no_variant(run, events):
+def test_scheduler_that_fails_costs_a_warning_and_no_variant(run, events, inline):
     assert [v.state for v in run.stage("fails")] == [State.FINISHED] * 2
-    (warning,) = [e["message"] for e in events[EventKind.WARNING]]
+    warnings = [e["message"] for e in events[EventKind.WARNING]]
+    assert all(each.startswith("inline: ") for each in warnings[:-1])
+    assert len(warnings) == 1 + inline
+    warning = warnings[-1]
     assert "the scheduler failed on fails-" in warning
     assert "division by zero" in warning
 
@@ -193,6 +196,7 @@ def test_course_of_a_variant_that_exploited_begins_with_its_donors(run, events):
         assert own_lr == {variant.params["lr"]}
 
 
+@pytest.mark.usefixtures("only_ray")
 def test_no_kernel_is_left(run):
     pids = set()
     for variant in run.variants:
@@ -203,8 +207,8 @@ def test_no_kernel_is_left(run):
     assert not [pid for pid in pids if psutil.pid_exists(pid) and pid != os.getpid()]
 
 
-def test_every_metric_is_in_mlflow(run, module_project):
-    database = sqlite3.connect(module_project.folder / "mlflow.db")
+def test_every_metric_is_in_mlflow(run, own_project):
+    database = sqlite3.connect(own_project.folder / "mlflow.db")
     query = (
         "select t.value, m.key, m.step, m.value from metrics m "
         "join tags t on t.run_uuid = m.run_uuid and t.key = 'nbexp.variant'"
@@ -223,10 +227,11 @@ def test_every_variant_is_in_tensorboard(run):
     assert files == set(RUN)
 
 
-def test_second_run_executes_nothing(run, module_project, recorder):
+@pytest.mark.usefixtures("only_ray")
+def test_second_run_executes_nothing(run, own_project, recorder):
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(module_project.folder))
-        again = nbexp.Pipeline.from_toml(module_project.file).run(listeners=[recorder])
+        patch.syspath_prepend(str(own_project.folder))
+        again = nbexp.Pipeline.from_toml(own_project.file).run(listeners=[recorder])
     assert recorder.of(EventKind.VARIANT_STARTED) == []
     assert {v.name: v.metric for v in again.variants} == {v.name: v.metric for v in run.variants}
     assert [v.name for v in again.variants if v.is_kept] == [
@@ -234,10 +239,11 @@ def test_second_run_executes_nothing(run, module_project, recorder):
     ]
 
 
-def test_plan_knows_what_was_suggested_before(run, module_project):
+@pytest.mark.usefixtures("only_ray")
+def test_plan_knows_what_was_suggested_before(run, own_project):
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(module_project.folder))
-        plan = nbexp.Pipeline.from_toml(module_project.file).plan()
+        patch.syspath_prepend(str(own_project.folder))
+        plan = nbexp.Pipeline.from_toml(own_project.file).plan()
     assert {each.name for each in plan.variants} == {each.name for each in run.variants}
     assert {each.state for each in plan.variants} == {State.CACHED}
     assert sum(stage.to_suggest for stage in plan.stages) == 0

@@ -163,8 +163,8 @@ def test_run_whose_ray_dies_says_so_and_the_next_one_goes_on(project, begun, nam
 # Root may start whatever it likes, so the script is somebody else.
 LIMITED = """
 import os, resource
-from nbexp.run import Cluster
-cluster = Cluster()
+from nbexp.run import Cluster, ClusterSettings
+cluster = Cluster(ClusterSettings.from_environment())
 cluster.load()
 os.getuid = lambda: 1
 resource.setrlimit(resource.RLIMIT_NPROC, (60, resource.getrlimit(resource.RLIMIT_NPROC)[1]))

@@ -12,7 +12,7 @@ from nbexp import State
 from nbexp.execute import Job
 from nbexp.files import write_json
 from nbexp.run import Parts, RunIndex, Runner
-from nbexp.run.pool import Done, Slot
+from nbexp.run.workers import Done, Slot
 from nbexp.run.writer import RunWriter
 from nbexp.runs import manifest
 from nbexp.runs.control import Request, request_stop, send

@@ -40,12 +40,11 @@ retries = 1
 """
 
 
-@pytest.mark.usefixtures("ray_cluster")
-def test_kernels_start_where_their_stage_says_and_retries_start_clean(project) -> None:
+def test_kernels_start_where_their_stage_says_and_retries_start_clean(project, inline) -> None:
     project.template("path", "import os, nbexp, beside\nnbexp.glue('cwd', os.getcwd())")
     (project.folder / "templates" / "beside.py").touch()
     project.template("tried", TRIED)
-    result = nbexp.Pipeline.from_toml(project.pipeline(PIPELINE)).run()
+    result = nbexp.Pipeline.from_toml(project.pipeline(PIPELINE)).run(inline=inline)
     assert result.state is State.FINISHED
     (path,), (own,) = result.stage("path"), result.stage("own")
     assert Path(path.scraps["cwd"]) == project.folder / "out" / "here"

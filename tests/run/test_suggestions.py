@@ -14,9 +14,9 @@ from nbexp.execute import Job
 from nbexp.files import append_line, write_json
 from nbexp.lines import read_lines
 from nbexp.pipeline import Resources
-from nbexp.run.pool import Done, Slot
 from nbexp.run.searches import read_search
 from nbexp.run.tracker import KnownResult
+from nbexp.run.workers import Done, Slot
 from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import read_history
 from nbexp.runs.outcome import Outcome
