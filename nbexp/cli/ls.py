@@ -14,7 +14,7 @@ from nbexp.runs.finding import list_runs
 from nbexp.runs.folder import RUNS
 from nbexp.runs.history import RunHistory, read_history
 from nbexp.runs.json_records import run_summary
-from nbexp.runs.results import best_by_stage, run_duration_s, run_state
+from nbexp.runs.results import RunResult, best_by_stage, run_duration_s, run_state
 from nbexp.wording import counted, counts_text, duration_text, number_text, time_text
 
 _ROWS = 20
@@ -33,7 +33,11 @@ def list_all(root: Path, *, as_json: bool, show_all: bool) -> None:
     """Write the runs beside a pipeline, newest first."""
     runs = list_runs(root)[::-1]
     if as_json:
-        click.echo(shown_json([run_summary(run, read_history(run)) for run in runs], indent=1))
+        click.echo(
+            shown_json(
+                [run_summary(RunResult(run.path, read_history(run))) for run in runs], indent=1
+            )
+        )
         return
     screen = Screen()
     if not runs:

@@ -27,7 +27,7 @@ from nbexp.runs.lineage import (
     lineage_events,
     reason_of,
 )
-from nbexp.runs.results import best_first, run_duration_s, run_state
+from nbexp.runs.results import RunResult, best_first, run_duration_s, run_state
 from nbexp.states import State
 from nbexp.wording import counts_text, duration_text, number_text, selection_text, time_text
 
@@ -62,7 +62,7 @@ def show(
 def show_run(folder: RunFolder, history: RunHistory, *, as_json: bool, show_all: bool) -> None:
     """Write how a run stands, with its variants and its failures."""
     if as_json:
-        click.echo(shown_json(run_record(folder, history), indent=1))
+        click.echo(shown_json(run_record(RunResult(folder.path, history)), indent=1))
         return
     screen = Screen()
     _show_head(screen, folder, history)
@@ -161,7 +161,8 @@ def show_variant(
     folder: RunFolder, history: RunHistory, variant: VariantHistory, *, as_json: bool
 ) -> None:
     """Write all that is known of a variant."""
-    record = variant_record(folder, history, variant)
+    result = RunResult(folder.path, history)
+    record = variant_record(result, result.variant(variant.name))
     if as_json:
         click.echo(shown_json(record, indent=1))
         return

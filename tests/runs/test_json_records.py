@@ -10,8 +10,8 @@ from run_folders import KEY, emit, leave_result, make_run, start_variant
 
 from nbexp.files import shown_json
 from nbexp.run.writer import RunWriter
-from nbexp.runs.history import read_history
 from nbexp.runs.json_records import run_record, run_summary, variant_record
+from nbexp.runs.results import RunResult
 
 
 @pytest.fixture
@@ -26,22 +26,22 @@ def run(tmp_path: Path) -> RunWriter:
 
 
 def test_a_run_in_short_has_its_counts_and_its_best(run: RunWriter):
-    record = run_summary(run, read_history(run))
+    record = run_summary(RunResult.read(run.path))
     assert record["counts"] == {"finished": 1, "stopped": 1}
     assert record["best"] == {"train": {"variant": "train-1", "metric": "score", "value": 0.5}}
     assert (record["state"], record["duration_s"]) == ("stopped", 0.0)
 
 
 def test_a_run_has_all_its_variants_with_what_they_left(run: RunWriter):
-    record = run_record(run, read_history(run))
+    record = run_record(RunResult.read(run.path))
     assert json.loads(shown_json(record))["stages"] == ["train"]
     states = {each["name"]: (each["state"], each["scraps"]) for each in record["variants"]}
     assert states == {"train-1": ("finished", {"score": 0.5}), "train-2": ("stopped", {})}
 
 
 def test_a_variant_has_its_identity_and_its_files(run: RunWriter):
-    history = read_history(run)
-    record = variant_record(run, history, history.variants["train-1"])
+    result = RunResult.read(run.path)
+    record = variant_record(result, result.variant("train-1"))
     assert json.loads(shown_json(record))["identity"] == {"code": "c"}
     assert (record["key"], record["metric"], record["template"]) == (KEY, 0.5, "t.ipynb")
     assert {"notebook.ipynb", "result.json", "variant.json"} <= set(record["files"])
