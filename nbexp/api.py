@@ -42,8 +42,8 @@ from nbexp.run import (
 )
 from nbexp.runs.events import Listener
 from nbexp.runs.finding import list_runs
-from nbexp.runs.folder import RUNS
 from nbexp.runs.results import RunResult
+from nbexp.runs.variant_folder import RUNS
 from nbexp.tracking import LazyTracker
 
 _log = logging.getLogger(__name__)

@@ -31,9 +31,10 @@ from nbexp.run import (
 from nbexp.run.writer import RunWriter
 from nbexp.runs.events import EventLog, Events, Listener
 from nbexp.runs.finding import list_runs
-from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import RunHistory
 from nbexp.runs.results import RunResult
+from nbexp.runs.variant_folder import RUNS
 from nbexp.states import State
 from nbexp.tracking import LazyTracker, TensorboardListener, log_report
 

@@ -76,10 +76,18 @@ class JsonLinesFile:
         path: The file; it need not be there yet.
         offset: Number of bytes that are passed over.
         damage: Takes what is wrong with lines that are left out, in words.
+        most: Bytes by which it may grow between two looks; 1 GiB.
     """
 
-    def __init__(self, path: Path, offset: int = 0, damage: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        offset: int = 0,
+        damage: list[str] | None = None,
+        most: int = _MOST,
+    ) -> None:
         self._file = GrowingFile(path, offset)
+        self._most = most
         self._damage = [] if damage is None else damage
         self._number = 0  # of the last line
 
@@ -91,9 +99,9 @@ class JsonLinesFile:
         """Yield the values of the whole lines since the last call; damaged lines are left out.
 
         Raises:
-            OSError: The file is there, but can't be read, or has grown by more than 1 GiB.
+            OSError: The file is there, but can't be read, or has grown by more than that.
         """
-        if self._file.unread > _MOST:
+        if self._file.unread > self._most:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(self._file.path))
         while data := self._file.take():
             if len(data) == self._file.offset:

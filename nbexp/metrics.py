@@ -27,6 +27,7 @@ from nbexp.lines import JsonLinesFile
 from nbexp.records import check
 
 _RETURN = "return"
+_LARGEST = 2**34  # bytes of a file that is read, in parts
 
 
 class Tracked(StrEnum):
@@ -113,7 +114,7 @@ class Tail:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = JsonLinesFile(path)
+        self._file = JsonLinesFile(path, most=_LARGEST)
         self._seen: set[tuple[str, int, bool]] = set()
 
     def take(self) -> list[Entry]:

@@ -82,3 +82,11 @@ def test_damaged_lines_are_told_by_their_number(tmp_path: Path) -> None:
     append_line(path, {"c": 4})
     assert list(lines.take()) == [{"c": 4}]
     assert damage == ["line 2 is not what was written", "line 3 is no JSON", "line 4 is no JSON"]
+
+
+def test_what_is_large_may_be_read_where_that_is_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    append_line(path, {"a": 1})
+    with pytest.raises(OSError, match="too large"):
+        list(JsonLinesFile(path, most=3).take())
+    assert list(JsonLinesFile(path, most=2**34).take()) == [{"a": 1}]

@@ -11,10 +11,10 @@ from nbexp.cli._screen import Screen, state_part
 from nbexp.display import Part
 from nbexp.files import shown_json
 from nbexp.runs.finding import list_runs
-from nbexp.runs.folder import RUNS
 from nbexp.runs.history import RunHistory, read_history
 from nbexp.runs.json_records import run_summary
 from nbexp.runs.results import RunResult, best_by_stage, run_duration_s, run_state
+from nbexp.runs.variant_folder import RUNS
 from nbexp.wording import counted, counts_text, duration_text, number_text, time_text
 
 _ROWS = 20

@@ -17,9 +17,10 @@ from nbexp.display import Lines, Tally, short_path, summarise
 from nbexp.explain.estimates import TimeLeft, read_took
 from nbexp.files import shown_json
 from nbexp.runs.events import Event, EventKind
-from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.folder import RunFolder
 from nbexp.runs.request import RequestFile, RunRequest
 from nbexp.runs.starting import NameTeller, start
+from nbexp.runs.variant_folder import RUNS
 from nbexp.states import State
 
 FAILED, HUNG_UP, CTRL_C, TERMINATED = 1, 129, 130, 143

@@ -20,9 +20,10 @@ from traitlets import Any as AnyTrait
 from traitlets import default
 from traitlets.config import Config
 
+from nbexp.call_variables import set_environment
 from nbexp.execute.kernel import KernelDiedError, cancel
 from nbexp.execute.specs import check_inline_kernel
-from nbexp.execute.surroundings import Modules, Surroundings, begin_anew, set_environment
+from nbexp.execute.surroundings import Modules, Surroundings, begin_anew
 from nbexp.masks import Mask, MaskedStream
 from nbexp.notebook import hooks
 from nbexp.notebook import session as sessions

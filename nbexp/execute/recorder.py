@@ -17,6 +17,12 @@ _MOST_SHOWN = 200  # characters of a cell's first line
 _SHARE = 20  # a notebook that takes long to write is written more rarely: 5 % of the time at most
 
 
+def mask_of(job: Job) -> Mask:
+    """Return what hides the secrets of a job, its stage's own and those of others."""
+    secrets = (*job.secrets.values(), *job.withheld.values())
+    return Mask([*secrets, *passwords_in(job.environment)])
+
+
 class Recorder:
     """Writes ``log.txt`` and ``notebook.ipynb`` of a variant, with the secrets masked.
 
@@ -25,8 +31,7 @@ class Recorder:
     """
 
     def __init__(self, job: Job) -> None:
-        secrets = (*job.secrets.values(), *job.withheld.values())
-        self.mask = Mask([*secrets, *passwords_in(job.environment)])
+        self.mask = mask_of(job)
         self._stream = MaskedStream(self.mask)
         self._files = job.files
         self._cell: dict[str, Any] = {}  # the one that runs

@@ -24,18 +24,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nbexp.call_variables import environment, set_environment
 from nbexp.observe.names import installed_prefixes
 
 _OF_SYS = ("argv", "stdin", "stdout", "stderr", "displayhook", "excepthook", "breakpointhook")
 _OF_BUILTINS = ("input", "get_ipython", "display")
 _TORCH_SEED = 67280421310721  # with which torch begins
 _UNTOLD = (ResourceWarning, ImportWarning, PendingDeprecationWarning, DeprecationWarning)
-_OF_CALLS = (
-    "MLFLOW_HTTP_REQUEST_",
-    "MLFLOW_SUPPRESS_PRINTING_",
-    "MLFLOW_TRACKING_USERNAME",
-    "MLFLOW_TRACKING_PASSWORD",
-)
 _MISSING = object()
 
 
@@ -45,7 +40,7 @@ class Surroundings:
 
     Attributes:
         environment: The environment variables.
-        folder: The current folder.
+        folder: The current folder; None where it is gone.
         path: What `sys.path` holds.
         attributes: Names of `sys` and `builtins` that programs replace.
         main: The module ``__main__``.
@@ -57,7 +52,7 @@ class Surroundings:
     """
 
     environment: dict[str, str]
-    folder: str
+    folder: str | None
     path: list[str]
     attributes: dict[tuple[ModuleType, str], Any]
     main: ModuleType | None
@@ -73,8 +68,8 @@ class Surroundings:
         names = [*((sys, name) for name in _OF_SYS), *((builtins, name) for name in _OF_BUILTINS)]
         root = logging.getLogger()
         return cls(
-            environment=dict(os.environ),
-            folder=os.getcwd(),  # noqa: PTH109 - not a Path: it may be gone when it is restored
+            environment=environment(),
+            folder=_folder(),
             path=list(sys.path),
             attributes={(home, name): getattr(home, name, _MISSING) for home, name in names},
             main=sys.modules.get("__main__"),
@@ -88,8 +83,9 @@ class Surroundings:
     def restore(self) -> None:
         """Have all of it as it was."""
         set_environment(self.environment)
-        with contextlib.suppress(OSError):  # it was removed
-            os.chdir(self.folder)
+        if self.folder is not None:
+            with contextlib.suppress(OSError):  # it was removed
+                os.chdir(self.folder)
         sys.path[:] = self.path
         for (home, name), value in self.attributes.items():
             if value is not _MISSING:
@@ -110,18 +106,11 @@ class Surroundings:
         asyncio._set_running_loop(self.loop)
 
 
-def set_environment(variables: dict[str, str]) -> None:
-    """Have these environment variables and no others; those that are the same are left alone.
-
-    So are those that the thread which writes to MLflow has set for as long as it calls.
-    """
-    for name in os.environ.keys() - variables.keys():
-        if not name.startswith(_OF_CALLS):
-            del os.environ[name]
-    for name, value in variables.items():
-        is_left = name in os.environ and name.startswith(_OF_CALLS)
-        if os.environ.get(name) != value and not is_left:
-            os.environ[name] = value
+def _folder() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - not a Path: it may be gone when it is restored
+    except OSError:  # a cell has removed the folder that it went to
+        return None
 
 
 class Modules:

@@ -13,7 +13,7 @@ from nbexp.pipeline import Pipeline, Stage
 from nbexp.plan import NO_TIME, Plan, PlannedStage, Ranges, Seconds, Took, expected
 from nbexp.plan.options import expand_options, expand_points
 from nbexp.run import RunIndex, cluster_address, local_node
-from nbexp.runs.folder import RUNS
+from nbexp.runs.variant_folder import RUNS
 from nbexp.states import State
 from nbexp.wording import duration_text
 

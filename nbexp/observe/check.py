@@ -38,16 +38,16 @@ class Check:
         before = str(observed.get("project", self._project))
         for name, state in observed.get("inputs", {}).items():
             # Records of versions before have manifests among their inputs.
-            if not is_manifest(name) and not self._is_same_input(name, state, before):
-                yield _change(name, state, self._paths(name, before))
+            paths = self._paths(name, before)
+            if not is_manifest(paths[0]) and not self._is_same_input(paths, state):
+                yield _change(name, state, paths)
         for name, digest in observed.get("variables", {}).items():
             now = value_digest(self._variables.get(name))
             if now != digest:
                 what = "is no longer set" if now is None else "changed" if digest else "is set now"
                 yield f"environment variable {name}, which it reads, {what}"
 
-    def _is_same_input(self, name: str, state: State, before: str) -> bool:
-        paths = self._paths(name, before)
+    def _is_same_input(self, paths: list[str], state: State) -> bool:
         return all(self._is_same_path(path, state) for path in paths)
 
     def _is_same_path(self, path: str, state: State) -> bool:

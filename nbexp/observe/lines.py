@@ -28,21 +28,22 @@ def take_events(file: GrowingFile) -> list[Event]:
 def _events(lines: bytes) -> Iterator[Event]:
     """Yield events with whole paths, and the times of them, or of those before that have one."""
     for line in lines.split(b"\n"):
-        folder, at = "", 0.0
-        try:
-            events = json.loads(line)
-        except ValueError:  # it was cut off
+        with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError):  # it was cut
+            yield from _events_in(json.loads(line))
+
+
+def _events_in(events: Any) -> Iterator[Event]:
+    folder, at = "", 0.0
+    for event in events:
+        if event[0] == "cd":
+            folder = event[1].rstrip(os.sep)
             continue
-        for event in events:
-            if event[0] == "cd":
-                folder = event[1].rstrip(os.sep)
-                continue
-            if event[0] in "rwadelg":
-                event[1] = _whole(folder, event[1])
-                at = event[2]
-            elif event[0] == "x":
-                event[2] = os.path.join(folder or os.sep, event[2] or "")
-            yield at, event
+        if event[0] in "rwadelg":
+            event[1] = _whole(folder, event[1])
+            at = event[2]
+        elif event[0] == "x":
+            event[2] = os.path.join(folder or os.sep, event[2] or "")
+        yield at, event
 
 
 def _whole(folder: str, path: str) -> str:

@@ -22,8 +22,8 @@ from nbexp.reports.pages import CHART_SCRIPTS, Pages, script_json
 from nbexp.reports.tables import stage_table, varying_params
 from nbexp.reports.timeline import TimelineEntry, code_of, metrics_of, timeline
 from nbexp.reports.variants import VariantPages
-from nbexp.runs.folder import RUNS
 from nbexp.runs.results import RunResult, StageResult, VariantResult
+from nbexp.runs.variant_folder import RUNS
 from nbexp.states import State
 from nbexp.wording import counted, counts_text, duration_text, time_text
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.execute import NotebookExecutor
 from nbexp.execute.job import Job, MetricReport
-from nbexp.masks import Mask
+from nbexp.execute.recorder import mask_of
 from nbexp.pipeline import Resources
 from nbexp.run.cluster import local_node
 from nbexp.run.worker import kernel_environment
@@ -136,7 +136,7 @@ class InlineWorkers(Workers):
         return InlineKernel(
             name,
             project=(project, job.template.parent),
-            mask=Mask([*job.secrets.values(), *job.withheld.values()]),
+            mask=mask_of(job),
             between=self._notebook.between_cells,
             interrupted=self._notebook.stop,
         )
@@ -183,8 +183,10 @@ class _Notebook:
         try:
             self._coroutine.switch()
         finally:
-            self._surroundings = None if self._coroutine.dead else Surroundings.now()
-            own.restore()
+            try:
+                self._surroundings = None if self._coroutine.dead else Surroundings.now()
+            finally:
+                own.restore()
 
     def end(self) -> None:
         """Stop it, and let it run to its end."""
@@ -205,7 +207,7 @@ class _Notebook:
 
     def answer(self, answer: Decision) -> None:
         """Take the answer to a report."""
-        if answer.report == self._count:
+        if answer.report and answer.report == self._count:
             self._answer = answer
         elif answer.kind is not DecisionKind.CONTINUE:
             self._late = answer

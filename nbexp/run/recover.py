@@ -19,10 +19,11 @@ from nbexp.run.status import is_over, status_of
 from nbexp.run.tracker import Tracker
 from nbexp.runs.events import EventKind, EventLog, Events
 from nbexp.runs.finding import list_runs
-from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import RunHistory, VariantHistory, fold
 from nbexp.runs.outcome import read_end
 from nbexp.runs.record import VariantRecord
+from nbexp.runs.variant_folder import RUNS
 from nbexp.states import State
 
 _log = logging.getLogger(__name__)

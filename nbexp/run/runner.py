@@ -197,7 +197,8 @@ class Runner:
             waiting = self._queue.counts()
         if not waiting:
             return
-        self._tell.workers_awaited()
+        if self._pool.are_processes:
+            self._tell.workers_awaited()
         self._pool.start()
         self._pool.scale(waiting)
         for slot in self._pool.idle():

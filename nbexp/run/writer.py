@@ -17,9 +17,9 @@ from nbexp.execute.cwd import clear
 from nbexp.files import copy_file, link_or_copy, write_atomic, write_json
 from nbexp.pipeline import Pipeline, Template
 from nbexp.runs import manifest
-from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.folder import RunFolder
 from nbexp.runs.outcome import Outcome, parts_of, read_outcome
-from nbexp.runs.variant_folder import ARTIFACTS, VariantFolder
+from nbexp.runs.variant_folder import ARTIFACTS, RUNS, VariantFolder
 from nbexp.urls import without_password
 
 

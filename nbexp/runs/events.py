@@ -107,6 +107,8 @@ class Event:
         kind = EventKind(str(record.get("event")))
         if lacking := [key for key in _NEEDED.get(kind, ()) if key not in data]:
             raise ValueError(f"{kind} without {lacking[0]}")
+        if "variant" in data and "stage" not in data:
+            raise ValueError(f"{kind} of a variant without its stage")
         for key in data.keys() & _TYPES.keys():
             if not fits(data[key], _TYPES[key]):
                 raise ValueError(f"{kind} with an odd {key}")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nbexp.errors import UsageError, did_you_mean
-from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.folder import RunFolder
 from nbexp.runs.history import RunHistory, VariantHistory, read_history
+from nbexp.runs.variant_folder import RUNS
 from nbexp.states import State
 
 

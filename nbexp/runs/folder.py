@@ -35,7 +35,6 @@ from nbexp.records import fits
 from nbexp.runs.events import Event, EventKind
 from nbexp.runs.variant_folder import VARIANTS, VariantFolder
 
-RUNS = "runs"
 LOCK = "driver.lock"
 TEMPLATES = "templates"
 _KIND = re.compile("[a-z]+(_[a-z]+)+")

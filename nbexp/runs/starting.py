@@ -11,11 +11,11 @@ import threading
 from pathlib import Path
 
 from nbexp.errors import RunError, UsageError
-from nbexp.runs.control import send
 from nbexp.runs.events import Event, EventKind
-from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.folder import RunFolder
 from nbexp.runs.request import RunRequest
 from nbexp.runs.run import Run
+from nbexp.runs.variant_folder import RUNS
 
 _NAME_TO = "NBEXP_NAME_TO"  # a file descriptor, to which a run writes its name
 _MISTAKE = 2  # exit code
@@ -60,14 +60,16 @@ def start(request: RunRequest) -> Run:
         with contextlib.suppress(OSError):  # there are runs in it
             runs.rmdir()
     threading.Thread(target=process.wait, daemon=True).start()  # it leaves no zombie
+    started = Run(run)
     for addition in request.additions:
-        send(run, addition)
-    return Run(run)
+        if not (reply := started.ask(addition)).is_done:
+            raise RunError(f"{run.id} goes on, but nothing was added to it: {reply.message}.")
+    return started
 
 
 def _start(request: RunRequest, output: int) -> tuple[subprocess.Popen[bytes], str]:
     """Start the process; return it with the name of its run, which is empty if it ended before."""
-    command = [sys.executable, "-m", "nbexp", "run", str(request.pipeline.absolute())]
+    command = [sys.executable, "-P", "-m", "nbexp", "run", str(request.pipeline.absolute())]
     mine, its = os.pipe()
     try:
         process = subprocess.Popen(
@@ -82,7 +84,12 @@ def _start(request: RunRequest, output: int) -> tuple[subprocess.Popen[bytes], s
     finally:
         os.close(its)
     with os.fdopen(mine) as names:
-        return process, names.readline().strip()
+        try:
+            return process, names.readline().strip()
+        except BaseException:  # Ctrl-C: nobody would know of the run
+            process.terminate()
+            process.wait()
+            raise
 
 
 class NameTeller:

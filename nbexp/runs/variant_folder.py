@@ -12,6 +12,7 @@ ARTIFACTS = "artifacts"
 FIGURES = "figures"
 MEDIA = "media"
 VARIANTS = "variants"  # the folder of these folders
+RUNS = "runs"  # beside a pipeline: the folder of its runs
 MANIFEST = "manifest.json"
 
 
@@ -147,5 +148,6 @@ def is_manifest(path: str) -> bool:
     It says how what the variant left looks, and is written again wherever that is copied to: so it
     is no input of a notebook that loads an artifact.
     """
-    parts = Path(path).parts
-    return parts[-1:] == (MANIFEST,) and parts[-3:-2] == (VARIANTS,)
+    place = Path(path)
+    names = (place.name, place.parent.parent.name, place.parent.parent.parent.parent.name)
+    return names == (MANIFEST, VARIANTS, RUNS) and VariantFolder(place.parent).record.is_file()

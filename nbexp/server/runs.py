@@ -147,7 +147,7 @@ class LiveRun:
         return {
             "state": run_state(history),
             "is_alive": history.state is None,
-            "is_final": history.state is not None and version == newest,
+            "is_final": history.state is not None and version == newest and not newest[-1],
             "version": _text(version),
             "files": str(stamps),
             "done": sum(count for state, count in counts.items() if state.is_final),

@@ -22,8 +22,8 @@ from nbexp.formats import read_notebook
 from nbexp.render import LIBRARIES, RenderedNotebook, library_source, render_notebook
 from nbexp.reports.pages import POLICY, Pages, asset, library_script
 from nbexp.runs.finding import list_runs
-from nbexp.runs.folder import RUNS, RunFolder
-from nbexp.runs.variant_folder import NOTEBOOK, VARIANTS
+from nbexp.runs.folder import RunFolder
+from nbexp.runs.variant_folder import NOTEBOOK, RUNS, VARIANTS
 from nbexp.server.boards import Boards, is_installed
 from nbexp.server.contents import Catalogue
 from nbexp.server.findings import grouped

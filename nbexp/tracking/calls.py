@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any
 
+from nbexp.call_variables import put_back, set_for_a_call
 from nbexp.tracking.availability import Availability
 
 # MLflow prints where in its server a run is, once that ends.
@@ -32,7 +33,7 @@ class Calls:
     def __init__(self, login: Mapping[str, str], availability: Availability) -> None:
         self.watch = availability.watch
         self._variables = {**_SILENT, **login}
-        self._before: dict[str, str | None] = {}
+        self._set_now: dict[str, str] = {}
         self._count = 0
         self._lock = threading.Lock()
 
@@ -49,20 +50,12 @@ class Calls:
             with self._lock:
                 self._count -= 1
                 if self._count == 0:
-                    self._put_back()
+                    put_back(self._set_now)
 
     def _set(self) -> None:
         patience = {name: text for name, text in _PATIENCE.items() if name not in os.environ}
-        variables = {**self._variables, **patience}
-        self._before = {name: os.environ.get(name) for name in variables}
-        os.environ.update(variables)
-
-    def _put_back(self) -> None:
-        for name, value in self._before.items():
-            if value is not None:
-                os.environ[name] = value
-            else:
-                os.environ.pop(name, None)
+        self._set_now = {**self._variables, **patience}
+        set_for_a_call(self._set_now)
 
 
 class Client:

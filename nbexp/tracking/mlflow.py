@@ -19,9 +19,10 @@ from nbexp.files import write_json
 from nbexp.metrics import Entry
 from nbexp.pipeline import Pipeline
 from nbexp.run.tracker import KnownResult
-from nbexp.runs.folder import RUNS, RunFolder
+from nbexp.runs.folder import RunFolder
 from nbexp.runs.outcome import Outcome
 from nbexp.runs.record import VariantRecord, inline_key, is_inline
+from nbexp.runs.variant_folder import RUNS
 from nbexp.states import State
 from nbexp.tracking.connection import Connection, search, tracking_uri
 from nbexp.tracking.content import fit_name, lineage_tags, values_of

@@ -112,13 +112,14 @@ def test_copied_project_reads_what_lies_beside_itself(project: Project, tmp_path
 
 
 def test_manifest_of_a_variant_is_no_input_but_another_one_is(project: Project) -> None:
-    variant = project.root / "runs" / "r-1" / "variants" / "train-1"
-    variant.mkdir(parents=True)
-    for folder in (variant, project.root / "data"):
-        (folder / "manifest.json").write_text("{}")
-    own = variant / "manifest.json"
-    recorded = project.run(f"open({str(own)!r}).read(); open('../data/manifest.json').read()")
-    assert [name for name in recorded["inputs"] if "manifest" in name] == ["data/manifest.json"]
+    places = ("runs/r-1/variants/train-1", "data/variants/red", "runs/of/variants/another")
+    for place in places:
+        (project.root / place).mkdir(parents=True)
+        (project.root / place / "manifest.json").write_text("{}")
+    (project.root / places[0] / "variant.json").write_text("{}")
+    recorded = project.run("; ".join(f"open('../{p}/manifest.json').read()" for p in places))
+    found = [name for name in recorded["inputs"] if "manifest" in name]
+    assert sorted(found) == sorted(f"{place}/manifest.json" for place in places[1:])
     # As a version before recorded it.
     recorded["inputs"]["runs/r-1/variants/train-1/manifest.json"] = {"kind": "file", "size": 9}
     assert project.changes(recorded) == []

@@ -70,3 +70,12 @@ def test_where_nothing_can_be_written_nothing_starts(tmp_path: Path) -> None:
         tmp_path.chmod(0o500)
     with pytest.raises(Exception, match="No run can be started in"):
         start(RunRequest(tmp_path / "pipeline.toml"))
+
+
+def test_modules_in_the_current_folder_are_not_nbexps(waiting, monkeypatch) -> None:
+    (waiting.folder / "uuid.py").write_text("raise ImportError('the wrong one')")
+    (waiting.folder / "templates" / "go").touch()
+    monkeypatch.chdir(waiting.folder)
+    run = start(RunRequest(waiting.file))
+    assert list(run.follow())[-1].kind.value == "run_ended"
+    assert run.state is State.FINISHED

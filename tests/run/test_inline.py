@@ -312,3 +312,18 @@ def test_run_that_was_inline_goes_on_inline(project):
     file = RequestFile(run.path.parent, RunRequest(pipeline, inline=True))
     file.notify(Event(EventKind.RUN_STARTED, 0.0, {"run": run.id}))
     assert read_request(run).words == ["--inline"]
+
+
+def test_folder_that_a_cell_has_removed_hurts_no_other_notebook(project) -> None:
+    removed = (
+        "import os, tempfile\nwith tempfile.TemporaryDirectory() as folder:\n    os.chdir(folder)"
+    )
+    project.template("go", removed, "import nbexp\nnbexp.glue('x', x)", parameters="x = 0")
+    project.pipeline(
+        'name = "gone"\n[stages.go]\nnotebook = "templates/go.ipynb"\n'
+        "params = { x = { grid = [1, 2] } }\n"
+    )
+    here = Path.cwd()
+    result = nbexp.Pipeline.from_toml(project.file).run(inline=True, progress=False)
+    assert [variant.scraps for variant in result.variants] == [{"x": 1}, {"x": 2}]
+    assert Path.cwd() == here

@@ -224,3 +224,16 @@ def test_cell_is_told_while_it_runs_alone(tmp_path):
     variant = read_history(run).variants["train-1"]
     assert (variant.cell, reason_of(variant, ())) == (None, "")
     run.unlock()
+
+
+def test_event_of_a_variant_without_its_stage_is_damage_and_the_rest_is_read(tmp_path):
+    run = make_run(tmp_path)
+    start_variant(run, "train-1")
+    assert run.try_lock()
+    reader = HistoryReader(run)
+    emit(run, "replied", variant="train-9", id="x", is_done=True, message="done")
+    emit(run, "warning", message="beware")
+    history = reader.read()
+    assert "replied of a variant without its stage" in history.damage
+    assert (list(history.variants), history.warnings) == (["train-1"], ["beware"])
+    run.unlock()
