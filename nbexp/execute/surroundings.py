@@ -31,12 +31,8 @@ _OF_SYS = ("argv", "stdin", "stdout", "stderr", "displayhook", "excepthook", "br
 _OF_BUILTINS = ("input", "get_ipython", "display")
 _TORCH_SEED = 67280421310721  # with which torch begins
 _UNTOLD = (ResourceWarning, ImportWarning, PendingDeprecationWarning, DeprecationWarning)
-_OF_CALLS = (
-    "MLFLOW_HTTP_REQUEST_",
-    "MLFLOW_SUPPRESS_PRINTING_",
-    "MLFLOW_TRACKING_USERNAME",
-    "MLFLOW_TRACKING_PASSWORD",
-)
+_OF_CALLS = ("MLFLOW_HTTP_REQUEST_", "MLFLOW_SUPPRESS_PRINTING_")
+_LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 _MISSING = object()
 
 
@@ -118,10 +114,10 @@ def set_environment(variables: dict[str, str]) -> None:
     So are those that the thread which writes to MLflow has set for as long as it calls.
     """
     for name in os.environ.keys() - variables.keys():
-        if not name.startswith(_OF_CALLS):
+        if not name.startswith((*_OF_CALLS, *_LOGIN)):
             del os.environ[name]
     for name, value in variables.items():
-        is_left = name in os.environ and name.startswith(_OF_CALLS)
+        is_left = name.startswith(_OF_CALLS) or (name in _LOGIN and name in os.environ)
         if os.environ.get(name) != value and not is_left:
             os.environ[name] = value
 

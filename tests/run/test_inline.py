@@ -103,7 +103,9 @@ def surroundings() -> Iterator[None]:
 
     before = now()
     yield
-    assert now() == before
+    after = now()
+    assert set(after[1].items()) == set(before[1].items())
+    assert after == before
 
 
 @pytest.mark.usefixtures("ray_cluster", "surroundings")
