@@ -23,13 +23,14 @@ from traitlets.config import Config
 from nbexp.call_variables import set_environment
 from nbexp.execute.kernel import KernelDiedError, cancel
 from nbexp.execute.specs import check_inline_kernel
-from nbexp.execute.surroundings import Modules, Surroundings, begin_anew
+from nbexp.execute.surroundings import ENDING, Modules, Surroundings, begin_anew
 from nbexp.masks import Mask, MaskedStream
 from nbexp.notebook import hooks
 from nbexp.notebook import session as sessions
 
 _INLINE_PLOTS = "module://matplotlib_inline.backend_inline"
 _QUIET_DEBUGPY = "PYDEVD_DISABLE_FILE_VALIDATION"  # keeps it from warning of Python's own modules
+_CODE = ("IPython.core.interactiveshell",)
 _PROMPTS = ("bdb", "cmd", "pdb", "IPython.core.debugger", "IPython.terminal.debugger")
 
 
@@ -95,9 +96,10 @@ class InlineKernel:
         await self._dead.wait()
 
     async def interrupt(self) -> None:
-        """Interrupt a cell that awaits something; one that computes does not let this be called."""
+        """Give up a cell that awaits something; one that computes does not let this be called."""
         if self._is_executing:
             self.client.cancel()
+            self.kill()
 
     def kill(self) -> None:
         """Wait for what runs no longer."""
@@ -150,23 +152,24 @@ class InlineKernel:
             self._is_executing = False
 
     def _catch_interrupts(self) -> None:
-        """Have Ctrl-C end the cell, beside what it does to the run; at a debugger's prompt only
-        what is typed.
-        """  # noqa: D205
+        """Have Ctrl-C, and what else ends a run, end the cell, beside what it does to the run."""
         if threading.current_thread() is not threading.main_thread():
             return
-        outer = signal.getsignal(signal.SIGINT)
+        outer = {number: signal.getsignal(number) for number in ENDING}
 
-        def interrupt(number: int, frame: FrameType | None) -> None:
-            if _is_at_prompt(frame):
-                raise KeyboardInterrupt
-            if callable(outer) and outer is not signal.default_int_handler:
-                outer(number, frame)
+        def end(number: int, frame: FrameType | None) -> None:
+            handler = outer[signal.Signals(number)]
+            if number == signal.SIGINT and _runs(frame, "cmdloop", _PROMPTS):
+                raise KeyboardInterrupt  # as it does to what is typed at a debugger's prompt
+            if callable(handler) and handler is not signal.default_int_handler:
+                handler(number, frame)
             self._interrupted()
-            if self._is_executing:
+            if _runs(frame, "run_code", _CODE):  # else it awaits something, which is cancelled
                 raise KeyboardInterrupt
 
-        signal.signal(signal.SIGINT, interrupt)
+        for number, handler in outer.items():
+            if callable(handler):
+                signal.signal(number, end)
 
 
 class _Kernel(InProcessKernel):
@@ -364,10 +367,10 @@ def _asking_terminal(stdin: Any, stdout: Any) -> Callable[[Callable[[str], str],
     return ask
 
 
-def _is_at_prompt(frame: FrameType | None) -> bool:
-    """Whether a debugger waits for what the user types."""
+def _runs(frame: FrameType | None, function: str, modules: tuple[str, ...]) -> bool:
+    """Whether a function of some modules has been called and has not returned."""
     while frame is not None:
-        if frame.f_globals.get("__name__") in _PROMPTS and frame.f_code.co_name == "cmdloop":
+        if frame.f_code.co_name == function and frame.f_globals.get("__name__") in modules:
             return True
         frame = frame.f_back
     return False

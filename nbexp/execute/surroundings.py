@@ -27,6 +27,7 @@ from typing import Any
 from nbexp.call_variables import environment, set_environment
 from nbexp.observe.names import installed_prefixes
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _OF_SYS = ("argv", "stdin", "stdout", "stderr", "displayhook", "excepthook", "breakpointhook")
 _OF_BUILTINS = ("input", "get_ipython", "display")
 _TORCH_SEED = 67280421310721  # with which torch begins
@@ -47,7 +48,7 @@ class Surroundings:
         shells: IPython's shell, by the classes that know it.
         filters: What is done with warnings.
         root: Level and handlers of the logger above all others.
-        interrupt: What is called at SIGINT; None outside of the main thread.
+        handlers: What is called at the signals that end a run; none outside of the main thread.
         loop: The event loop that runs in this thread.
     """
 
@@ -59,7 +60,7 @@ class Surroundings:
     shells: dict[Any, Any]
     filters: list[Any]
     root: tuple[int, list[logging.Handler]]
-    interrupt: Any
+    handlers: dict[int, Any]
     loop: Any
 
     @classmethod
@@ -76,7 +77,7 @@ class Surroundings:
             shells={each: each._instance for each in _shell_classes()},
             filters=list(warnings.filters),
             root=(root.level, list(root.handlers)),
-            interrupt=signal.getsignal(signal.SIGINT) if _is_main_thread() else None,
+            handlers={each: signal.getsignal(each) for each in ENDING if _is_main_thread()},
             loop=asyncio._get_running_loop(),
         )
 
@@ -101,8 +102,9 @@ class Surroundings:
         root = logging.getLogger()
         level, root.handlers[:] = self.root
         root.setLevel(level)
-        if self.interrupt is not None and _is_main_thread():
-            signal.signal(signal.SIGINT, self.interrupt)
+        for number, handler in self.handlers.items():
+            if handler is not None:  # one of C's
+                signal.signal(number, handler)
         asyncio._set_running_loop(self.loop)
 
 

@@ -61,7 +61,7 @@ def test_resumed_run_has_the_options_and_the_additions_of_the_first(
     assert labels(resumed) == {"s finished"}
     asked = [json.loads((each / "request.json").read_text()) for each in (run, resumed)]
     assert asked[0] == asked[1] == {
-        "pipeline": "p.toml", "sets": ["s.k=7"], "only": ["s"], "warm": False
+        "pipeline": "p.toml", "sets": ["s.k=7"], "only": ["s"], "warm": False, "inline": False
     }  # fmt: skip
 
 

@@ -36,6 +36,21 @@ def result(project: Path) -> RunResult:
     return RunResult.read(run)
 
 
+def test_inline_it_leaves_the_very_same(result: RunResult, tmp_path: Path) -> None:
+    nbexp("init", tmp_path / "digits")
+    nbexp("run", "--inline", tmp_path / "digits" / "pipeline.toml")
+    [run] = (tmp_path / "digits" / "runs").glob("digits-*")
+    assert left(RunResult.read(run)) == left(result)
+
+
+def left(result: RunResult) -> dict[str, object]:
+    """Return the values and the names of what each variant left."""
+    return {
+        variant.name: (variant.state, variant.scraps, sorted(variant.artifacts), variant.is_kept)
+        for variant in result.variants
+    }
+
+
 def test_every_variant_finishes(result: RunResult) -> None:
     assert result.state is State.FINISHED
     assert {variant.state for variant in result.variants} == {State.FINISHED}

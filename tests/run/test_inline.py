@@ -103,7 +103,9 @@ def surroundings() -> Iterator[None]:
 
     before = now()
     yield
-    assert now() == before
+    after = now()
+    assert set(after[1].items()) == set(before[1].items())
+    assert after == before
 
 
 @pytest.mark.usefixtures("ray_cluster", "surroundings")
@@ -209,16 +211,24 @@ def test_breakpoints_in_cells_and_modules_stop_in_the_terminal_without_ray(proje
     assert "without time limits (stops)" in output
 
 
-def test_ctrl_c_ends_the_cell_and_the_run(project):
-    project.template("long", "import time\nprint('here', flush=True)\ntime.sleep(600)", "1")
+@pytest.mark.parametrize(
+    ("waits", "number", "code"),
+    [
+        ("import time; time.sleep(600)", signal.SIGINT, 130),
+        ("import asyncio; await asyncio.sleep(600)", signal.SIGINT, 130),
+        ("import time; time.sleep(600)", signal.SIGTERM, 143),
+    ],
+)
+def test_ctrl_c_ends_the_cell_and_the_run(project, waits, number, code):
+    project.template("long", f"print('here', flush=True)\n{waits}", "1")
     text = 'name = "l"\n[stages.long]\nnotebook = "templates/long.ipynb"\nparams = {n = {grid = '
     project.pipeline(f"{text}[1, 2]}}}}\n")
     process = starts(project)
     assert process.stderr is not None
     assert any("here" in line for line in process.stderr)  # else it has ended
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate()
-    assert process.returncode == 130, output
+    assert process.returncode == code, output
     result = RunResult.read(project.runs()[-1])
     assert result.state is State.STOPPED
     assert {variant.state for variant in result.variants} == {State.STOPPED}
