@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nbexp.masks import Mask
 from nbexp.runs.variant_folder import VariantFolder
+from nbexp.urls import passwords_in
 
 
 @dataclass(frozen=True)
@@ -82,3 +84,8 @@ class Job:
     def files(self) -> VariantFolder:
         """All paths of the variant's folder."""
         return VariantFolder(self.folder)
+
+    def mask(self) -> Mask:
+        """Return what hides its secrets, its stage's own and those of others."""
+        secrets = (*self.secrets.values(), *self.withheld.values())
+        return Mask([*secrets, *passwords_in(self.environment)])

@@ -9,18 +9,11 @@ from typing import IO, Any
 from nbexp.execute.failures import plain
 from nbexp.execute.job import Job
 from nbexp.files import shown, write_atomic, write_json
-from nbexp.masks import Mask, MaskedStream
-from nbexp.urls import passwords_in
+from nbexp.masks import MaskedStream
 
 _INTERVAL_S = 5.0
 _MOST_SHOWN = 200  # characters of a cell's first line
 _SHARE = 20  # a notebook that takes long to write is written more rarely: 5 % of the time at most
-
-
-def mask_of(job: Job) -> Mask:
-    """Return what hides the secrets of a job, its stage's own and those of others."""
-    secrets = (*job.secrets.values(), *job.withheld.values())
-    return Mask([*secrets, *passwords_in(job.environment)])
 
 
 class Recorder:
@@ -31,7 +24,7 @@ class Recorder:
     """
 
     def __init__(self, job: Job) -> None:
-        self.mask = mask_of(job)
+        self.mask = job.mask()
         self._stream = MaskedStream(self.mask)
         self._files = job.files
         self._cell: dict[str, Any] = {}  # the one that runs

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from nbexp.decisions import Decision, DecisionKind
 from nbexp.execute import NotebookExecutor
 from nbexp.execute.job import Job, MetricReport
-from nbexp.execute.recorder import mask_of
 from nbexp.pipeline import Resources
 from nbexp.run.cluster import local_node
 from nbexp.run.worker import kernel_environment
@@ -136,7 +135,7 @@ class InlineWorkers(Workers):
         return InlineKernel(
             name,
             project=(project, job.template.parent),
-            mask=mask_of(job),
+            mask=job.mask(),
             between=self._notebook.between_cells,
             interrupted=self._notebook.stop,
         )
