@@ -18,6 +18,7 @@ class Executions(Kind):
     """A mutated notebook with odd parameters, in a real kernel; and then one that is whole."""
 
     suite_cases = 3
+    cpu_s = 120.0  # nbformat writes 50 million lines in 10 s, several times
 
     def __init__(self, material: Path) -> None:
         super().__init__(material)
