@@ -41,6 +41,8 @@ from nbexp.tracking import MlflowTracker, TensorboardListener
 class TwoWorkers:
     """A pool whose notebooks take so many seconds, and nothing of the processor."""
 
+    are_processes = True
+
     def __init__(self, shape: Any, seconds: float) -> None:
         self.slots = [Slot(shape, None, is_up=True) for _ in range(2)]
         self.seconds = seconds

@@ -36,6 +36,8 @@ def ends(job: Job, state: State = State.FINISHED) -> Outcome:
 class OneWorker:
     """A pool of one worker, whose notebooks end when it is waited for."""
 
+    are_processes = True
+
     def __init__(self, shape, work: Work = ends) -> None:
         self.slot = Slot(shape, None, is_up=True)
         self.work, self.job, self.jobs, self.stops = work, None, [], []
