@@ -14,7 +14,7 @@ from nbexp.runs.events import Event
 from nbexp.runs.finding import find_alive, find_run, find_variant, list_runs
 from nbexp.runs.folder import EventReader, RunFolder
 from nbexp.runs.history import HistoryReader, RunHistory
-from nbexp.runs.results import RunResult, VariantResult, run_duration_s, run_state
+from nbexp.runs.results import RunResult, VariantResult
 from nbexp.states import State
 
 _LOOK_S = 0.2
@@ -95,12 +95,12 @@ class Run:
     @property
     def state(self) -> State:
         """`State.RUNNING` or `PAUSED`; once it has ended `FINISHED`, `FAILED` or `STOPPED`."""
-        return run_state(self.history)
+        return self.result.state
 
     @property
     def duration_s(self) -> float | None:
         """Seconds that it took, or has taken so far; None where it was cut off."""
-        return run_duration_s(self.history)
+        return self.result.duration_s
 
     @property
     def result(self) -> RunResult:
